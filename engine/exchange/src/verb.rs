@@ -1,0 +1,464 @@
+//! The vocabulary that scripts and exchange share: one [`Command`] per import of `wit/`, and the
+//! [`Answer`] it gets. A tape is a list of these pairs, so their order is part of its format: new
+//! variants are added at the end. What a party, a target and a prompt are is said here once.
+
+use std::fmt;
+use std::str::FromStr;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+/// Names a call for ever: 48 bits of milliseconds since 1970 and 80 bits of chance, so ids sort by
+/// time. Written as 26 characters of Crockford's base 32 (a ULID).
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct CallId(pub u128);
+
+const BASE32: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
+
+impl CallId {
+    /// `millis`: since 1970-01-01 UTC. Only the low 80 bits of `chance` are used.
+    pub fn new(millis: u64, chance: u128) -> Self {
+        Self((u128::from(millis) << 80) | (chance & ((1 << 80) - 1)))
+    }
+
+    /// When the call arrived: milliseconds since 1970-01-01 UTC.
+    pub fn millis(self) -> u64 {
+        (self.0 >> 80) as u64
+    }
+}
+
+impl fmt::Display for CallId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let text: [u8; 26] = std::array::from_fn(|i| BASE32[(self.0 >> (125 - 5 * i)) as usize & 31]);
+        f.write_str(std::str::from_utf8(&text).expect("base 32 is ASCII"))
+    }
+}
+
+impl fmt::Debug for CallId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl FromStr for CallId {
+    type Err = NotACallId;
+
+    fn from_str(text: &str) -> Result<Self, NotACallId> {
+        if text.len() != 26 || text.as_bytes()[0] > b'7' {
+            return Err(NotACallId);
+        }
+        text.bytes().try_fold(Self(0), |id, byte| {
+            let digit = BASE32.iter().position(|b| *b == byte.to_ascii_uppercase()).ok_or(NotACallId)?;
+            Ok(Self(id.0 << 5 | digit as u128))
+        })
+    }
+}
+
+/// The text is not 26 characters of Crockford's base 32.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct NotACallId;
+
+impl fmt::Display for NotACallId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a call id is 26 characters of 0-9 and A-Z without I, L, O and U")
+    }
+}
+
+impl std::error::Error for NotACallId {}
+
+/// A leg of a call: 0 is the caller, the others count up as they are dialled.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct LegNo(pub u32);
+
+impl LegNo {
+    /// The caller's leg.
+    pub const CALLER: LegNo = LegNo(0);
+}
+
+/// Someone on a call, as signalling gave it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Party {
+    /// E.164 with "+", or an extension; empty when withheld.
+    pub number: String,
+    /// The display name, when one was sent.
+    pub name: Option<String>,
+    /// The SIP or tel URI.
+    pub uri: String,
+}
+
+/// Where a leg came from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Direction {
+    /// From a trunk.
+    Inbound,
+    /// Rung by the exchange.
+    Outbound,
+    /// From a user of the tenant.
+    Internal,
+}
+
+/// All that a script may know of a leg without asking; fixed when the leg begins.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LegInfo {
+    /// Which leg of its call.
+    pub leg: LegNo,
+    /// The party at the far end.
+    pub party: Party,
+    /// The number that was dialled, as it arrived.
+    pub dialled: String,
+    /// Where the leg came from.
+    pub direction: Direction,
+    /// The tenant's user at the far end, by name.
+    pub user: Option<String>,
+    /// Header names in lower case and their values; empty for sides that are not trusted.
+    pub headers: Vec<(String, String)>,
+    /// BCP 47.
+    pub language: String,
+}
+
+/// Where a leg can be rung.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Target {
+    /// A user of the tenant by name or number: all registered devices.
+    User(String),
+    /// A telephone number, through the tenant's trunks in their order.
+    Number(String),
+    /// A SIP URI.
+    Uri(String),
+}
+
+/// Something to hear.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Prompt {
+    /// A recording of the tenant by name.
+    Recording(String),
+    /// Words to speak.
+    Text(String),
+    /// Characters spoken one by one.
+    Digits(String),
+    /// Nothing, for so long.
+    Silence(Duration),
+    /// Hz and how long.
+    Tone(u16, Duration),
+    /// Music on hold by name; plays on until something else is asked.
+    Music(String),
+}
+
+/// Why a verb did not do what was asked.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Failure {
+    /// The leg, or the caller, is gone.
+    HungUp,
+    /// Whoever was rung is on a call.
+    Busy,
+    /// It rang until the time was up.
+    NoAnswer,
+    /// The far side's SIP status, 400 to 699.
+    Refused(u16),
+    /// No registered device, no trunk in service.
+    Unreachable,
+    /// What does not exist.
+    NotFound(String),
+    /// Which argument makes no sense, and why.
+    Invalid(String),
+    /// The limit's name.
+    Limit(String),
+    /// The engine gave up waiting for itself.
+    TimedOut,
+    /// In words.
+    Other(String),
+}
+
+/// How to ask for digits.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Gather {
+    /// Played first; a key cuts them short and counts.
+    pub prompts: Vec<Prompt>,
+    /// 1 to 32.
+    pub most: u8,
+    /// Ends the asking early; not part of the digits.
+    pub terminator: Option<char>,
+    /// From the end of the prompts to the first key.
+    pub first: Duration,
+    /// Between keys.
+    pub between: Duration,
+}
+
+/// What ended the asking for digits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum EndOfDigits {
+    /// As many as were wanted.
+    Enough,
+    /// The terminator was pressed.
+    Terminator,
+    /// A time was up.
+    TimeOut,
+}
+
+/// Targets that ring together.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Stage {
+    /// Counted from the start of the dial.
+    pub after: Duration,
+    /// At most 64.
+    pub targets: Vec<Target>,
+}
+
+/// Stages of targets, and what both sides hear and see meanwhile.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Dial {
+    /// In any order; each begins at its `after`, or early when all before it have failed.
+    pub stages: Vec<Stage>,
+    /// The whole dial: 1 s to 10 min.
+    pub timeout: Duration,
+    /// What the caller hears; the far side's tone, or a ringing tone, if none.
+    pub ringback: Option<Prompt>,
+    /// Shown to whoever is rung; the caller if none.
+    pub present: Option<Party>,
+    /// Users on a call are passed over.
+    pub skip_busy: bool,
+}
+
+/// Why a bridge ended.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum BridgeEnd {
+    /// The first leg hung up.
+    AHungUp,
+    /// The second leg hung up.
+    BHungUp,
+    /// A key the script listens for, on the first leg.
+    Digit(char),
+    /// In words.
+    Other(String),
+}
+
+/// What a person is doing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Presence {
+    /// No device is registered.
+    Offline,
+    /// Reachable, not on a call.
+    Free,
+    /// Being rung.
+    Ringing,
+    /// On a call.
+    Busy,
+}
+
+/// A user of the tenant, and what they were doing when looked up.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UserInfo {
+    /// The name in the configuration.
+    pub name: String,
+    /// The extension.
+    pub number: String,
+    /// The mobile number.
+    pub mobile: Option<String>,
+    /// At that moment.
+    pub presence: Presence,
+    /// Skill and level, 1 to 100.
+    pub skills: Vec<(String, u8)>,
+}
+
+/// A moment on a wall clock; the fields as in `wit/`, weekday 1 is Monday.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[allow(missing_docs)]
+pub struct LocalTime {
+    pub year: i32,
+    pub month: u8,
+    pub day: u8,
+    pub weekday: u8,
+    pub hour: u8,
+    pub minute: u8,
+    pub second: u8,
+    pub offset_minutes: i32,
+}
+
+/// How much a log line matters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[allow(missing_docs)]
+pub enum Level {
+    Debug,
+    Info,
+    Warn,
+    Error,
+}
+
+/// One import, called. The order of variants is the tape's format: add at the end.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[allow(missing_docs)] // each is the import of the same name in wit/
+pub enum Command {
+    SetLanguage { leg: LegNo, tag: String },
+    Ring { leg: LegNo, early: Option<Prompt> },
+    Answer { leg: LegNo },
+    Reject { leg: LegNo, status: u16, reason: String },
+    Play { leg: LegNo, what: Vec<Prompt>, cut_by_key: bool },
+    Gather { leg: LegNo, options: Gather },
+    RecordMessage { leg: LegNo, most: Duration, silence: Duration },
+    StartRecording { leg: LegNo },
+    StopRecording { leg: LegNo },
+    SendDigits { leg: LegNo, digits: String },
+    Hold { leg: LegNo, hears: Prompt },
+    Resume { leg: LegNo },
+    HangUp { leg: LegNo, cause: u16 },
+    Dial(Dial),
+    Bridge { a: LegNo, b: LegNo, keys: String },
+    Tag { key: String, value: String },
+    HandOver { script: String, settings: String },
+    FindUser { name_or_number: String },
+    Group { name: String },
+    Now,
+    LocalTime,
+    TimeIn { zone: String },
+    Random { below: u32 },
+    Sleep { length: Duration },
+    Settings,
+    KvGet { key: String },
+    KvSet { key: String, value: Vec<u8>, keep_seconds: Option<u32> },
+    KvSwap { key: String, was: Option<Vec<u8>>, value: Vec<u8> },
+    KvAdd { key: String, amount: i32 },
+    KvDelete { key: String },
+    Log { level: Level, message: String },
+}
+
+/// What an import returned. The order of variants is the tape's format: add at the end.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum Answer {
+    /// Ok, and nothing to say.
+    Done,
+    /// Not done, and why.
+    Failed(Failure),
+    /// To `Gather`.
+    Gathered {
+        /// In the order pressed.
+        digits: String,
+        /// Why the asking ended.
+        ended: EndOfDigits,
+    },
+    /// To `RecordMessage`.
+    Recorded {
+        /// The recording's name.
+        id: String,
+        /// Its length.
+        length: Duration,
+    },
+    /// To `StartRecording` (the recording's name) and `Settings` (JSON).
+    Text(String),
+    /// To `Dial`: the leg that answered.
+    Leg(Box<LegInfo>),
+    /// To `Bridge`.
+    BridgeEnded(BridgeEnd),
+    /// To `FindUser` (none or one) and `Group`.
+    Users(Vec<UserInfo>),
+    /// To `Now`: seconds since 1970 UTC.
+    Instant(f64),
+    /// To `LocalTime` and `TimeIn`: none when there is no such zone.
+    LocalTime(Option<LocalTime>),
+    /// To `Random`.
+    Random(u32),
+    /// To `KvGet`.
+    Value(Option<Vec<u8>>),
+    /// To `KvSwap`.
+    Swapped(bool),
+    /// To `KvAdd`.
+    Sum(i32),
+}
+
+/// What came of a call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Outcome {
+    /// Someone, or a script that answered, spoke with the caller.
+    Answered,
+    /// Someone was rung and nobody answered.
+    Missed,
+    /// The caller left first.
+    Abandoned,
+    /// A message was left.
+    Voicemail,
+    /// The script refused the call.
+    Rejected,
+    /// The script failed and no fallback answered.
+    Failed,
+}
+
+/// What is kept of a call. Times are seconds since 1970 UTC with the fraction.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct CallRecord {
+    /// The call.
+    pub id: CallId,
+    /// The tenant's name.
+    pub tenant: String,
+    /// How it arrived.
+    pub direction: Direction,
+    /// Who called.
+    pub from: Party,
+    /// The number dialled.
+    pub dialled: String,
+    /// The number's advertising source, from the configuration.
+    pub source: Option<String>,
+    /// The script that took the call first, by name.
+    pub script: String,
+    /// Its version (component hash, hex), empty when it was missing.
+    pub version: String,
+    /// When it arrived.
+    pub started: f64,
+    /// When the caller's leg was answered.
+    pub answered: Option<f64>,
+    /// When it ended.
+    pub ended: f64,
+    /// From arrival until someone answered, or the end.
+    pub wait: Duration,
+    /// From then to the end.
+    pub talk: Duration,
+    /// What came of it.
+    pub outcome: Outcome,
+    /// The user or number that answered.
+    pub answered_by: Option<String>,
+    /// Every leg, the caller's first.
+    pub legs: Vec<LegRecord>,
+    /// Marks of the script.
+    pub tags: Vec<(String, String)>,
+    /// Recordings made, by name.
+    pub recordings: Vec<String>,
+    /// What went wrong with the script: in words, with the Wasm backtrace after a trap.
+    pub failure: Option<String>,
+}
+
+/// What is kept of a leg.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct LegRecord {
+    /// Which.
+    pub leg: LegNo,
+    /// The user's name, number or URI.
+    pub party: String,
+    /// Through which trunk, if one.
+    pub trunk: Option<String>,
+    /// Seconds since 1970 UTC.
+    pub started: f64,
+    /// When it was answered.
+    pub answered: Option<f64>,
+    /// When it ended.
+    pub ended: Option<f64>,
+    /// SIP status or "hung up", "answered elsewhere" ...
+    pub end: String,
+    /// The SIP Call-ID.
+    pub sip_call_id: String,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_call_id_reads_back_and_sorts_by_time() {
+        let early = CallId::new(1_795_000_000_000, 7);
+        let late = CallId::new(1_795_000_000_001, 3);
+        assert_eq!(early.to_string().len(), 26);
+        assert_eq!(early.to_string().parse(), Ok(early));
+        assert!(early < late && early.to_string() < late.to_string());
+        assert_eq!(late.millis(), 1_795_000_000_001);
+        assert_eq!("8ZZZZZZZZZZZZZZZZZZZZZZZZZ".parse::<CallId>(), Err(NotACallId));
+        assert_eq!("é".repeat(13).parse::<CallId>(), Err(NotACallId));
+    }
+}

@@ -1,0 +1,1 @@
+//! Sound: RTP sockets, the 20 ms wheel, prompts and recordings.

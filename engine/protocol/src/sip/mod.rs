@@ -1,0 +1,1 @@
+//! SIP (RFC 3261): reading, writing and the machines above.

@@ -1,0 +1,1 @@
+//! The ordered key-value store behind everything that must outlive the process.
