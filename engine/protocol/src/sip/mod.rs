@@ -1,1 +1,6 @@
 //! SIP (RFC 3261): reading, writing and the machines above.
+
+pub mod deadlines;
+pub mod ids;
+pub mod timers;
+pub mod transaction;
