@@ -2,8 +2,23 @@
 //!
 //! Signalling, media and scripts enter as events and commands with the time; what they must do
 //! leaves as effects. No socket, no clock, no ambient randomness and no runtime is known here, so a
-//! day of calls runs in virtual time from a seed. SIP and SDP live in `protocol`, sound in `server`.
+//! day of calls runs in virtual time from a seed. SIP and SDP live in `protocol`, sound in `media`,
+//! and `server` joins them.
 
+mod call;
+mod dial;
+pub mod directory;
+pub mod effect;
+mod exchange;
+mod fallback;
+mod gather;
+mod leg;
+mod load;
 pub mod verb;
 
+pub use directory::{CallLimits, Device, Directory, Trunk, User};
+pub use effect::{
+    Arrival, Cause, Destination, Effect, Event, Fallback, Invite, LegKey, Note, Route, Signal, Sound, Token,
+};
+pub use exchange::{Exchange, Finish, LiveCall};
 pub use verb::*;

@@ -1,0 +1,54 @@
+//! What the exchange must know of a tenant's people and carriers, asked at the moment of need so that
+//! a reload or a registration is seen by the next decision. The server answers from its
+//! configuration and registrar; tests answer from a table.
+
+/// A person or desk.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct User {
+    /// The name in the configuration.
+    pub name: String,
+    /// The extension.
+    pub number: String,
+    /// E.164.
+    pub mobile: Option<String>,
+    /// Skill and level, 1 to 100.
+    pub skills: Vec<(String, u8)>,
+}
+
+/// A registered contact of a user, named so that signalling finds it again.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Device(pub String);
+
+/// A carrier as dialling sees it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Trunk {
+    /// The name in the configuration.
+    pub name: String,
+    /// False while its probes or calls fail.
+    pub in_service: bool,
+    /// Calls at once, both ways; 0 for no limit.
+    pub channels: u32,
+}
+
+/// Named limits of one tenant that calls are counted against.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CallLimits {
+    /// Calls at once; the next one gets 503.
+    pub concurrent_calls: u32,
+    /// Arrivals within one second; the next one gets 503 with Retry-After.
+    pub calls_per_second: u32,
+}
+
+/// Answers about tenants. None of the answers may wait.
+pub trait Directory {
+    /// By name or extension.
+    fn user(&self, tenant: &str, name_or_number: &str) -> Option<User>;
+    /// In the configuration's order; empty when there is no such group.
+    fn group(&self, tenant: &str, name: &str) -> Vec<User>;
+    /// The registered contacts of a user, the preferred first.
+    fn devices(&self, tenant: &str, user: &str) -> Vec<Device>;
+    /// In the order they are tried.
+    fn trunks(&self, tenant: &str) -> Vec<Trunk>;
+    /// What the tenant may use.
+    fn limits(&self, tenant: &str) -> CallLimits;
+}

@@ -1,0 +1,286 @@
+//! What enters the exchange beside commands, and what leaves it. The server carries an [`Effect`] out
+//! through `protocol` (signal), `media` (sound) and `script`, and turns what they report into an
+//! [`Event`]. Neither names a socket, a codec or a SIP message.
+
+use std::time::Duration;
+
+use serde::Serialize;
+
+use crate::directory::Device;
+use crate::verb::{Answer, CallId, CallRecord, Direction, LegInfo, LegNo, Party, Prompt, Target};
+
+/// A leg among all of a shard; never used twice.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+pub struct LegKey(pub u64);
+
+/// Names a sound that was started, so that a late report of an older one is told apart.
+pub type Token = u64;
+
+/// A call that reached a tenant, with the route that the configuration gives it.
+#[derive(Clone, Debug)]
+pub struct Arrival {
+    /// The tenant's name.
+    pub tenant: String,
+    /// Who calls.
+    pub from: Party,
+    /// The number dialled, as it arrived.
+    pub dialled: String,
+    /// From a trunk or from a user.
+    pub direction: Direction,
+    /// The user who calls, by name.
+    pub user: Option<String>,
+    /// The trunk it came through.
+    pub trunk: Option<String>,
+    /// Header names in lower case, from trusted sides only.
+    pub headers: Vec<(String, String)>,
+    /// BCP 47.
+    pub language: String,
+    /// The SIP Call-ID, for the record.
+    pub sip_call_id: String,
+    /// Who decides.
+    pub route: Route,
+}
+
+/// Which script takes a call, with what, and who takes it when the script can't.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Route {
+    /// The script's name.
+    pub script: String,
+    /// JSON.
+    pub settings: String,
+    /// Rung one after the other when the script fails.
+    pub fallback: Vec<Fallback>,
+    /// The number's advertising source.
+    pub source: Option<String>,
+}
+
+/// One direction of last resort.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Fallback {
+    /// Ring this.
+    Ring(Target),
+    /// Take a message for this box.
+    Voicemail(String),
+}
+
+/// What signalling and sound report of a leg.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Event {
+    /// The far side has the INVITE (100).
+    Trying,
+    /// 180, or 183 with sound if `early_media`.
+    Ringing {
+        /// A session description came with it.
+        early_media: bool,
+    },
+    /// 200 to an INVITE of ours.
+    Answered,
+    /// A final refusal of an INVITE of ours.
+    Refused {
+        /// The SIP status; 408 stands for no answer at all, 503 for an unreachable address.
+        status: u16,
+        /// The far side never spoke: time-out or transport error.
+        silent: bool,
+    },
+    /// The leg is over: BYE, CANCEL, or the wire's end.
+    Ended,
+    /// The far side put us on hold.
+    Held,
+    /// The far side took us off hold.
+    Resumed,
+    /// A key, however it was signalled.
+    Digit(char),
+    /// A sound ended by itself or by a key.
+    PlayEnded(Token),
+    /// The keys are out.
+    DigitsSent(Token),
+    /// A message recording ended.
+    Recorded {
+        /// Of the recording.
+        token: Token,
+        /// Its length.
+        length: Duration,
+    },
+    /// No sound has come for too long.
+    MediaTimeout,
+}
+
+/// What the exchange wants done.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Effect {
+    /// Run this script for the call.
+    Start {
+        /// The call.
+        call: CallId,
+        /// The tenant's name.
+        tenant: String,
+        /// The script's name.
+        script: String,
+        /// JSON.
+        settings: String,
+        /// The caller's leg.
+        caller: Box<LegInfo>,
+    },
+    /// The command that the call's script waits in has this answer.
+    Reply {
+        /// The call.
+        call: CallId,
+        /// Its answer.
+        answer: Answer,
+    },
+    /// Something for signalling.
+    Signal(LegKey, Signal),
+    /// Something for the media plane.
+    Sound(LegKey, Sound),
+    /// Something happened that people may want to see.
+    Note(Note),
+    /// The call is over; every leg has ended or been told to.
+    Over(Box<CallRecord>),
+}
+
+/// What signalling must do with a leg.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Signal {
+    /// 180.
+    Ring,
+    /// 183 with a session description.
+    EarlyMedia,
+    /// 200.
+    Answer,
+    /// A final refusal of an arriving call.
+    Refuse {
+        /// 300 to 699.
+        status: u16,
+        /// The reason phrase.
+        reason: String,
+    },
+    /// Begin a leg.
+    Invite(Box<Invite>),
+    /// End a leg in whatever state it is: CANCEL, BYE or a refusal.
+    HangUp(Cause),
+    /// re-INVITE, sendonly.
+    Hold,
+    /// re-INVITE, sendrecv.
+    Resume,
+}
+
+/// A leg to begin.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Invite {
+    /// The tenant's name.
+    pub tenant: String,
+    /// The call, for the record and the trace.
+    pub call: CallId,
+    /// Where to.
+    pub to: Destination,
+    /// Shown as the caller.
+    pub present: Party,
+}
+
+/// Where an INVITE goes.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Destination {
+    /// A registered contact.
+    Device {
+        /// The user's name.
+        user: String,
+        /// Which of the contacts.
+        device: Device,
+    },
+    /// A number at a carrier.
+    Trunk {
+        /// The trunk's name.
+        trunk: String,
+        /// The number.
+        number: String,
+    },
+    /// An address as it is.
+    Uri(String),
+}
+
+/// Why a leg is ended by us (RFC 3326).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cause {
+    /// A Q.850 cause; 16 is normal clearing.
+    Q850(u16),
+    /// `SIP;cause=200`: another one answered, so no missed call is shown.
+    AnsweredElsewhere,
+}
+
+/// What the media plane must do with a leg's sound.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Sound {
+    /// Play these in turn; `Event::PlayEnded` when done.
+    Play {
+        /// Named in the report.
+        token: Token,
+        /// In turn.
+        what: Vec<Prompt>,
+        /// The leg's language.
+        language: String,
+        /// A key ends it.
+        cut_by_key: bool,
+        /// Again from the start, until stopped.
+        looped: bool,
+    },
+    /// The tone of a phone that rings, until stopped.
+    Ringback,
+    /// Stop what plays.
+    Stop,
+    /// What comes here goes there, and back; with itself: an echo.
+    Relay(LegKey),
+    /// Ends the relay, both ways.
+    Unrelay,
+    /// Send keys; `Event::DigitsSent` when done.
+    SendDigits {
+        /// Named in the report.
+        token: Token,
+        /// 0-9, *, #, A-D and "," for half a second.
+        digits: String,
+    },
+    /// Record a message; `Event::Recorded` when it ends.
+    Record {
+        /// Named in the report.
+        token: Token,
+        /// The recording's name.
+        name: String,
+        /// At most so long.
+        most: Duration,
+        /// Ends it, if not zero.
+        silence: Duration,
+    },
+    /// End the message recording.
+    EndRecord,
+    /// Record both directions from here on.
+    Tap {
+        /// The recording's name.
+        name: String,
+    },
+    /// Ends that.
+    Untap,
+}
+
+/// Something that people may want to see: one line of the event stream.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Note {
+    /// The tenant's name.
+    pub tenant: String,
+    /// The call.
+    #[serde(serialize_with = "as_text")]
+    pub call: CallId,
+    /// "call.arrived", "call.answered", "call.bridged", "call.ended", "leg.ringing", "script.failed" ...
+    pub kind: &'static str,
+    /// The leg it is about.
+    #[serde(serialize_with = "as_number")]
+    pub leg: LegNo,
+    /// Who, why, or what, in words.
+    pub about: String,
+}
+
+fn as_text<S: serde::Serializer>(call: &CallId, to: S) -> Result<S::Ok, S::Error> {
+    to.collect_str(call)
+}
+
+fn as_number<S: serde::Serializer>(leg: &LegNo, to: S) -> Result<S::Ok, S::Error> {
+    to.serialize_u32(leg.0)
+}

@@ -1,0 +1,59 @@
+//! One party's connection to the exchange: where it stands, the keys pressed ahead, and what is kept
+//! of it. The call decides; a leg only remembers.
+
+use std::collections::VecDeque;
+
+use crate::effect::{LegKey, Token};
+use crate::load::Seat;
+use crate::verb::{LegInfo, LegNo, LegRecord};
+
+/// Keys pressed ahead of a question; later ones are dropped. A question asks for at most 32.
+pub(crate) const MOST_KEYS_AHEAD: usize = 32;
+
+/// Where a leg stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum State {
+    /// An arriving call, not answered; 183 was sent if `early`.
+    Arrived { early: bool },
+    /// A leg that we began.
+    Dialling,
+    /// Both ways.
+    Up,
+    /// Over.
+    Ended,
+}
+
+pub(crate) struct Leg {
+    pub key: LegKey,
+    pub info: LegInfo,
+    pub state: State,
+    /// Keys nobody asked for yet.
+    pub keys: VecDeque<char>,
+    /// What plays to it.
+    pub playing: Option<Token>,
+    /// Whom it hears.
+    pub relayed: Option<LegNo>,
+    /// The far side has us on hold.
+    pub held: bool,
+    /// What it occupies.
+    pub seats: Vec<Seat>,
+    /// A conversation recording that runs.
+    pub tap: Option<String>,
+    pub record: LegRecord,
+}
+
+impl Leg {
+    pub fn is_up(&self) -> bool {
+        self.state == State::Up
+    }
+
+    pub fn is_over(&self) -> bool {
+        self.state == State::Ended
+    }
+
+    pub fn push_key(&mut self, key: char) {
+        if self.keys.len() < MOST_KEYS_AHEAD {
+            self.keys.push_back(key);
+        }
+    }
+}
