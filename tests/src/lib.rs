@@ -1,1 +1,12 @@
-//! Tests across crates.
+//! What tests across crates stand on: the built exchange as a child process, telephones made by others
+//! (sipp, baresip, pjsua2) on addresses of their own, and an ear that tells which tone a file holds.
+//!
+//! Nothing here sleeps. Whoever waits, waits for a line that a program prints, up to a limit, and a limit
+//! that passes ends the test with everything that the program said.
+
+pub mod baresip;
+pub mod net;
+pub mod pjsua;
+pub mod process;
+pub mod sipp;
+pub mod sound;

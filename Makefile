@@ -1,0 +1,36 @@
+# What README and .ci/run call. Needs rustup, a C compiler and, for the tests, apt.
+TARGET := $(if $(CARGO_TARGET_DIR),$(CARGO_TARGET_DIR),target)
+
+.PHONY: run guests build test tools bench fuzz fmt
+
+run: build
+	$(TARGET)/release/strowger serve
+
+# The components that the binary carries.
+guests:
+	cargo run --quiet --release -p guest-build -- all
+
+build: guests
+	cargo build --release -p server
+
+tools:
+	tests/install-tools.sh
+
+test: tools build
+	cargo fmt --all --check
+	cargo clippy --release --workspace --all-targets -- -D warnings
+	cargo test --release --workspace
+
+# CPU time of the server a unit of work, beside Kamailio and rtpengine, in about five minutes.
+bench: build
+	tests/install-tools.sh bench
+	cargo bench -p protocol --bench parse
+	cargo bench -p script --bench decision
+	cargo bench -p tests --bench side_by_side
+
+# One minute over all targets.
+fuzz:
+	tests/fuzz.sh
+
+fmt:
+	cargo fmt --all

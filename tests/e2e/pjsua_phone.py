@@ -1,0 +1,214 @@
+#!/usr/bin/env python3
+"""A telephone made of pjsua2, driven by one JSON object a line on standard input, telling what happens by
+one JSON object a line on standard output. It plays a WAV file to the far side, round and round, and keeps
+what it hears in another. Everything runs on one thread, which looks after pjsua2 and standard input in turn.
+
+    pjsua_phone.py ADDRESS PORT PLAY.wav HEARD.wav [udp|tcp]
+
+Commands: register {domain, server, user, password}; call {uri}; answer {code}; hangup {code}; dtmf {digits};
+hold; resume; quit. Without `register` the phone calls and is called unregistered.
+Events: ready, registered {code}, ringing {from}, state {state, code, reason}, dtmf {digit}, media {active,
+direction}, cancelled {reason}, error {what}, bye.
+"""
+
+import json
+import os
+import select
+import sys
+
+import pjsua2 as pj
+
+# The longest time between two looks at standard input.
+TURN_MS = 10
+
+
+def tell(event, **more):
+    os.write(1, (json.dumps({"event": event, **more}) + "\n").encode())
+
+
+def header(message, name):
+    """The first value of a header in a SIP message, or an empty string."""
+    for line in message.split("\r\n\r\n")[0].split("\r\n")[1:]:
+        key, _, value = line.partition(":")
+        if key.strip().lower() == name:
+            return value.strip()
+    return ""
+
+
+class Call(pj.Call):
+    def __init__(self, phone, call_id=pj.PJSUA_INVALID_ID):
+        super().__init__(phone.account, call_id)
+        self.phone = phone
+
+    def onCallState(self, prm):
+        info = self.getInfo()
+        tell("state", state=info.stateText, code=info.lastStatusCode, reason=info.lastReason)
+        if info.state == pj.PJSIP_INV_STATE_DISCONNECTED and self.phone.talk is self:
+            self.phone.talk = None
+            self.phone.gone.append(self)
+
+    def onCallMediaState(self, prm):
+        info = self.getInfo()
+        for media in info.media:
+            if media.type != pj.PJMEDIA_TYPE_AUDIO:
+                continue
+            active = media.status == pj.PJSUA_CALL_MEDIA_ACTIVE
+            if active:
+                sound = self.getAudioMedia(media.index)
+                self.phone.player.startTransmit(sound)
+                sound.startTransmit(self.phone.recorder)
+            tell("media", active=active, direction=media.dir)
+
+    def onDtmfDigit(self, prm):
+        tell("dtmf", digit=prm.digit)
+
+    def onCallTsxState(self, prm):
+        state = prm.e.body.tsxState
+        if state.type == pj.PJSIP_EVENT_RX_MSG and state.src.rdata.info.startswith("Request msg CANCEL"):
+            tell("cancelled", reason=header(state.src.rdata.wholeMsg, "reason"))
+
+
+class Account(pj.Account):
+    def __init__(self, phone):
+        super().__init__()
+        self.phone = phone
+
+    def onRegState(self, prm):
+        tell("registered", code=prm.code, expires=prm.expiration)
+
+    def onIncomingCall(self, prm):
+        call = Call(self.phone, prm.callId)
+        if self.phone.talk is not None:
+            op = pj.CallOpParam()
+            op.statusCode = 486
+            call.hangup(op)
+            self.phone.gone.append(call)
+            return
+        self.phone.talk = call
+        op = pj.CallOpParam()
+        op.statusCode = 180
+        call.answer(op)
+        tell("ringing", **{"from": call.getInfo().remoteUri})
+
+
+class Phone:
+    def __init__(self, address, port, play, heard, transport="udp"):
+        self.address, self.port, self.transport = address, port, transport
+        self.talk, self.gone = None, []
+        self.endpoint = pj.Endpoint()
+        self.endpoint.libCreate()
+        config = pj.EpConfig()
+        config.uaConfig.threadCnt = 0
+        config.uaConfig.mainThreadOnly = True
+        config.logConfig.level = int(os.environ.get("PJSUA_LOG", "0"))
+        config.logConfig.consoleLevel = config.logConfig.level
+        config.medConfig.clockRate = 8000
+        config.medConfig.sndClockRate = 8000
+        config.medConfig.noVad = True
+        config.medConfig.ecTailLen = 0
+        self.endpoint.libInit(config)
+        way = pj.TransportConfig()
+        way.port, way.boundAddress, way.publicAddress = port, address, address
+        kind = pj.PJSIP_TRANSPORT_TCP if transport == "tcp" else pj.PJSIP_TRANSPORT_UDP
+        self.endpoint.transportCreate(kind, way)
+        self.endpoint.libStart()
+        self.endpoint.audDevManager().setNullDev()
+        for codec in self.endpoint.codecEnum2():
+            wanted = {"PCMA/8000/1": 130, "PCMU/8000/1": 129}
+            self.endpoint.codecSetPriority(codec.codecId, wanted.get(codec.codecId, 0))
+        if os.environ.get("PJSUA_CODEC"):
+            self.endpoint.codecSetPriority(os.environ["PJSUA_CODEC"], 140)
+        self.player = pj.AudioMediaPlayer()
+        self.player.createPlayer(play)
+        self.recorder = pj.AudioMediaRecorder()
+        self.recorder.createRecorder(heard)
+        self.account = None
+        self.open_account("sip:phone@%s:%d" % (address, port))
+        tell("ready")
+
+    def open_account(self, identity, registrar="", user="", password=""):
+        config = pj.AccountConfig()
+        config.idUri = identity
+        config.regConfig.registrarUri = registrar
+        config.regConfig.timeoutSec = 120
+        config.regConfig.retryIntervalSec = 0
+        config.natConfig.contactRewriteUse = 0
+        config.natConfig.sdpNatRewriteUse = 0
+        config.mediaConfig.transportConfig.boundAddress = self.address
+        config.mediaConfig.transportConfig.publicAddress = self.address
+        config.mediaConfig.transportConfig.port = self.port + 2
+        if registrar:
+            config.sipConfig.authCreds.append(pj.AuthCredInfo("digest", "*", user, 0, password))
+        account = Account(self)
+        account.create(config)
+        if self.account is not None:
+            self.account.shutdown()
+        self.account = account
+
+    def through(self, uri):
+        return uri + ";transport=tcp" if self.transport == "tcp" else uri
+
+    def do(self, command):
+        verb = command["do"]
+        op = pj.CallOpParam(True)
+        if verb == "register":
+            self.open_account("sip:%s@%s" % (command["user"], command["domain"]),
+                              self.through("sip:" + command["server"]), command["user"], command["password"])
+        elif verb == "call":
+            self.talk = Call(self)
+            op.opt.videoCount = 0
+            self.talk.makeCall(self.through(command["uri"]), op)
+        elif verb == "answer":
+            op.statusCode = command.get("code", 200)
+            self.talk.answer(op)
+        elif verb == "hangup":
+            if self.talk is not None:
+                op.statusCode = command.get("code", 603)
+                self.talk.hangup(op)
+        elif verb == "dtmf":
+            self.talk.dialDtmf(command["digits"])
+        elif verb == "hold":
+            self.talk.setHold(op)
+        elif verb == "resume":
+            op.opt.flag = pj.PJSUA_CALL_UNHOLD
+            self.talk.reinvite(op)
+        else:
+            tell("error", what="no such command: " + verb)
+
+    def run(self):
+        rest = b""
+        while True:
+            self.endpoint.libHandleEvents(TURN_MS)
+            self.gone.clear()
+            if not select.select([0], [], [], 0)[0]:
+                continue
+            chunk = os.read(0, 65536)
+            if not chunk:
+                return
+            *lines, rest = (rest + chunk).split(b"\n")
+            for line in lines:
+                command = json.loads(line)
+                if command["do"] == "quit":
+                    return
+                try:
+                    self.do(command)
+                except pj.Error as why:
+                    tell("error", what=why.info())
+
+    def close(self):
+        # Letting go of the recorder writes the length into its file.
+        self.talk = None
+        self.gone.clear()
+        self.endpoint.hangupAllCalls()
+        self.recorder = None
+        self.player = None
+        self.account.shutdown()
+        self.account = None
+        self.endpoint.libDestroy()
+        tell("bye")
+
+
+if __name__ == "__main__":
+    phone = Phone(sys.argv[1], int(sys.argv[2]), sys.argv[3], sys.argv[4], *sys.argv[5:6])
+    phone.run()
+    phone.close()

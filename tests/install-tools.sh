@@ -1,0 +1,49 @@
+#!/usr/bin/env bash
+# Installs what the tests (and with "bench", the side-by-side benches) need beside Rust and a C compiler:
+# Debian's sipp, baresip and Python, and PyPI's pjsua2 in an environment of its own under the cache folder.
+# Does nothing, quickly, where all of it is there.
+set -euo pipefail
+
+cache=${STROWGER_CACHE:-$HOME/.cache/strowger}
+phones=$cache/phones
+pjsua2="pjsua2-python==2.15.1"
+
+# Each line: a command, and the Debian package that has it.
+wanted="sipp sip-tester
+baresip baresip-core
+stdbuf coreutils"
+if [ "${1:-}" = bench ]; then
+  wanted="$wanted
+kamailio kamailio
+rtpengine rtpengine-daemon"
+fi
+
+packages=()
+while read -r program package; do
+  command -v "$program" >/dev/null || [ -x "/usr/sbin/$program" ] || packages+=("$package")
+done <<<"$wanted"
+
+has_pjsua2() { "$phones/bin/python" -c "import pjsua2" 2>/dev/null; }
+has_pjsua2 || python3 -c "import ensurepip, venv" 2>/dev/null || packages+=(python3 python3-venv)
+
+if [ ${#packages[@]} -gt 0 ]; then
+  echo "installing ${packages[*]}"
+  root=""
+  [ "$(id -u)" = 0 ] || root=sudo
+  $root apt-get update -qq
+  # No service of these packages is to start here: runlevel 1 tells invoke-rc.d so.
+  $root env DEBIAN_FRONTEND=noninteractive RUNLEVEL=1 \
+    apt-get install -y -qq --no-install-recommends "${packages[@]}" >/dev/null
+fi
+
+if ! has_pjsua2; then
+  echo "installing $pjsua2 into $phones"
+  mkdir -p "$cache"
+  python3 -m venv --clear "$phones"
+  "$phones/bin/python" -m pip install --quiet --disable-pip-version-check "$pjsua2"
+  has_pjsua2 || { echo "$pjsua2 does not load in $phones" >&2; exit 1; }
+fi
+
+# rustup's minimal profile leaves these two out.
+cargo fmt --version >/dev/null 2>&1 || rustup component add rustfmt
+cargo clippy --version >/dev/null 2>&1 || rustup component add clippy

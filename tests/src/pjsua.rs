@@ -1,0 +1,187 @@
+//! A pjsua2 telephone: `pjsua_phone.py` in a process of its own, driven by lines of JSON.
+
+use std::net::SocketAddrV4;
+use std::path::PathBuf;
+use std::process::Command;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use crate::process::Process;
+use crate::sound::{Heard, write_tone};
+
+/// From the start to being ready, on a machine that is busy.
+const START: Duration = Duration::from_secs(30);
+/// For the far side of a hang-up, and for its file to be whole.
+const STOP: Duration = Duration::from_secs(10);
+/// Played round and round.
+const TONE_LENGTH: Duration = Duration::from_secs(10);
+
+/// Account of a telephone at an exchange.
+#[derive(Clone, Copy, Debug)]
+pub struct Account<'a> {
+    /// Part of the address of record after the `@`.
+    pub domain: &'a str,
+    /// Where the REGISTER goes: `127.0.0.1` or with a port.
+    pub server: &'a str,
+    /// Also the digest user name.
+    pub user: &'a str,
+    /// In the clear.
+    pub password: &'a str,
+}
+
+/// How a pjsua2 telephone differs from the usual.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Setup<'a> {
+    /// SIP over TCP.
+    pub tcp: bool,
+    /// The codec it likes best: `PCMU/8000/1`; A-law if none.
+    pub codec: Option<&'a str>,
+}
+
+/// A running telephone.
+#[derive(Debug)]
+pub struct Pjsua {
+    process: Process,
+    dir: TempDir,
+}
+
+impl Pjsua {
+    /// Starts it at `at` (SIP, and RTP two ports above), speaking `hz`.
+    pub fn start(at: SocketAddrV4, hz: f64) -> Self {
+        Self::with(at, hz, Setup::default())
+    }
+
+    /// As `start`, not as usual.
+    pub fn with(at: SocketAddrV4, hz: f64, setup: Setup) -> Self {
+        let dir = tempfile::tempdir().expect("a temporary folder");
+        let tone = dir.path().join("tone.wav");
+        write_tone(&tone, hz, TONE_LENGTH);
+        let mut command = Command::new(python());
+        command
+            .arg(concat!(env!("CARGO_MANIFEST_DIR"), "/e2e/pjsua_phone.py"))
+            .args([at.ip().to_string(), at.port().to_string()])
+            .args([&tone, &dir.path().join("heard.wav")]);
+        if setup.tcp {
+            command.arg("tcp");
+        }
+        if let Some(codec) = setup.codec {
+            command.env("PJSUA_CODEC", codec);
+        }
+        let mut phone = Self { process: Process::spawn("pjsua2", &mut command), dir };
+        phone.event("ready", START);
+        phone
+    }
+
+    /// Registers, and answers the final status: 200, 401, 403 ...
+    pub fn register(&mut self, account: Account) -> u64 {
+        let Account { domain, server, user, password } = account;
+        self.tell(json!({ "do": "register", "domain": domain, "server": server, "user": user, "password": password }));
+        self.event("registered", START)["code"].as_u64().expect("a status is a number")
+    }
+
+    /// Calls a SIP URI.
+    pub fn call(&mut self, uri: &str) {
+        self.tell(json!({ "do": "call", "uri": uri }));
+    }
+
+    /// Answers what rings.
+    pub fn answer(&mut self) {
+        self.tell(json!({ "do": "answer" }));
+    }
+
+    /// Refuses what rings.
+    pub fn refuse(&mut self, code: u16) {
+        self.tell(json!({ "do": "hangup", "code": code }));
+    }
+
+    /// Ends the call.
+    pub fn hang_up(&mut self) {
+        self.tell(json!({ "do": "hangup" }));
+    }
+
+    /// Presses keys, sent as telephone-events (RFC 4733).
+    pub fn press(&mut self, keys: &str) {
+        self.tell(json!({ "do": "dtmf", "digits": keys }));
+    }
+
+    /// Holds the call: a re-INVITE with `a=sendonly`.
+    pub fn hold(&mut self) {
+        self.tell(json!({ "do": "hold" }));
+    }
+
+    /// Ends the hold.
+    pub fn resume(&mut self) {
+        self.tell(json!({ "do": "resume" }));
+    }
+
+    /// Waits for the call to be answered.
+    #[track_caller]
+    pub fn confirmed(&mut self, limit: Duration) {
+        self.state("CONFIRMED", limit);
+    }
+
+    /// Waits for the end of the call, and answers the last status.
+    #[track_caller]
+    pub fn disconnected(&mut self, limit: Duration) -> u64 {
+        self.state("DISCONNECTED", limit)["code"].as_u64().expect("a status is a number")
+    }
+
+    /// Waits for a state of the call, as pjsua2 names it.
+    #[track_caller]
+    pub fn state(&mut self, state: &str, limit: Duration) -> Value {
+        self.process.lines.wait_for(state, limit, |line| {
+            let event: Value = serde_json::from_str(line).ok()?;
+            (event["event"] == "state" && event["state"] == state).then_some(event)
+        })
+    }
+
+    /// Waits for an event; they are listed in `pjsua_phone.py`.
+    #[track_caller]
+    pub fn event(&mut self, kind: &str, limit: Duration) -> Value {
+        self.process.lines.wait_for(kind, limit, |line| {
+            let event: Value = serde_json::from_str(line).ok()?;
+            (event["event"] == kind).then_some(event)
+        })
+    }
+
+    /// Whether an event comes within the limit.
+    pub fn sees(&mut self, kind: &str, limit: Duration) -> bool {
+        let wanted = |line: &str| line.contains(&format!("\"event\": \"{kind}\"")).then_some(());
+        self.process.lines.seek(limit, wanted).is_some()
+    }
+
+    /// Lets the call go on for a while; the telephone has nothing to report when all is well. Panics when
+    /// the call ends.
+    #[track_caller]
+    pub fn talk(&mut self, length: Duration) {
+        let ended = |line: &str| line.contains("DISCONNECTED").then_some(());
+        if self.process.lines.seek(length, ended).is_some() {
+            self.process.lines.fail("the call ended");
+        }
+    }
+
+    /// Puts the telephone away, and answers what it heard.
+    pub fn heard(mut self) -> Heard {
+        self.tell(json!({ "do": "quit" }));
+        self.event("bye", STOP);
+        Heard::read(&self.dir.path().join("heard.wav"))
+    }
+
+    fn tell(&mut self, command: Value) {
+        self.process.say(&format!("{command}\n"));
+    }
+}
+
+/// The interpreter that has pjsua2: of the environment that `make tools` made, or what `STROWGER_PYTHON` names.
+fn python() -> PathBuf {
+    if let Some(python) = std::env::var_os("STROWGER_PYTHON") {
+        return python.into();
+    }
+    let cache = std::env::var_os("STROWGER_CACHE").map_or_else(
+        || PathBuf::from(std::env::var_os("HOME").expect("HOME is set")).join(".cache/strowger"),
+        PathBuf::from,
+    );
+    cache.join("phones/bin/python")
+}

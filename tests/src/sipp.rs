@@ -1,0 +1,197 @@
+//! sipp: many calls at once, and messages that no telephone would send. A scenario is one of its own, by
+//! name, or XML; the result is its exit status, its counts, and every message if asked for.
+
+use std::fs;
+use std::net::SocketAddrV4;
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use tempfile::TempDir;
+
+use crate::net::is_bound;
+use crate::process::Process;
+
+/// From the start to an open socket, on a machine that is busy.
+const START: Duration = Duration::from_secs(20);
+
+/// How sipp is to be started; [`Sipp::start`] starts it.
+#[derive(Debug)]
+pub struct Sipp {
+    dir: TempDir,
+    at: SocketAddrV4,
+    arguments: Vec<String>,
+}
+
+impl Sipp {
+    /// One of its built-in scenarios, at an address: `uac`, `uas` ...
+    pub fn builtin(scenario: &str, at: SocketAddrV4) -> Self {
+        Self::new(at, |_| ["-sn".into(), scenario.into()])
+    }
+
+    /// A scenario in XML.
+    pub fn scenario(xml: &str, at: SocketAddrV4) -> Self {
+        Self::new(at, |dir| {
+            let file = dir.path().join("scenario.xml");
+            fs::write(&file, xml).expect("the test's folder can be written");
+            ["-sf".into(), file.display().to_string()]
+        })
+    }
+
+    fn new(at: SocketAddrV4, scenario: impl Fn(&TempDir) -> [String; 2]) -> Self {
+        let dir = tempfile::tempdir().expect("a temporary folder");
+        let mut arguments: Vec<String> = scenario(&dir).into();
+        let stats = dir.path().join("stats.csv").display().to_string();
+        let (ip, port) = (at.ip().to_string(), at.port().to_string());
+        let common =
+            ["-i", &ip, "-p", &port, "-mi", &ip, "-nostdin", "-trace_stat", "-stf", &stats, "-fd", "1"];
+        arguments.extend(common.map(String::from));
+        Self { dir, at, arguments }
+    }
+
+    /// Where its requests go.
+    pub fn to(self, target: SocketAddrV4) -> Self {
+        self.args(&[&target.to_string()])
+    }
+
+    /// The user part that it calls (`[service]`).
+    pub fn service(self, number: &str) -> Self {
+        self.args(&["-s", number])
+    }
+
+    /// User and password for the challenges.
+    pub fn auth(self, user: &str, password: &str) -> Self {
+        self.args(&["-au", user, "-ap", password])
+    }
+
+    /// How many calls in all, and how many are begun in a second.
+    pub fn calls(self, count: u32, per_second: u32) -> Self {
+        self.args(&["-m", &count.to_string(), "-r", &per_second.to_string()])
+    }
+
+    /// How long its calls stay up, in scenarios with a `<pause/>` of no length.
+    pub fn talks(self, length: Duration) -> Self {
+        self.args(&["-d", &length.as_millis().to_string()])
+    }
+
+    /// A word of the scenario: `[name]` becomes `value`.
+    pub fn word(self, name: &str, value: &str) -> Self {
+        self.args(&["-key", name, value])
+    }
+
+    /// Keeps every message; [`Report::messages`] has them.
+    pub fn trace(self) -> Self {
+        let file = self.dir.path().join("messages.log").display().to_string();
+        self.args(&["-trace_msg", "-message_file", &file])
+    }
+
+    /// Sends back all sound that it gets.
+    pub fn echoes(self) -> Self {
+        self.args(&["-rtp_echo"])
+    }
+
+    /// Anything else.
+    pub fn args(mut self, arguments: &[&str]) -> Self {
+        self.arguments.extend(arguments.iter().map(ToString::to_string));
+        self
+    }
+
+    /// Starts it, and answers when its socket is there.
+    pub fn start(self) -> Running {
+        let mut command = Command::new("sipp");
+        command.args(&self.arguments).current_dir(self.dir.path()).env("TERM", "dumb");
+        let mut process = Process::spawn("sipp", &mut command);
+        let until = Instant::now() + START;
+        while !is_bound(self.at) && process.lines.running(Duration::from_millis(10)) {
+            assert!(Instant::now() < until, "sipp does not open {}", self.at);
+        }
+        Running { process, dir: self.dir, at: self.at }
+    }
+
+    /// Starts it and waits for its end.
+    #[track_caller]
+    pub fn run(self, limit: Duration) -> Report {
+        self.start().finish(limit)
+    }
+}
+
+/// A sipp that runs.
+#[derive(Debug)]
+pub struct Running {
+    process: Process,
+    dir: TempDir,
+    at: SocketAddrV4,
+}
+
+impl Running {
+    /// Where it is.
+    pub fn at(&self) -> SocketAddrV4 {
+        self.at
+    }
+
+    /// Waits for its end. Panics after `limit`.
+    #[track_caller]
+    pub fn finish(mut self, limit: Duration) -> Report {
+        let status = self.process.exit(limit);
+        self.report(status.code().unwrap_or(-1))
+    }
+
+    /// Ends it where it is, and answers what it did until now: `status` is -1.
+    pub fn stop(mut self) -> Report {
+        self.process.signal(crate::process::Signal::USR1);
+        let status = self.process.exit(Duration::from_secs(20));
+        self.report(status.code().unwrap_or(-1))
+    }
+
+    fn report(self, status: i32) -> Report {
+        let stats = fs::read_to_string(self.dir.path().join("stats.csv")).unwrap_or_default();
+        let messages = fs::read_to_string(self.dir.path().join("messages.log")).unwrap_or_default();
+        let mut said = self.process.lines.heard().join("\n");
+        for entry in fs::read_dir(self.dir.path()).into_iter().flatten().flatten() {
+            if entry.file_name().to_string_lossy().ends_with("_errors.log") {
+                said += &fs::read_to_string(entry.path()).unwrap_or_default();
+            }
+        }
+        let count = |name: &str| column(&stats, name).unwrap_or(0);
+        Report {
+            status,
+            successful: count("SuccessfulCall(C)"),
+            failed: count("FailedCall(C)"),
+            messages,
+            said,
+        }
+    }
+}
+
+/// What came of a run.
+#[derive(Debug)]
+pub struct Report {
+    /// 0: all calls were as the scenario says; 1: one at least was not.
+    pub status: i32,
+    /// Calls that went as the scenario says.
+    pub successful: u32,
+    /// Those that did not.
+    pub failed: u32,
+    /// Every message, if [`Sipp::trace`] was asked for.
+    pub messages: String,
+    /// What it printed.
+    pub said: String,
+}
+
+impl Report {
+    /// Asserts that all went well, `calls` times.
+    #[track_caller]
+    pub fn assert_all(&self, calls: u32) {
+        let Self { status, successful, failed, said, messages } = self;
+        assert!(
+            *status == 0 && *successful == calls && *failed == 0,
+            "sipp ended with {status}: {successful} of {calls} went well, {failed} failed\n{said}\n{messages}"
+        );
+    }
+}
+
+/// The last value of a column in sipp's statistics, which end every line with `;`.
+fn column(stats: &str, name: &str) -> Option<u32> {
+    let mut lines = stats.lines();
+    let at = lines.next()?.split(';').position(|title| title == name)?;
+    lines.last()?.split(';').nth(at)?.parse().ok()
+}

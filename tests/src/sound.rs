@@ -1,0 +1,156 @@
+//! Tones, written and recognised: a WAV file with one frequency, and how long a file that was heard holds
+//! that frequency. The measure is Goertzel's, over windows of 100 ms of 8 kHz sound.
+
+use std::f64::consts::TAU;
+use std::path::Path;
+use std::time::Duration;
+
+/// Samples a second of all sound here.
+pub const RATE: u32 = 8000;
+/// 100 ms, so frequencies 10 Hz apart are told from each other.
+const WINDOW: usize = RATE as usize / 10;
+/// A window holds a tone when this much of its power is at the frequency.
+const SHARE: f64 = 0.85;
+/// Amplitude of the tones written, of full scale 1.
+pub const AMPLITUDE: f64 = 0.3;
+
+/// Writes `length` of a sine of `hz` at [`AMPLITUDE`], 16 bits, mono.
+pub fn write_tone(path: &Path, hz: f64, length: Duration) {
+    let spec = hound::WavSpec {
+        channels: 1,
+        sample_rate: RATE,
+        bits_per_sample: 16,
+        sample_format: hound::SampleFormat::Int,
+    };
+    let mut wav = hound::WavWriter::create(path, spec).expect("the test's folder can be written");
+    for n in 0..(length.as_secs_f64() * f64::from(RATE)) as u32 {
+        let sample = AMPLITUDE * (TAU * hz * f64::from(n) / f64::from(RATE)).sin();
+        wav.write_sample((sample * f64::from(i16::MAX)) as i16).expect("the test's folder has room");
+    }
+    wav.finalize().expect("the test's folder has room");
+}
+
+/// What a telephone heard: samples of full scale 1.
+#[derive(Debug)]
+pub struct Heard(Vec<f64>);
+
+/// How much of a tone was heard.
+#[derive(Debug, PartialEq)]
+pub struct Tone {
+    /// All windows that hold it, together.
+    pub length: Duration,
+    /// The middle one of their amplitudes, of full scale 1.
+    pub amplitude: f64,
+}
+
+impl Heard {
+    /// Reads a mono WAV of 16 bits at [`RATE`]. Panics when it is not one.
+    pub fn read(path: &Path) -> Self {
+        let mut wav = hound::WavReader::open(path).unwrap_or_else(|why| panic!("{}: {why}", path.display()));
+        let spec = wav.spec();
+        assert_eq!(
+            (spec.sample_rate, spec.channels, spec.bits_per_sample),
+            (RATE, 1, 16),
+            "{}",
+            path.display()
+        );
+        Self(wav.samples::<i16>().map_while(Result::ok).map(|s| f64::from(s) / f64::from(i16::MAX)).collect())
+    }
+
+    /// How long it is.
+    pub fn length(&self) -> Duration {
+        Duration::from_secs_f64(self.0.len() as f64 / f64::from(RATE))
+    }
+
+    /// How much of the tone is in it.
+    pub fn tone(&self, hz: f64) -> Tone {
+        let mut levels: Vec<f64> = self.0.chunks_exact(WINDOW).filter_map(|w| amplitude(w, hz)).collect();
+        levels.sort_by(f64::total_cmp);
+        let length = Duration::from_millis(100) * levels.len() as u32;
+        Tone { length, amplitude: levels.get(levels.len() / 2).copied().unwrap_or(0.0) }
+    }
+
+    /// Asserts that at least `least` of the tone is there, as loud as it was written give or take 3 dB.
+    #[track_caller]
+    pub fn assert_tone(&self, hz: f64, least: Duration) {
+        let tone = self.tone(hz);
+        assert!(tone.length >= least, "{hz} Hz for {:?} of {:?}, not {least:?}", tone.length, self.length());
+        let ratio = tone.amplitude / AMPLITUDE;
+        assert!((0.7..1.42).contains(&ratio), "{hz} Hz is {ratio:.2} times as loud as it was sent");
+    }
+
+    /// Asserts that there is at most a window at either edge of the tone.
+    #[track_caller]
+    pub fn assert_no_tone(&self, hz: f64) {
+        let tone = self.tone(hz);
+        assert!(
+            tone.length <= Duration::from_millis(200),
+            "{hz} Hz for {:?}, where none belongs",
+            tone.length
+        );
+    }
+
+    /// How much of it is louder than a hundredth of full scale, whatever it is.
+    pub fn loud(&self) -> Duration {
+        let windows = self.0.chunks_exact(WINDOW).filter(|w| power(w).sqrt() > 0.01).count();
+        Duration::from_millis(100) * windows as u32
+    }
+}
+
+/// The amplitude of `hz` in a window in which it dominates.
+fn amplitude(window: &[f64], hz: f64) -> Option<f64> {
+    let total = power(window);
+    if total < 1e-6 {
+        return None;
+    }
+    let turn = TAU * hz / f64::from(RATE);
+    let (mut last, mut before) = (0.0, 0.0);
+    for sample in window {
+        (last, before) = (sample + 2.0 * turn.cos() * last - before, last);
+    }
+    let square = last * last + before * before - 2.0 * turn.cos() * last * before;
+    let n = window.len() as f64;
+    // A sine of amplitude A has |X|^2 = (A n / 2)^2 and the power A^2 / 2.
+    let share = 2.0 * square / (n * n) / total;
+    (share >= SHARE).then(|| 2.0 * square.sqrt() / n)
+}
+
+fn power(window: &[f64]) -> f64 {
+    window.iter().map(|s| s * s).sum::<f64>() / window.len() as f64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_tone_is_known_by_its_frequency_length_and_level() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("tone.wav");
+        write_tone(&path, 440.0, Duration::from_secs(2));
+        let heard = Heard::read(&path);
+        assert_eq!(heard.length(), Duration::from_secs(2));
+        heard.assert_tone(440.0, Duration::from_secs(2));
+        for other in [430.0, 450.0, 880.0, 1000.0] {
+            heard.assert_no_tone(other);
+        }
+    }
+
+    #[test]
+    fn silence_and_noise_hold_no_tone() {
+        let silence = Heard(vec![0.0; 8000]);
+        assert_eq!(silence.tone(440.0), Tone { length: Duration::ZERO, amplitude: 0.0 });
+        // A linear congruential generator is noise enough.
+        let mut state = 1_u32;
+        let noise = Heard(
+            std::iter::repeat_with(|| {
+                state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+                f64::from(state >> 8) / f64::from(1 << 24) - 0.5
+            })
+            .take(8000)
+            .collect(),
+        );
+        noise.assert_no_tone(440.0);
+        assert!(noise.loud() == Duration::from_secs(1) && silence.loud() == Duration::ZERO);
+    }
+}
