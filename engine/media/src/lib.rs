@@ -1,1 +1,15 @@
 //! Sound: RTP sockets, the 20 ms wheel, prompts and recordings.
+//!
+//! [`Media`] is the handle that signalling holds: it opens streams, commands them, and hears from them
+//! through one callback. Behind it a few threads own all sockets; a relayed packet is received,
+//! checked, given a new header and sent, without a lock, a task or an allocation. Who hears what is
+//! decided elsewhere; gathering digits under time limits is the exchange's, fed by
+//! [`Happening::Digit`].
+
+mod command;
+mod media;
+pub mod prompts;
+
+pub use command::{Command, CutBy, EndOfRecording, Event, Happening, Sound, Stats, StreamId};
+pub use media::{CommandError, Config, Media, NoPorts, StartError, Stream};
+pub use prompts::{PromptError, Prompts};

@@ -1,1 +1,7 @@
 //! SDP (RFC 8866) and offer/answer (RFC 3264) for audio.
+
+pub mod offer_answer;
+pub mod session;
+
+pub use offer_answer::{Codec, LocalMedia, Negotiated, Refusal};
+pub use session::{Direction, Malformed};

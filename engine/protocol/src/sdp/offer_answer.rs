@@ -1,0 +1,510 @@
+//! Offer and answer (RFC 3264) for one audio stream of a telephone call: PCMU and PCMA (RFC 3551)
+//! with telephone events (RFC 4733). Every other `m=` line is refused with port 0 and kept in its
+//! place, as §8 asks. Secured RTP, ICE and RTCP on the same port are never offered or accepted.
+
+use std::fmt;
+use std::fmt::Write as _;
+use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
+
+use super::session::{Description, Direction, Malformed, Media};
+
+/// RFC 3551 §4.2: the default packet is 20 ms, and we send no other.
+pub const PTIME: Duration = Duration::from_millis(20);
+
+/// The payload type that most telephones use for telephone events; any dynamic one would do.
+const EVENTS_PAYLOAD_TYPE: u8 = 101;
+
+/// RFC 4733 §3.2: the sixteen keys are 0 to 15, and 16 is the hook flash.
+const ALL_EVENTS: &str = "0-16";
+const KEY_EVENTS: &str = "0-15";
+
+const RTP_AVP: &str = "RTP/AVP";
+
+/// A way to write sound at 8 kHz, one octet a sample (RFC 3551 §4.5.14).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Codec {
+    /// G.711 mu-law.
+    Pcmu,
+    /// G.711 A-law.
+    Pcma,
+}
+
+impl Codec {
+    /// Both, in the order that is usual.
+    pub const ALL: [Codec; 2] = [Codec::Pcmu, Codec::Pcma];
+
+    /// The static payload type (RFC 3551 §6).
+    pub fn payload_type(self) -> u8 {
+        match self {
+            Self::Pcmu => 0,
+            Self::Pcma => 8,
+        }
+    }
+
+    /// The encoding name (RFC 3551 §6).
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Pcmu => "PCMU",
+            Self::Pcma => "PCMA",
+        }
+    }
+
+    fn of(media: &Media, payload_type: u8) -> Option<Self> {
+        Self::ALL.into_iter().find(|codec| match media.encoding(payload_type) {
+            Some((name, clock)) => clock == 8000 && name.eq_ignore_ascii_case(codec.name()),
+            None => payload_type == codec.payload_type(),
+        })
+    }
+}
+
+/// The payload types that one direction uses.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PayloadTypes {
+    /// Of sound.
+    pub audio: u8,
+    /// Of telephone events, when both sides have them.
+    pub events: Option<u8>,
+}
+
+/// What both sides agreed upon, seen from ours.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Negotiated {
+    /// Where the other side wishes RTP. Unspecified (0.0.0.0) while it holds us the old way; nothing
+    /// is sent then.
+    pub remote: SocketAddr,
+    /// Where it wishes RTCP; none when it left no port for it.
+    pub remote_rtcp: Option<SocketAddr>,
+    /// The same both ways.
+    pub codec: Codec,
+    /// What we write in packets: the numbers of the other side's description.
+    pub sends: PayloadTypes,
+    /// What we expect in packets: the numbers of ours.
+    pub receives: PayloadTypes,
+    /// Whether we may send and receive.
+    pub direction: Direction,
+    /// How much sound the other side wishes in a packet; 20 ms when it does not say.
+    pub ptime: Duration,
+}
+
+/// Why an offer or an answer can't be used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refusal {
+    /// Not a session description: 400.
+    Malformed(Malformed),
+    /// An answer with fewer lines than its offer, or none was made: 400.
+    NotAnAnswer,
+    /// No audio over plain RTP, or all of it with port 0: 488, warning 304.
+    NoAudio,
+    /// Neither PCMU nor PCMA: 488, warning 305.
+    NoCodec,
+    /// A host name, a multicast address, or one of a family that we are not reachable by: 488,
+    /// warning 301.
+    NoAddress,
+}
+
+impl Refusal {
+    /// The SIP status that refuses an offer for this reason.
+    pub fn status(self) -> u16 {
+        match self {
+            Self::Malformed(_) | Self::NotAnAnswer => 400,
+            Self::NoAudio | Self::NoCodec | Self::NoAddress => 488,
+        }
+    }
+
+    /// The code of a Warning header (RFC 3261 §20.43), where one fits.
+    pub fn warning(self) -> Option<u16> {
+        match self {
+            Self::Malformed(_) | Self::NotAnAnswer => None,
+            Self::NoAudio => Some(304),
+            Self::NoCodec => Some(305),
+            Self::NoAddress => Some(301),
+        }
+    }
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Malformed(why) => why.fmt(f),
+            Self::NotAnAnswer => f.write_str("not an answer to the offer"),
+            Self::NoAudio => f.write_str("no audio stream over RTP/AVP"),
+            Self::NoCodec => f.write_str("no codec in common, PCMU and PCMA are known"),
+            Self::NoAddress => f.write_str("no usable network address"),
+        }
+    }
+}
+
+impl std::error::Error for Refusal {}
+
+impl From<Malformed> for Refusal {
+    fn from(why: Malformed) -> Self {
+        Self::Malformed(why)
+    }
+}
+
+/// Our side of one session: writes offers and answers, and remembers what the next of them must
+/// keep: the order of `m=` lines, payload types, and the version of the `o=` line, which grows by
+/// one with every change (RFC 3264 §8).
+#[derive(Clone, Debug)]
+pub struct LocalMedia {
+    address: SocketAddr,
+    session_id: u64,
+    version: u64,
+    lines: Vec<Line>,
+    events: u8,
+    /// The last offer's codecs and direction.
+    offered: Option<(Vec<Codec>, Direction)>,
+    /// All that was written below the `o=` line.
+    written: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Line {
+    Ours,
+    /// Answered with port 0; the words are kept for the next description.
+    Refused {
+        kind: String,
+        proto: String,
+        formats: String,
+    },
+}
+
+impl LocalMedia {
+    /// `address`: where we receive RTP, RTCP on the next port. `session_id`: any number, unique to
+    /// this session; the top two bits are left out so that every reader can hold it.
+    pub fn new(address: SocketAddr, session_id: u64) -> Self {
+        Self {
+            address,
+            session_id: session_id >> 2,
+            version: 0,
+            lines: Vec::new(),
+            events: EVENTS_PAYLOAD_TYPE,
+            offered: None,
+            written: String::new(),
+        }
+    }
+
+    /// Where we receive RTP.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// An offer (RFC 3264 §5, and §8 when it is not the first): codecs in order of preference, and
+    /// whether we wish to send and receive.
+    pub fn offer(&mut self, codecs: &[Codec], direction: Direction) -> Vec<u8> {
+        if !self.lines.contains(&Line::Ours) {
+            self.lines = vec![Line::Ours];
+        }
+        let types = codecs.iter().map(|codec| (*codec, codec.payload_type())).collect::<Vec<_>>();
+        let body = self.write(&types, Some((self.events, ALL_EVENTS)), direction);
+        self.offered = Some((codecs.to_vec(), direction));
+        body
+    }
+
+    /// The answer to an offer (RFC 3264 §6), with the first codec of `preferences` that is offered,
+    /// and `direction` as far as the offer allows it. Nothing changes when it is refused.
+    pub fn answer(
+        &mut self,
+        offer: &[u8],
+        preferences: &[Codec],
+        direction: Direction,
+    ) -> Result<(Vec<u8>, Negotiated), Refusal> {
+        let offer = Description::read(offer)?;
+        let ours = self.choose(&offer)?;
+        let media = &offer.media[ours];
+        let (codec, audio) = preferences
+            .iter()
+            .find_map(|codec| {
+                media.payload_types().find(|pt| Codec::of(media, *pt) == Some(*codec)).map(|pt| (*codec, pt))
+            })
+            .ok_or(Refusal::NoCodec)?;
+        // RFC 3264 §6.1: an answer keeps the offer's numbers.
+        let events = events_of(media);
+        let types = PayloadTypes { audio, events };
+        let negotiated = self.agree(media, codec, types, types, direction)?;
+
+        self.lines = offer
+            .media
+            .iter()
+            .enumerate()
+            .map(|(index, media)| match index == ours {
+                true => Line::Ours,
+                false => Line::Refused {
+                    kind: media.kind.clone(),
+                    proto: media.proto.clone(),
+                    formats: media.formats.clone(),
+                },
+            })
+            .collect();
+        self.events = events.unwrap_or(self.events);
+        self.offered = None;
+        let events = events.map(|pt| (pt, if hears_flash(media, pt) { ALL_EVENTS } else { KEY_EVENTS }));
+        Ok((self.write(&[(codec, audio)], events, negotiated.direction), negotiated))
+    }
+
+    /// The answer to our last offer (RFC 3264 §7). May be called again for it: an early answer in a
+    /// 183 is followed by the one in the 200.
+    pub fn accept(&mut self, answer: &[u8]) -> Result<Negotiated, Refusal> {
+        let answer = Description::read(answer)?;
+        let (codecs, direction) = self.offered.as_ref().ok_or(Refusal::NotAnAnswer)?;
+        let ours = self.lines.iter().position(|line| *line == Line::Ours).ok_or(Refusal::NotAnAnswer)?;
+        let media = answer.media.get(ours).ok_or(Refusal::NotAnAnswer)?;
+        if media.port == 0 || !is_audio(media) {
+            return Err(Refusal::NoAudio);
+        }
+        let (codec, audio) = media
+            .payload_types()
+            .find_map(|pt| Some((Codec::of(media, pt).filter(|codec| codecs.contains(codec))?, pt)))
+            .ok_or(Refusal::NoCodec)?;
+        let events = events_of(media);
+        let sends = PayloadTypes { audio, events };
+        let receives = PayloadTypes { audio: codec.payload_type(), events: events.map(|_| self.events) };
+        self.agree(media, codec, sends, receives, *direction)
+    }
+
+    /// The line that can be ours: the one that was before, else the first audio that is alive.
+    fn choose(&self, offer: &Description) -> Result<usize, Refusal> {
+        let usable = |media: &Media| is_audio(media) && media.port != 0;
+        let before = self.lines.iter().position(|line| *line == Line::Ours);
+        before
+            .filter(|index| offer.media.get(*index).is_some_and(usable))
+            .or_else(|| offer.media.iter().position(usable))
+            .ok_or(Refusal::NoAudio)
+    }
+
+    fn agree(
+        &self,
+        media: &Media,
+        codec: Codec,
+        sends: PayloadTypes,
+        receives: PayloadTypes,
+        wished: Direction,
+    ) -> Result<Negotiated, Refusal> {
+        let remote = media.rtp().ok_or(Refusal::NoAddress)?;
+        // RFC 3264 §8.4: an unspecified address is the old way to hold; nothing may be sent to it.
+        let held = remote.ip().is_unspecified();
+        if !held && (remote.ip().is_multicast() || remote.is_ipv4() != self.address.is_ipv4()) {
+            return Err(Refusal::NoAddress);
+        }
+        let theirs = if held { Direction::new(media.direction.sends(), false) } else { media.direction };
+        Ok(Negotiated {
+            remote,
+            remote_rtcp: media.rtcp().filter(|_| !held),
+            codec,
+            sends,
+            receives,
+            direction: theirs.reversed().and(wished),
+            ptime: media.ptime.unwrap_or(PTIME),
+        })
+    }
+
+    fn write(&mut self, codecs: &[(Codec, u8)], events: Option<(u8, &str)>, direction: Direction) -> Vec<u8> {
+        const INFALLIBLE: &str = "writing to a String can't fail";
+        let family = |ip: IpAddr| if ip.is_ipv4() { "IP4" } else { "IP6" };
+        let ip = self.address.ip();
+        let mut rest = String::with_capacity(512);
+        write!(rest, "s=-\r\nc=IN {} {ip}\r\nt=0 0\r\n", family(ip)).expect(INFALLIBLE);
+        for line in &self.lines {
+            let Line::Ours = line else {
+                let Line::Refused { kind, proto, formats } = line else { continue };
+                write!(rest, "m={kind} 0 {proto} {formats}\r\n").expect(INFALLIBLE);
+                continue;
+            };
+            write!(rest, "m=audio {} {RTP_AVP}", self.address.port()).expect(INFALLIBLE);
+            let types = codecs.iter().map(|(_, pt)| *pt).chain(events.map(|(pt, _)| pt));
+            types.for_each(|pt| write!(rest, " {pt}").expect(INFALLIBLE));
+            rest.push_str("\r\n");
+            for (codec, pt) in codecs {
+                write!(rest, "a=rtpmap:{pt} {}/8000\r\n", codec.name()).expect(INFALLIBLE);
+            }
+            if let Some((pt, which)) = events {
+                write!(rest, "a=rtpmap:{pt} telephone-event/8000\r\na=fmtp:{pt} {which}\r\n")
+                    .expect(INFALLIBLE);
+            }
+            write!(rest, "a=ptime:{}\r\na={}\r\n", PTIME.as_millis(), direction.as_str()).expect(INFALLIBLE);
+        }
+        if rest != self.written {
+            self.version += 1;
+            self.written = rest;
+        }
+        let head = format!("v=0\r\no=- {} {} IN {} {ip}\r\n", self.session_id, self.version, family(ip));
+        [head.as_bytes(), self.written.as_bytes()].concat()
+    }
+}
+
+fn is_audio(media: &Media) -> bool {
+    media.kind.eq_ignore_ascii_case("audio") && media.proto.eq_ignore_ascii_case(RTP_AVP)
+}
+
+/// Telephone events at another clock belong to a codec of that clock (RFC 4733 §2.4.1).
+fn events_of(media: &Media) -> Option<u8> {
+    media.payload_types().find(|pt| {
+        matches!(media.encoding(*pt), Some((name, 8000)) if name.eq_ignore_ascii_case("telephone-event"))
+    })
+}
+
+fn hears_flash(media: &Media, payload_type: u8) -> bool {
+    let events = media.parameters(payload_type).unwrap_or(KEY_EVENTS);
+    events.split(',').any(|range| {
+        let (first, last) = range.split_once('-').unwrap_or((range, range));
+        let bounds = (first.trim().parse::<u8>(), last.trim().parse::<u8>());
+        matches!(bounds, (Ok(first), Ok(last)) if (first..=last).contains(&16))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use Direction::{Inactive, RecvOnly, SendOnly, SendRecv};
+
+    fn local() -> LocalMedia {
+        LocalMedia::new("192.0.2.10:40000".parse().unwrap(), 4 * 77)
+    }
+
+    fn offer(media: &str) -> Vec<u8> {
+        format!("v=0\r\no=alice 1 1 IN IP4 198.51.100.1\r\ns=-\r\nc=IN IP4 198.51.100.1\r\nt=0 0\r\n{media}")
+            .into_bytes()
+    }
+
+    fn lines(body: &[u8], start: &str) -> Vec<String> {
+        let text = std::str::from_utf8(body).unwrap();
+        text.split("\r\n").filter(|line| line.starts_with(start)).map(str::to_owned).collect()
+    }
+
+    #[test]
+    fn rfc3264_5_offer_lists_codecs_in_order_of_preference() {
+        let body = local().offer(&[Codec::Pcma, Codec::Pcmu], SendRecv);
+        assert_eq!(lines(&body, "o="), ["o=- 77 1 IN IP4 192.0.2.10"]);
+        assert_eq!(lines(&body, "c="), ["c=IN IP4 192.0.2.10"]);
+        assert_eq!(lines(&body, "m="), ["m=audio 40000 RTP/AVP 8 0 101"]);
+        assert_eq!(lines(&body, "a=fmtp"), ["a=fmtp:101 0-16"]);
+        assert_eq!(lines(&body, "a=ptime"), ["a=ptime:20"]);
+        assert_eq!(lines(&body, "a=sendrecv").len(), 1);
+    }
+
+    /// RFC 3264 §10.1: audio accepted, the second audio and the video refused in their places.
+    #[test]
+    fn rfc3264_6_other_lines_are_refused_with_port_0_in_their_places() {
+        let body = offer(
+            "m=video 51372 RTP/AVP 31\r\na=rtpmap:31 H261/90000\r\nm=audio 49170 RTP/AVP 97 8 0 96\r\n\
+             a=rtpmap:97 iLBC/8000\r\na=rtpmap:96 telephone-event/8000\r\na=fmtp:96 0-15\r\n\
+             m=audio 49172 RTP/SAVP 0\r\n",
+        );
+        let mut local = local();
+        let (answer, agreed) = local.answer(&body, &Codec::ALL, SendRecv).unwrap();
+        assert_eq!(
+            lines(&answer, "m="),
+            ["m=video 0 RTP/AVP 31", "m=audio 40000 RTP/AVP 0 96", "m=audio 0 RTP/SAVP 0"]
+        );
+        assert_eq!(lines(&answer, "a=fmtp"), ["a=fmtp:96 0-15"]);
+        assert_eq!(agreed.remote, "198.51.100.1:49170".parse().unwrap());
+        assert_eq!(agreed.remote_rtcp, Some("198.51.100.1:49171".parse().unwrap()));
+        assert_eq!(agreed.codec, Codec::Pcmu);
+        assert_eq!(agreed.sends, PayloadTypes { audio: 0, events: Some(96) });
+        assert_eq!(agreed.receives, agreed.sends);
+
+        // §8: our next offer keeps the three lines.
+        let next = local.offer(&[Codec::Pcmu], SendOnly);
+        assert_eq!(
+            lines(&next, "m="),
+            ["m=video 0 RTP/AVP 31", "m=audio 40000 RTP/AVP 0 96", "m=audio 0 RTP/SAVP 0"]
+        );
+    }
+
+    #[test]
+    fn rfc3264_6_preference_is_ours_and_dynamic_numbers_are_kept() {
+        let body = offer("m=audio 4000 RTP/AVP 0 100\r\na=rtpmap:100 pcma/8000/1\r\n");
+        let (answer, agreed) = local().answer(&body, &[Codec::Pcma, Codec::Pcmu], SendRecv).unwrap();
+        assert_eq!(agreed.codec, Codec::Pcma);
+        assert_eq!(agreed.sends, PayloadTypes { audio: 100, events: None });
+        assert_eq!(lines(&answer, "a=rtpmap"), ["a=rtpmap:100 PCMA/8000"]);
+    }
+
+    #[test]
+    fn rfc3264_6_1_directions_mirror() {
+        for (theirs, wished, ours) in [
+            ("sendrecv", SendRecv, SendRecv),
+            ("sendonly", SendRecv, RecvOnly),
+            ("recvonly", SendRecv, SendOnly),
+            ("inactive", SendRecv, Inactive),
+            ("sendrecv", SendOnly, SendOnly),
+            ("sendonly", SendOnly, Inactive),
+        ] {
+            let body = offer(&format!("m=audio 4000 RTP/AVP 0\r\na={theirs}\r\n"));
+            let (answer, agreed) = local().answer(&body, &Codec::ALL, wished).unwrap();
+            assert_eq!(agreed.direction, ours, "{theirs}");
+            assert_eq!(lines(&answer, &format!("a={}", ours.as_str())).len(), 1, "{theirs}");
+        }
+    }
+
+    #[test]
+    fn rfc3264_5_1_direction_of_the_session_holds_for_its_media() {
+        let body = String::from_utf8(offer("a=sendonly\r\nm=audio 4000 RTP/AVP 0\r\n")).unwrap();
+        let (_, agreed) = local().answer(body.as_bytes(), &Codec::ALL, SendRecv).unwrap();
+        assert_eq!(agreed.direction, RecvOnly);
+    }
+
+    #[test]
+    fn rfc3264_8_4_unspecified_address_holds() {
+        let body = offer("m=audio 4000 RTP/AVP 0\r\nc=IN IP4 0.0.0.0\r\n");
+        let (answer, agreed) = local().answer(&body, &Codec::ALL, SendRecv).unwrap();
+        assert_eq!(agreed.direction, RecvOnly);
+        assert_eq!(agreed.remote_rtcp, None);
+        assert_eq!(lines(&answer, "a=recvonly").len(), 1);
+    }
+
+    #[test]
+    fn rfc3264_8_version_grows_with_every_change_and_only_then() {
+        let mut local = local();
+        let version = |body: &[u8]| lines(body, "o=")[0].split(' ').nth(2).unwrap().to_owned();
+        assert_eq!(version(&local.offer(&Codec::ALL, SendRecv)), "1");
+        assert_eq!(version(&local.offer(&Codec::ALL, SendRecv)), "1");
+        assert_eq!(version(&local.offer(&Codec::ALL, SendOnly)), "2");
+        assert_eq!(version(&local.offer(&Codec::ALL, SendRecv)), "3");
+    }
+
+    #[test]
+    fn rfc3264_7_answer_decides_codec_and_numbers() {
+        let mut local = local();
+        local.offer(&Codec::ALL, SendRecv);
+        let answer = offer("m=audio 5000 RTP/AVP 8 97\r\na=rtpmap:97 telephone-event/8000\r\na=ptime:30\r\n");
+        let agreed = local.accept(&answer).unwrap();
+        assert_eq!(agreed.codec, Codec::Pcma);
+        assert_eq!(agreed.sends, PayloadTypes { audio: 8, events: Some(97) });
+        assert_eq!(agreed.receives, PayloadTypes { audio: 8, events: Some(101) });
+        assert_eq!(agreed.ptime, Duration::from_millis(30));
+        // A 183 is followed by the 200 with the same.
+        assert_eq!(local.accept(&answer), Ok(agreed));
+    }
+
+    #[test]
+    fn what_is_refused_says_why_and_changes_nothing() {
+        let refuse = |media: &str| local().answer(&offer(media), &Codec::ALL, SendRecv).unwrap_err();
+        assert_eq!(refuse("m=audio 4000 RTP/AVP 9 18\r\n"), Refusal::NoCodec);
+        assert_eq!(refuse("m=audio 0 RTP/AVP 0\r\n"), Refusal::NoAudio);
+        assert_eq!(refuse("m=audio 4000 RTP/SAVP 0\r\n"), Refusal::NoAudio);
+        assert_eq!(refuse("m=video 4000 RTP/AVP 31\r\n"), Refusal::NoAudio);
+        assert_eq!(refuse("m=audio 4000 RTP/AVP 0\r\nc=IN IP6 2001:db8::1\r\n"), Refusal::NoAddress);
+        assert_eq!(refuse("m=audio 4000 RTP/AVP 0\r\nc=IN IP4 phone.example.com\r\n"), Refusal::NoAddress);
+        assert_eq!(refuse("m=audio 4000 RTP/AVP 0\r\nc=IN IP4 224.2.1.1/127\r\n"), Refusal::NoAddress);
+    }
+
+    #[test]
+    fn statuses_are_400_for_nonsense_and_488_for_the_rest() {
+        let mut local = local();
+        assert_eq!(local.answer(b"hello", &Codec::ALL, SendRecv).unwrap_err().status(), 400);
+        assert_eq!(local.accept(&offer("m=audio 4000 RTP/AVP 0\r\n")), Err(Refusal::NotAnAnswer));
+        local.offer(&Codec::ALL, SendRecv);
+        assert_eq!(local.accept(&offer("m=audio 0 RTP/AVP 0\r\n")).unwrap_err().status(), 488);
+        assert_eq!(local.accept(&offer("m=audio 9 RTP/AVP 3\r\n")), Err(Refusal::NoCodec));
+    }
+
+    #[test]
+    fn ipv6_is_written_as_such() {
+        let mut local = LocalMedia::new("[2001:db8::10]:40000".parse().unwrap(), 4);
+        let body = local.offer(&[Codec::Pcmu], SendRecv);
+        assert_eq!(lines(&body, "c="), ["c=IN IP6 2001:db8::10"]);
+        assert_eq!(lines(&body, "o="), ["o=- 1 1 IN IP6 2001:db8::10"]);
+    }
+}
