@@ -1,0 +1,182 @@
+//! Where everything lies: the keys of every kind of record, in one place.
+//!
+//! A key is a letter for its kind and then its parts. A text part ends with a zero byte (a zero inside
+//! it is written as 0x00 0xFF), so that no tenant's keys begin with another's and prefixes can be
+//! scanned; numbers are big-endian, so that they sort. Values are encoded by whoever owns them.
+//!
+//! | key | value |
+//! |---|---|
+//! | `c` tenant call | the call's record; ids begin with their time, so a scan backwards is newest first |
+//! | `e` tenant number | an event of the tenant's stream, by its sequence number |
+//! | `k` tenant key | a script's own memory: the moment it expires, and the value |
+//! | `p` tenant prompt | a prompt's description; its sound is a blob |
+//! | `r` tenant user contact | a registered contact |
+//! | `s` tenant script | which version is active, and since when |
+//! | `t` tenant call part | a sealed tape, in parts of at most [`MAX_VALUE`] |
+//! | `v` tenant script number | a version's description; its component is a blob |
+//! | `x` moment tenant key | what in `k` expires when, in the order of time |
+
+use crate::{Batch, MAX_VALUE, Scan, Store, StoreError};
+
+/// A call's record. `call`: its id's bits.
+pub fn call(tenant: &str, call: u128) -> Vec<u8> {
+    Key::new(b'c').text(tenant).bytes(&call.to_be_bytes()).0
+}
+
+/// All call records of a tenant, in the order of time.
+pub fn calls(tenant: &str) -> Scan {
+    Scan::prefix(Key::new(b'c').text(tenant).0)
+}
+
+/// The call records of a tenant with ids in `from..to`.
+pub fn calls_between(tenant: &str, from: u128, to: u128) -> Scan {
+    Scan::range(call(tenant, from), call(tenant, to))
+}
+
+/// An event of a tenant's stream.
+pub fn event(tenant: &str, number: u64) -> Vec<u8> {
+    Key::new(b'e').text(tenant).bytes(&number.to_be_bytes()).0
+}
+
+/// The events of a tenant from `number` on.
+pub fn events_from(tenant: &str, number: u64) -> Scan {
+    Scan::range(event(tenant, number), [Key::new(b'e').text(tenant).0, vec![0xff; 9]].concat())
+}
+
+/// A key of a tenant's own memory.
+pub fn memory(tenant: &str, key: &str) -> Vec<u8> {
+    Key::new(b'k').text(tenant).text(key).0
+}
+
+/// All of a tenant's own memory.
+pub fn memories(tenant: &str) -> Scan {
+    Scan::prefix(Key::new(b'k').text(tenant).0)
+}
+
+/// Notes that a tenant's key expires; `millis` since 1970 UTC.
+pub fn expiry(millis: u64, tenant: &str, key: &str) -> Vec<u8> {
+    Key::new(b'x').bytes(&millis.to_be_bytes()).text(tenant).text(key).0
+}
+
+/// Everything that has expired by `millis`.
+pub fn expired(millis: u64) -> Scan {
+    Scan::range(Key::new(b'x').0, Key::new(b'x').bytes(&millis.saturating_add(1).to_be_bytes()).0)
+}
+
+/// Reads an expiry key back: the moment, the tenant, the tenant's key.
+pub fn read_expiry(key: &[u8]) -> Option<(u64, String, String)> {
+    let (millis, rest) = key.strip_prefix(b"x")?.split_first_chunk::<8>()?;
+    let (tenant, rest) = read_text(rest)?;
+    let (name, rest) = read_text(rest)?;
+    rest.is_empty().then_some((u64::from_be_bytes(*millis), tenant, name))
+}
+
+/// A prompt's description.
+pub fn prompt(tenant: &str, name: &str) -> Vec<u8> {
+    Key::new(b'p').text(tenant).text(name).0
+}
+
+/// All prompts of a tenant.
+pub fn prompts(tenant: &str) -> Scan {
+    Scan::prefix(Key::new(b'p').text(tenant).0)
+}
+
+/// A registered contact of a user.
+pub fn registration(tenant: &str, user: &str, contact: &str) -> Vec<u8> {
+    Key::new(b'r').text(tenant).text(user).text(contact).0
+}
+
+/// All contacts of all tenants; [`read_registration`] tells whose.
+pub fn registrations() -> Scan {
+    Scan::prefix(Key::new(b'r').0)
+}
+
+/// Reads a registration's key back: tenant, user, contact.
+pub fn read_registration(key: &[u8]) -> Option<(String, String, String)> {
+    let (tenant, rest) = read_text(key.strip_prefix(b"r")?)?;
+    let (user, rest) = read_text(rest)?;
+    let (contact, rest) = read_text(rest)?;
+    rest.is_empty().then_some((tenant, user, contact))
+}
+
+/// A script's state.
+pub fn script(tenant: &str, name: &str) -> Vec<u8> {
+    Key::new(b's').text(tenant).text(name).0
+}
+
+/// All scripts of all tenants.
+pub fn scripts() -> Scan {
+    Scan::prefix(Key::new(b's').0)
+}
+
+/// A version of a script.
+pub fn version(tenant: &str, script: &str, number: u32) -> Vec<u8> {
+    Key::new(b'v').text(tenant).text(script).bytes(&number.to_be_bytes()).0
+}
+
+/// All versions of a script, the oldest first.
+pub fn versions(tenant: &str, script: &str) -> Scan {
+    Scan::prefix(Key::new(b'v').text(tenant).text(script).0)
+}
+
+/// Adds a call's tape to a batch, in as many parts as it needs.
+#[must_use]
+pub fn put_tape(batch: Batch, tenant: &str, call: u128, tape: &[u8]) -> Batch {
+    tape.chunks(MAX_VALUE).enumerate().fold(batch, |batch, (part, bytes)| {
+        let part = u32::try_from(part).unwrap_or(u32::MAX);
+        batch.put(tape_prefix(tenant, call).bytes(&part.to_be_bytes()).0, bytes)
+    })
+}
+
+/// A call's tape, whole; none when there is none.
+pub fn tape(store: &Store, tenant: &str, call: u128) -> Result<Option<Vec<u8>>, StoreError> {
+    let parts = store.scan(&Scan::prefix(tape_prefix(tenant, call).0))?;
+    Ok((!parts.is_empty()).then(|| parts.into_iter().flat_map(|(_, bytes)| bytes).collect()))
+}
+
+fn tape_prefix(tenant: &str, call: u128) -> Key {
+    Key::new(b't').text(tenant).bytes(&call.to_be_bytes())
+}
+
+struct Key(Vec<u8>);
+
+impl Key {
+    fn new(kind: u8) -> Self {
+        Self(vec![kind])
+    }
+
+    fn text(mut self, text: &str) -> Self {
+        for byte in text.bytes() {
+            self.0.push(byte);
+            if byte == 0 {
+                self.0.push(0xff);
+            }
+        }
+        self.0.push(0);
+        self
+    }
+
+    fn bytes(mut self, bytes: &[u8]) -> Self {
+        self.0.extend_from_slice(bytes);
+        self
+    }
+}
+
+/// Reads a text part from the front; answers it and what follows.
+fn read_text(mut bytes: &[u8]) -> Option<(String, &[u8])> {
+    let mut text = Vec::new();
+    loop {
+        let (first, rest) = bytes.split_first()?;
+        match (first, rest.first()) {
+            (0, Some(0xff)) => {
+                text.push(0);
+                bytes = &rest[1..];
+            }
+            (0, _) => return Some((String::from_utf8(text).ok()?, rest)),
+            (byte, _) => {
+                text.push(*byte);
+                bytes = rest;
+            }
+        }
+    }
+}
