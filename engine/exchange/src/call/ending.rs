@@ -1,0 +1,136 @@
+//! The end of a script and of a call: hand-over, last resort, and what is kept for the record.
+
+use std::time::Duration;
+
+use super::{Around, Call, Driver, Pending};
+use crate::effect::{Cause, Effect, Signal};
+use crate::exchange::Finish;
+use crate::fallback::LastResort;
+use crate::leg::State;
+use crate::verb::{CallRecord, LegNo, Outcome};
+
+impl Call {
+    /// The script returned, failed, or could not be run.
+    pub fn handle_finish(&mut self, finish: Finish, around: &mut Around) {
+        if !matches!(self.driver, Driver::Script) {
+            return;
+        }
+        if let Some(Pending::Dial(dialling)) = self.pending.take() {
+            for attempt in dialling.attempts {
+                self.hang_up(attempt.leg, Cause::Q850(16), "hung up", around);
+            }
+        }
+        self.end_dialled_legs(around);
+        match finish {
+            Finish::Returned => match self.handing_over.take() {
+                Some((script, settings)) if !self.caller_left => {
+                    self.route.script = script;
+                    self.route.settings = settings;
+                    self.stop(LegNo::CALLER, around);
+                    self.start(around);
+                }
+                _ => self.close(480, around),
+            },
+            Finish::HungUp => self.close(480, around),
+            Finish::Failed { why } => {
+                self.note("script.failed", LegNo::CALLER, why.clone(), around);
+                self.failure = Some(why);
+                if self.caller().is_over() {
+                    return self.close(480, around);
+                }
+                self.stop(LegNo::CALLER, around);
+                self.driver = Driver::LastResort(LastResort::new(self.route.fallback.clone()));
+                self.drive_last_resort(None, around);
+            }
+        }
+    }
+
+    /// Ends the call from outside: a manager's wish or the exchange's own end.
+    pub fn handle_hang_up(&mut self, around: &mut Around) {
+        let caller = self.caller();
+        if caller.is_over() {
+            return;
+        }
+        if let State::Arrived { .. } = caller.state {
+            self.refuse(480, "Temporarily Unavailable".into(), around);
+        } else {
+            around.out.push(Effect::Signal(caller.key, Signal::HangUp(Cause::Q850(16))));
+        }
+        if let Some(answer) = self.handle_ended(LegNo::CALLER, "ended by the exchange", around) {
+            self.settle(answer, around);
+        }
+    }
+
+    /// Nobody decides any more: every leg ends.
+    pub(super) fn close(&mut self, status: u16, around: &mut Around) {
+        if let Driver::LastResort(last) = &self.driver
+            && let Some(name) = last.message_box().filter(|_| self.message_left)
+        {
+            self.tags.push(("voicemail".into(), name.into()));
+        }
+        self.driver = Driver::Nobody;
+        self.pending = None;
+        self.end_dialled_legs(around);
+        if !self.caller().is_over() {
+            match self.caller().state {
+                State::Arrived { .. } => self.refuse(status, "Temporarily Unavailable".into(), around),
+                _ => self.hang_up(LegNo::CALLER, Cause::Q850(16), "hung up", around),
+            }
+        }
+    }
+
+    pub(super) fn end_dialled_legs(&mut self, around: &mut Around) {
+        for at in 1..self.legs.len() {
+            if !self.legs[at].is_over() {
+                self.hang_up(LegNo(at as u32), Cause::Q850(16), "hung up", around);
+            }
+        }
+    }
+
+    /// What is kept of the call, once it is over.
+    pub fn record(&self, around: &Around) -> CallRecord {
+        let first_voice = match &self.connected {
+            Some((at, _)) => Some(*at),
+            None => self
+                .answered
+                .map(|wall| self.arrived_at + Duration::from_secs_f64((wall - self.started).max(0.0))),
+        };
+        let outcome = if self.message_left && self.connected.is_none() {
+            Outcome::Voicemail
+        } else if self.connected.is_some() {
+            Outcome::Answered
+        } else if self.rejected {
+            Outcome::Rejected
+        } else if self.failure.is_some() {
+            Outcome::Failed
+        } else if self.caller_left {
+            Outcome::Abandoned
+        } else if self.dialled || self.answered.is_none() {
+            Outcome::Missed
+        } else {
+            Outcome::Answered
+        };
+        let end = first_voice.unwrap_or(around.now);
+        CallRecord {
+            id: self.id,
+            tenant: self.tenant.clone(),
+            direction: self.direction,
+            from: self.caller().info.party.clone(),
+            dialled: self.caller().info.dialled.clone(),
+            source: self.route.source.clone(),
+            script: self.first_script.clone(),
+            version: self.version.clone(),
+            started: self.started,
+            answered: self.answered,
+            ended: around.wall,
+            wait: end.saturating_duration_since(self.arrived_at),
+            talk: around.now.saturating_duration_since(end),
+            outcome,
+            answered_by: self.connected.as_ref().and_then(|(_, who)| who.clone()),
+            legs: self.legs.iter().map(|leg| leg.record.clone()).collect(),
+            tags: self.tags.clone(),
+            recordings: self.recordings.clone(),
+            failure: self.failure.clone(),
+        }
+    }
+}

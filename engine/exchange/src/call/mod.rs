@@ -1,0 +1,186 @@
+//! One call: its legs, the one verb that its script waits in, and what is kept for the record. A
+//! script has at most one command under way, so a call is a small machine: a command begins, events
+//! move it on, an answer ends it. When the script is done or has failed, [`LastResort`] or the end
+//! takes its place.
+
+mod ending;
+mod reports;
+mod ringing;
+mod steps;
+mod verbs;
+
+use std::time::Instant;
+
+use crate::dial::Dialling;
+use crate::directory::Directory;
+use crate::effect::{Arrival, Effect, LegKey, Route, Token};
+use crate::exchange::Keys;
+use crate::fallback::LastResort;
+use crate::gather::Asking;
+use crate::leg::{Leg, State};
+use crate::load::{Load, Seat};
+use crate::verb::{CallId, Direction, LegInfo, LegNo, LegRecord};
+
+/// Legs that one call may ever have; a dial that needs more answers `limit("legs")`.
+const MOST_LEGS: usize = 256;
+/// Marks of one call, and their sizes in bytes.
+const MOST_TAGS: usize = 32;
+const TAG_KEY: usize = 64;
+const TAG_VALUE: usize = 256;
+/// Music for whoever is on hold, unless the script says otherwise.
+const HOLD_MUSIC: &str = "hold";
+
+/// What a call needs of the shard around it, for the length of one step.
+pub(crate) struct Around<'a> {
+    pub now: Instant,
+    /// Seconds since 1970 UTC.
+    pub wall: f64,
+    pub directory: &'a dyn Directory,
+    pub load: &'a mut Load,
+    pub keys: &'a mut Keys,
+    pub out: &'a mut Vec<Effect>,
+}
+
+/// Who says what comes next.
+enum Driver {
+    Script,
+    LastResort(LastResort),
+    Nobody,
+}
+
+/// The command under way.
+enum Pending {
+    Play { leg: LegNo, token: Token },
+    Gather { leg: LegNo, asking: Asking },
+    Message { leg: LegNo, token: Token, name: String },
+    SendDigits { leg: LegNo, token: Token },
+    Dial(Box<Dialling>),
+    Bridge { a: LegNo, b: LegNo, keys: String },
+    Sleep { until: Instant },
+}
+
+pub(crate) struct Call {
+    pub id: CallId,
+    pub tenant: String,
+    pub route: Route,
+    /// Who took the call before any hand-over.
+    first_script: String,
+    pub legs: Vec<Leg>,
+    driver: Driver,
+    pending: Option<Pending>,
+    handing_over: Option<(String, String)>,
+    direction: Direction,
+    pub started: f64,
+    arrived_at: Instant,
+    answered: Option<f64>,
+    /// When the first conversation began, and with whom.
+    connected: Option<(Instant, Option<String>)>,
+    dialled: bool,
+    caller_left: bool,
+    rejected: bool,
+    message_left: bool,
+    failure: Option<String>,
+    pub version: String,
+    tags: Vec<(String, String)>,
+    recordings: Vec<String>,
+}
+
+impl Call {
+    pub fn new(id: CallId, key: LegKey, arrival: Arrival, around: &mut Around) -> Self {
+        let info = LegInfo {
+            leg: LegNo::CALLER,
+            party: arrival.from,
+            dialled: arrival.dialled,
+            direction: arrival.direction,
+            user: arrival.user.clone(),
+            headers: arrival.headers,
+            language: arrival.language,
+        };
+        let tenant = &arrival.tenant;
+        let seats: Vec<Seat> =
+            (arrival.user.map(|user| Seat::User { tenant: tenant.clone(), user }).into_iter())
+                .chain(arrival.trunk.clone().map(|trunk| Seat::Trunk { tenant: tenant.clone(), trunk }))
+                .collect();
+        for seat in &seats {
+            around.load.rings(seat);
+            around.load.talks(seat); // a caller is busy from the moment it dials
+        }
+        let record = LegRecord {
+            leg: LegNo::CALLER,
+            party: info.user.clone().unwrap_or_else(|| info.party.number.clone()),
+            trunk: arrival.trunk,
+            started: around.wall,
+            answered: None,
+            ended: None,
+            end: String::new(),
+            sip_call_id: arrival.sip_call_id,
+        };
+        let caller = Leg {
+            key,
+            info,
+            state: State::Arrived { early: false },
+            keys: Default::default(),
+            playing: None,
+            relayed: None,
+            held: false,
+            seats,
+            tap: None,
+            record,
+        };
+        let mut call = Self {
+            id,
+            tenant: arrival.tenant,
+            first_script: arrival.route.script.clone(),
+            route: arrival.route,
+            legs: vec![caller],
+            driver: Driver::Script,
+            pending: None,
+            handing_over: None,
+            direction: arrival.direction,
+            started: around.wall,
+            arrived_at: around.now,
+            answered: None,
+            connected: None,
+            dialled: false,
+            caller_left: false,
+            rejected: false,
+            message_left: false,
+            failure: None,
+            version: String::new(),
+            tags: Vec::new(),
+            recordings: Vec::new(),
+        };
+        let about = format!("{} -> {}", call.caller().info.party.number, call.caller().info.dialled);
+        call.note("call.arrived", LegNo::CALLER, about, around);
+        call.start(around);
+        call
+    }
+
+    pub(super) fn start(&mut self, around: &mut Around) {
+        around.out.push(Effect::Start {
+            call: self.id,
+            tenant: self.tenant.clone(),
+            script: self.route.script.clone(),
+            settings: self.route.settings.clone(),
+            caller: Box::new(self.caller().info.clone()),
+        });
+    }
+
+    pub fn caller(&self) -> &Leg {
+        &self.legs[0]
+    }
+
+    /// Whether every leg is over and nobody decides any more.
+    pub fn is_over(&self) -> bool {
+        matches!(self.driver, Driver::Nobody) && self.legs.iter().all(Leg::is_over)
+    }
+
+    pub fn next_timeout(&self) -> Option<Instant> {
+        match self.pending.as_ref()? {
+            Pending::Gather { asking, .. } => asking.next_timeout(),
+            Pending::Dial(dialling) => dialling.next_timeout(),
+            Pending::Sleep { until } => Some(*until),
+            _ => None,
+        }
+    }
+}

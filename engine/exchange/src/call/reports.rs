@@ -1,0 +1,290 @@
+//! What signalling and sound report of a leg, and what becomes of the verb that waits.
+
+use std::time::Duration;
+
+use super::{Around, Call, HOLD_MUSIC, Pending};
+use crate::effect::{Cause, Effect, Event, Signal, Sound, Token};
+use crate::gather::Step;
+use crate::leg::State;
+use crate::verb::{Answer, BridgeEnd, EndOfDigits, Failure, LegNo, Prompt};
+
+impl Call {
+    /// Something that signalling or sound reports of one of the legs.
+    pub fn handle_event(&mut self, no: LegNo, event: Event, around: &mut Around) {
+        if self.leg(no).is_over() {
+            return;
+        }
+        let answer = match event {
+            Event::Trying => {
+                if let Some(Pending::Dial(dialling)) = &mut self.pending
+                    && let Some(attempt) = dialling.attempts.iter_mut().find(|attempt| attempt.leg == no)
+                {
+                    attempt.silent_at = None;
+                }
+                None
+            }
+            Event::Ringing { early_media } => {
+                self.handle_ringing(no, early_media, around);
+                None
+            }
+            Event::Answered => self.handle_answered(no, around),
+            Event::Refused { status, silent } => self.handle_refused(no, status, silent, around),
+            Event::Ended => self.handle_ended(no, "hung up", around),
+            Event::MediaTimeout => {
+                let key = self.leg(no).key;
+                around.out.push(Effect::Signal(key, Signal::HangUp(Cause::Q850(41))));
+                self.handle_ended(no, "no sound", around)
+            }
+            Event::Held => {
+                self.handle_hold(no, true, around);
+                None
+            }
+            Event::Resumed => {
+                self.handle_hold(no, false, around);
+                None
+            }
+            Event::Digit(key) => self.handle_digit(no, key, around),
+            Event::PlayEnded(token) => self.handle_play_ended(no, token, around),
+            Event::DigitsSent(token) => match self.pending {
+                Some(Pending::SendDigits { leg, token: ours }) if leg == no && ours == token => {
+                    self.pending = None;
+                    Some(Answer::Done)
+                }
+                _ => None,
+            },
+            Event::Recorded { token, length } => self.handle_recorded(no, token, length),
+        };
+        if let Some(answer) = answer {
+            self.settle(answer, around);
+        }
+    }
+
+    pub(super) fn handle_ringing(&mut self, no: LegNo, early_media: bool, around: &mut Around) {
+        let Some(Pending::Dial(dialling)) = &mut self.pending else { return };
+        let alone = dialling.attempts.len() == 1;
+        let own_tone = dialling.options.ringback.is_none();
+        let Some(attempt) = dialling.attempts.iter_mut().find(|attempt| attempt.leg == no) else { return };
+        attempt.silent_at = None;
+        let first = !std::mem::replace(&mut dialling.rings, true);
+        // One phone's own announcement is worth hearing; two at once would be noise.
+        let pass_on = early_media && alone && own_tone && dialling.early.is_none();
+        if pass_on {
+            dialling.early = Some(no);
+        }
+        let party = self.leg(no).record.party.clone();
+        self.note("leg.ringing", no, party, around);
+        if pass_on {
+            self.stop(LegNo::CALLER, around);
+            self.open_early(LegNo::CALLER, around);
+            self.relay(LegNo::CALLER, no, around);
+        } else if first && own_tone {
+            let caller = self.caller();
+            let effect = match caller.state {
+                State::Arrived { early: false } => Effect::Signal(caller.key, Signal::Ring),
+                _ => Effect::Sound(caller.key, Sound::Ringback),
+            };
+            around.out.push(effect);
+        }
+    }
+
+    pub(super) fn handle_answered(&mut self, no: LegNo, around: &mut Around) -> Option<Answer> {
+        let Some(Pending::Dial(dialling)) = &mut self.pending else { return None };
+        dialling.take_attempt(no)?;
+        let others: Vec<LegNo> = dialling.attempts.drain(..).map(|attempt| attempt.leg).collect();
+        let early = dialling.early;
+        self.pending = None;
+        for other in others {
+            self.hang_up(other, Cause::AnsweredElsewhere, "answered elsewhere", around);
+        }
+        if early.is_some() {
+            self.unrelay(LegNo::CALLER, around);
+        }
+        self.stop(LegNo::CALLER, around);
+        let leg = &mut self.legs[no.0 as usize];
+        leg.state = State::Up;
+        leg.record.answered = Some(around.wall);
+        leg.seats.iter().for_each(|seat| around.load.talks(seat));
+        let info = leg.info.clone();
+        let party = leg.record.party.clone();
+        self.note("leg.answered", no, party, around);
+        Some(Answer::Leg(Box::new(info)))
+    }
+
+    pub(super) fn handle_refused(
+        &mut self,
+        no: LegNo,
+        status: u16,
+        silent: bool,
+        around: &mut Around,
+    ) -> Option<Answer> {
+        self.end_leg(no, &format!("{status}"), around);
+        let Some(Pending::Dial(dialling)) = &mut self.pending else { return None };
+        let attempt = dialling.take_attempt(no)?;
+        if dialling.early == Some(no) {
+            dialling.early = None;
+            self.unrelay(LegNo::CALLER, around);
+        }
+        self.replace_attempt(attempt, status, silent, around);
+        self.advance_dial(around)
+    }
+
+    pub(super) fn handle_ended(&mut self, no: LegNo, why: &str, around: &mut Around) -> Option<Answer> {
+        if self.leg(no).state == State::Dialling {
+            return self.handle_refused(no, 487, false, around);
+        }
+        let partner = self.leg(no).relayed;
+        self.end_leg(no, why, around);
+        if let Some(partner) = partner {
+            self.legs[partner.0 as usize].relayed = None;
+        }
+        let by_caller = no == LegNo::CALLER;
+        if by_caller {
+            self.caller_left = true;
+        }
+        let concerns = match self.pending.as_ref()? {
+            Pending::Play { leg, .. }
+            | Pending::Gather { leg, .. }
+            | Pending::Message { leg, .. }
+            | Pending::SendDigits { leg, .. } => *leg == no || by_caller,
+            Pending::Dial(_) | Pending::Sleep { .. } => by_caller,
+            Pending::Bridge { a, b, .. } => *a == no || *b == no || by_caller,
+        };
+        if !concerns {
+            return None;
+        }
+        match self.pending.take()? {
+            Pending::Bridge { a, b, .. } if a == no || b == no => {
+                let end = if a == no { BridgeEnd::AHungUp } else { BridgeEnd::BHungUp };
+                Some(Answer::BridgeEnded(end))
+            }
+            Pending::Dial(dialling) => {
+                for attempt in dialling.attempts {
+                    self.hang_up(attempt.leg, Cause::Q850(16), "caller left", around);
+                }
+                Some(Answer::Failed(Failure::HungUp))
+            }
+            // A message that was being left is kept; its recording is closed with the leg.
+            Pending::Message { name, .. } => {
+                self.keep_message(name);
+                Some(Answer::Failed(Failure::HungUp))
+            }
+            _ => Some(Answer::Failed(Failure::HungUp)),
+        }
+    }
+
+    pub(super) fn handle_hold(&mut self, no: LegNo, held: bool, around: &mut Around) {
+        let leg = &mut self.legs[no.0 as usize];
+        if std::mem::replace(&mut leg.held, held) == held {
+            return;
+        }
+        let Some(Pending::Bridge { a, b, .. }) = self.pending else { return };
+        if a == b || (no != a && no != b) {
+            return;
+        }
+        let other = if no == a { b } else { a };
+        if held {
+            self.unrelay(no, around);
+            self.play(other, vec![Prompt::Music(HOLD_MUSIC.into())], false, true, around);
+        } else if !self.leg(other).held {
+            self.stop(other, around);
+            self.relay(a, b, around);
+        }
+        let kind = if held { "leg.held" } else { "leg.resumed" };
+        self.note(kind, no, String::new(), around);
+    }
+
+    pub(super) fn handle_digit(&mut self, no: LegNo, key: char, around: &mut Around) -> Option<Answer> {
+        match &mut self.pending {
+            Some(Pending::Gather { leg, asking }) if *leg == no => {
+                let was_prompting = asking.is_prompting();
+                let step = asking.handle_key(key, around.now);
+                if was_prompting {
+                    self.stop(no, around);
+                }
+                if let Step::Ended(ended) = step {
+                    return self.end_gather(ended);
+                }
+                None
+            }
+            Some(Pending::Bridge { a, keys, .. }) if *a == no && keys.contains(key) => {
+                self.pending = None;
+                self.unrelay(no, around);
+                Some(Answer::BridgeEnded(BridgeEnd::Digit(key)))
+            }
+            Some(Pending::Bridge { a, .. }) if *a == no => None, // part of the conversation
+            Some(Pending::Message { leg, .. }) if *leg == no => {
+                let key = self.leg(no).key;
+                around.out.push(Effect::Sound(key, Sound::EndRecord));
+                None
+            }
+            _ => {
+                self.legs[no.0 as usize].push_key(key);
+                None
+            }
+        }
+    }
+
+    pub(super) fn handle_play_ended(
+        &mut self,
+        no: LegNo,
+        token: Token,
+        around: &mut Around,
+    ) -> Option<Answer> {
+        let leg = &mut self.legs[no.0 as usize];
+        if leg.playing != Some(token) {
+            return None;
+        }
+        leg.playing = None;
+        match &mut self.pending {
+            Some(Pending::Play { leg, token: ours }) if *leg == no && *ours == token => {
+                self.pending = None;
+                Some(Answer::Done)
+            }
+            Some(Pending::Gather { leg, asking }) if *leg == no => {
+                asking.handle_prompts_ended(around.now);
+                None
+            }
+            _ => None,
+        }
+    }
+
+    pub(super) fn handle_recorded(&mut self, no: LegNo, token: Token, length: Duration) -> Option<Answer> {
+        match self.pending.take() {
+            Some(Pending::Message { leg, token: ours, name }) if leg == no && ours == token => {
+                self.keep_message(name.clone());
+                Some(Answer::Recorded { id: name, length })
+            }
+            other => {
+                self.pending = other;
+                None
+            }
+        }
+    }
+
+    pub fn handle_timeout(&mut self, around: &mut Around) {
+        let answer = match &mut self.pending {
+            Some(Pending::Gather { asking, .. }) => match asking.handle_timeout(around.now) {
+                Step::Ended(ended) => self.end_gather(ended),
+                Step::More => None,
+            },
+            Some(Pending::Sleep { until }) if *until <= around.now => {
+                self.pending = None;
+                Some(Answer::Done)
+            }
+            Some(Pending::Dial(_)) => self.advance_dial(around),
+            _ => None,
+        };
+        if let Some(answer) = answer {
+            self.settle(answer, around);
+        }
+    }
+
+    pub(super) fn end_gather(&mut self, ended: EndOfDigits) -> Option<Answer> {
+        match self.pending.take() {
+            Some(Pending::Gather { asking, .. }) => {
+                Some(Answer::Gathered { digits: asking.into_digits(), ended })
+            }
+            _ => None,
+        }
+    }
+}

@@ -1,0 +1,190 @@
+//! Ringing: targets become devices and carriers, each with a leg of its own, until one answers.
+
+use std::collections::VecDeque;
+
+use super::{Around, Call, MOST_LEGS, Pending};
+use crate::dial::{Attempt, TRUNK_SILENCE, failure_of, is_carriers_fault};
+use crate::directory::Device;
+use crate::effect::{Cause, Destination, Effect, Invite, Signal};
+use crate::leg::{Leg, State};
+use crate::load::Seat;
+use crate::verb::{Answer, Direction, Failure, LegInfo, LegNo, LegRecord, Party, Target};
+
+impl Call {
+    /// Starts what is due; answers when nobody is left to ring or the time is up.
+    pub(super) fn advance_dial(&mut self, around: &mut Around) -> Option<Answer> {
+        loop {
+            let Some(Pending::Dial(dialling)) = &mut self.pending else { return None };
+            if dialling.give_up_at <= around.now {
+                return self.give_up_dial(around);
+            }
+            if let Some(no) = dialling.silent_attempt(around.now) {
+                let attempt = dialling.take_attempt(no)?;
+                self.hang_up(no, Cause::Q850(102), "silent", around);
+                self.replace_attempt(attempt, 408, true, around);
+                continue;
+            }
+            match dialling.next_stage(around.now) {
+                Some(targets) => targets.into_iter().for_each(|target| self.ring_target(target, around)),
+                None if dialling.is_exhausted() => return self.give_up_dial(around),
+                None => return None,
+            }
+        }
+    }
+
+    pub(super) fn give_up_dial(&mut self, around: &mut Around) -> Option<Answer> {
+        let Some(Pending::Dial(mut dialling)) = self.pending.take() else { return None };
+        for attempt in std::mem::take(&mut dialling.attempts) {
+            dialling.note_failure(Failure::NoAnswer);
+            self.hang_up(attempt.leg, Cause::Q850(19), "no answer", around);
+        }
+        if dialling.early.is_some() {
+            self.unrelay(LegNo::CALLER, around);
+        }
+        if dialling.rings && self.caller().state != (State::Arrived { early: false }) {
+            self.stop(LegNo::CALLER, around);
+        }
+        Some(Answer::Failed(dialling.best_failure()))
+    }
+
+    pub(super) fn note_failure(&mut self, failure: Failure) {
+        if let Some(Pending::Dial(dialling)) = &mut self.pending {
+            dialling.note_failure(failure);
+        }
+    }
+
+    pub(super) fn ring_target(&mut self, target: Target, around: &mut Around) {
+        match target {
+            Target::User(name) => {
+                let Some(user) = around.directory.user(&self.tenant, &name) else {
+                    return self.note_failure(Failure::NotFound(name));
+                };
+                if self.caller().info.user.as_deref() == Some(&user.name) {
+                    return self.note_failure(Failure::Busy); // one does not ring oneself
+                }
+                let seat = Seat::User { tenant: self.tenant.clone(), user: user.name.clone() };
+                let skip =
+                    matches!(&self.pending, Some(Pending::Dial(dialling)) if dialling.options.skip_busy);
+                if skip && around.load.taken(&seat) > 0 {
+                    return self.note_failure(Failure::Busy);
+                }
+                let devices = around.directory.devices(&self.tenant, &user.name);
+                if devices.is_empty() {
+                    return self.note_failure(Failure::Unreachable);
+                }
+                for Device(device) in devices {
+                    let to = Destination::Device { user: user.name.clone(), device: Device(device) };
+                    let party = Party {
+                        number: user.number.clone(),
+                        name: Some(user.name.clone()),
+                        uri: format!("sip:{}", user.name),
+                    };
+                    self.begin_leg(to, party, Some(user.name.clone()), vec![seat.clone()], None, around);
+                }
+            }
+            Target::Number(number) => {
+                let trunks = around.directory.trunks(&self.tenant).into_iter().filter(|t| t.in_service);
+                let spare = trunks.map(|trunk| trunk.name).collect();
+                self.ring_number(number, spare, around);
+            }
+            Target::Uri(uri) => {
+                let party = Party { number: String::new(), name: None, uri: uri.clone() };
+                self.begin_leg(Destination::Uri(uri), party, None, Vec::new(), None, around);
+            }
+        }
+    }
+
+    /// Rings a number at the first carrier of these that has a channel free.
+    pub(super) fn ring_number(&mut self, number: String, mut spare: VecDeque<String>, around: &mut Around) {
+        let channels = |name: &str| {
+            let trunks = around.directory.trunks(&self.tenant);
+            trunks.into_iter().find(|trunk| trunk.name == name).map_or(0, |trunk| trunk.channels)
+        };
+        while let Some(trunk) = spare.pop_front() {
+            let seat = Seat::Trunk { tenant: self.tenant.clone(), trunk: trunk.clone() };
+            let most = channels(&trunk);
+            if most > 0 && around.load.taken(&seat) >= most {
+                continue;
+            }
+            let party = Party { number: number.clone(), name: None, uri: format!("tel:{number}") };
+            let to = Destination::Trunk { trunk, number: number.clone() };
+            return self.begin_leg(to, party, None, vec![seat], Some((number, spare)), around);
+        }
+        self.note_failure(Failure::Unreachable);
+    }
+
+    /// After a failed attempt: the next carrier, or a failure noted.
+    pub(super) fn replace_attempt(
+        &mut self,
+        attempt: Attempt,
+        status: u16,
+        silent: bool,
+        around: &mut Around,
+    ) {
+        match attempt.spare {
+            Some((number, spare)) if is_carriers_fault(status, silent) && !spare.is_empty() => {
+                self.note_failure(failure_of(status, silent));
+                self.ring_number(number, spare, around);
+            }
+            _ => self.note_failure(failure_of(status, silent)),
+        }
+    }
+
+    pub(super) fn begin_leg(
+        &mut self,
+        to: Destination,
+        party: Party,
+        user: Option<String>,
+        seats: Vec<Seat>,
+        spare: Option<(String, VecDeque<String>)>,
+        around: &mut Around,
+    ) {
+        if self.legs.len() >= MOST_LEGS {
+            return self.note_failure(Failure::Limit("legs".into()));
+        }
+        let Some(Pending::Dial(dialling)) = &mut self.pending else { return };
+        let no = LegNo(self.legs.len() as u32);
+        let key = around.keys.leg(self.id, no);
+        let present = dialling.options.present.clone().unwrap_or_else(|| self.legs[0].info.party.clone());
+        let silent_at = spare.as_ref().map(|_| around.now + TRUNK_SILENCE);
+        dialling.attempts.push(Attempt { leg: no, spare, silent_at });
+        seats.iter().for_each(|seat| around.load.rings(seat));
+        let trunk = match &to {
+            Destination::Trunk { trunk, .. } => Some(trunk.clone()),
+            _ => None,
+        };
+        let shown = [user.as_deref(), Some(&party.number), Some(&party.uri)];
+        let shown = shown.into_iter().flatten().find(|name| !name.is_empty()).unwrap_or_default().to_string();
+        self.legs.push(Leg {
+            key,
+            info: LegInfo {
+                leg: no,
+                dialled: party.number.clone(),
+                party,
+                direction: Direction::Outbound,
+                user,
+                headers: Vec::new(),
+                language: self.legs[0].info.language.clone(),
+            },
+            state: State::Dialling,
+            keys: Default::default(),
+            playing: None,
+            relayed: None,
+            held: false,
+            seats,
+            tap: None,
+            record: LegRecord {
+                leg: no,
+                party: shown,
+                trunk,
+                started: around.wall,
+                answered: None,
+                ended: None,
+                end: String::new(),
+                sip_call_id: String::new(),
+            },
+        });
+        let invite = Invite { tenant: self.tenant.clone(), call: self.id, to, present };
+        around.out.push(Effect::Signal(key, Signal::Invite(Box::new(invite))));
+    }
+}
