@@ -1,6 +1,26 @@
 //! SIP (RFC 3261): reading, writing and the machines above.
+//!
+//! The message layer: [`wire`] turns bytes into a [`Message`];
+//! [`headers`], [`uri`], [`name_addr`] and [`via`] are what a message is made of.
 
 pub mod deadlines;
+pub mod grammar;
+pub mod headers;
 pub mod ids;
+pub mod message;
+pub mod method;
+pub mod name_addr;
+pub mod params;
 pub mod timers;
 pub mod transaction;
+pub mod uri;
+pub mod via;
+pub mod wire;
+
+pub use headers::{HeaderName, Headers};
+pub use message::{CSeq, Contacts, Essentials, Fault, HeaderError, Message, Request, Response};
+pub use method::Method;
+pub use name_addr::NameAddr;
+pub use params::Params;
+pub use uri::{Host, SipUri, TelUri, Uri};
+pub use via::{Transport, Via};

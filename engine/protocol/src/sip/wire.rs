@@ -1,0 +1,285 @@
+//! Bytes to a message (RFC 3261 §7, §18.3): the only place that reads what came from the network.
+//!
+//! Reads one datagram, or one message that [`super::framing`] cut out of a stream. Lines end with
+//! CRLF and nothing else. Header text that is not UTF-8 (old telephones send Latin-1 names) is kept
+//! with U+FFFD in place of what can't be read; bodies are never touched. What single headers mean is
+//! left to the accessors of [`super::message`].
+
+use std::borrow::Cow;
+use std::fmt;
+
+use bytes::Bytes;
+
+use super::grammar;
+use super::headers::{HeaderName, Headers};
+use super::message::{Message, Request, Response};
+use super::method::Method;
+use super::uri::Uri;
+
+/// The longest message that is read, start line to body. A longer one is refused with 513.
+pub const MAX_MESSAGE: usize = 64 * 1024;
+
+/// The most header fields that a message may have. One with more is refused with 400.
+pub const MAX_HEADERS: usize = 256;
+
+/// Why bytes are no message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Cause {
+    /// Nothing but line ends: a keep-alive.
+    Empty,
+    /// The first line is neither a request line nor a status line.
+    StartLine,
+    /// The Request-URI can't be read.
+    RequestUri,
+    /// Not SIP/2.0; answered 505.
+    Version,
+    /// The empty line that ends the headers is not there.
+    Unfinished,
+    /// A line that is no header.
+    HeaderLine,
+    /// More than [`MAX_HEADERS`].
+    TooManyHeaders,
+    /// Longer than [`MAX_MESSAGE`]; answered 513.
+    TooLarge,
+    /// Content-Length is no number, or there are two that differ.
+    ContentLength,
+    /// Content-Length says more than there is.
+    BodyCutShort,
+}
+
+impl Cause {
+    /// The status and reason that a request with this fault is answered with.
+    pub fn answer(self) -> (u16, &'static str) {
+        match self {
+            Cause::Version => (505, "Version Not Supported"),
+            Cause::TooLarge => (513, "Message Too Large"),
+            Cause::Empty | Cause::StartLine => (400, "Malformed Request Line"),
+            Cause::RequestUri => (400, "Malformed Request-URI"),
+            Cause::Unfinished => (400, "Unfinished Headers"),
+            Cause::HeaderLine => (400, "Malformed Header"),
+            Cause::TooManyHeaders => (400, "Too Many Headers"),
+            Cause::ContentLength => (400, "Malformed Content-Length"),
+            Cause::BodyCutShort => (400, "Body Cut Short"),
+        }
+    }
+}
+
+/// Bytes that are no message, and the answer to them where there can be one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ReadError {
+    /// What was wrong first.
+    pub cause: Cause,
+    /// A response ready but for its To tag: there is one when the bytes begin as a request other
+    /// than ACK, and its Via, From, To, Call-ID and CSeq were read. `None`: drop and count.
+    pub reply: Option<Box<Response>>,
+}
+
+impl fmt::Display for ReadError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.cause.answer().1)
+    }
+}
+
+impl std::error::Error for ReadError {}
+
+/// Reads one message. Line ends before it are skipped (§7.5); what follows a body whose length is
+/// said is ignored, and a body whose length is not said goes to the end (§18.3).
+pub fn read(bytes: &[u8]) -> Result<Message, ReadError> {
+    let skip = bytes.iter().take_while(|b| matches!(b, b'\r' | b'\n')).count();
+    let bytes = &bytes[skip..];
+    if bytes.is_empty() {
+        return Err(ReadError { cause: Cause::Empty, reply: None });
+    }
+    let all = &bytes[..bytes.len().min(MAX_MESSAGE)];
+    let mut fault = (bytes.len() > MAX_MESSAGE).then_some(Cause::TooLarge);
+    let mut note = |cause| fault = fault.or(Some(cause));
+
+    let head = Head::find(all);
+    if !head.finished {
+        note(Cause::Unfinished);
+    }
+    let mut lines = Lines { text: &head.text, at: 0 };
+    let (start, end) = lines.next().unwrap_or_default();
+    let start = StartLine::read(&head.text[start..end]).map_err(|cause| ReadError { cause, reply: None })?;
+    let mut headers = Headers::over(head.text.clone().into_owned());
+    for (start, end) in lines {
+        if start == end {
+            break;
+        }
+        if let Err(cause) = add_line(&mut headers, &head.text[start..end], start) {
+            note(cause);
+        }
+    }
+    let body = match content_length(&headers) {
+        Err(cause) => {
+            note(cause);
+            &[]
+        }
+        Ok(None) => &all[head.len..],
+        Ok(Some(length)) => all.get(head.len..).and_then(|rest| rest.get(..length)).unwrap_or_else(|| {
+            note(Cause::BodyCutShort);
+            &[]
+        }),
+    };
+    let body = Bytes::copy_from_slice(body);
+    match start {
+        StartLine::Request { method, uri, version_is_known } => {
+            if !version_is_known {
+                note(Cause::Version);
+            }
+            let Ok(uri) = Uri::parse(uri) else {
+                note(Cause::RequestUri);
+                return Err(refuse(fault.unwrap_or(Cause::RequestUri), &method, &headers));
+            };
+            match fault {
+                Some(cause) => Err(refuse(cause, &method, &headers)),
+                None => Ok(Message::Request(Request { method, uri, headers, body })),
+            }
+        }
+        StartLine::Response { status, reason } => match fault {
+            Some(cause) => Err(ReadError { cause, reply: None }),
+            None => Ok(Message::Response(Response { status, reason: reason.to_owned(), headers, body })),
+        },
+    }
+}
+
+fn refuse(cause: Cause, method: &Method, headers: &Headers) -> ReadError {
+    let needed = [HeaderName::Via, HeaderName::From, HeaderName::To, HeaderName::CallId, HeaderName::CSeq];
+    let possible = *method != Method::Ack && needed.iter().all(|name| headers.get(*name).is_some());
+    let (status, reason) = cause.answer();
+    let reply = possible
+        .then(|| Response::to_headers(headers, status, reason))
+        .filter(|reply| reply.top_via().is_ok())
+        .map(Box::new);
+    ReadError { cause, reply }
+}
+
+/// The start line and header lines, with the empty line that ends them.
+struct Head<'a> {
+    text: Cow<'a, str>,
+    /// In bytes of the datagram; where the body begins.
+    len: usize,
+    finished: bool,
+}
+
+impl Head<'_> {
+    fn find(bytes: &[u8]) -> Head<'_> {
+        let (len, finished) = match head_length(bytes, 0) {
+            Some(len) => (len, true),
+            None => (bytes.len(), false),
+        };
+        Head { text: String::from_utf8_lossy(&bytes[..len]), len, finished }
+    }
+}
+
+/// How long the head is, the empty line included. `from`: bytes already searched by an earlier call,
+/// less three.
+pub(crate) fn head_length(bytes: &[u8], from: usize) -> Option<usize> {
+    let mut at = from;
+    while let Some(next) = bytes.get(at..).and_then(|rest| rest.iter().position(|b| *b == b'\n')) {
+        at += next + 1;
+        if bytes[at..].starts_with(b"\r\n") && bytes[..at].ends_with(b"\r\n") {
+            return Some(at + 2);
+        }
+    }
+    None
+}
+
+/// Lines as byte ranges without their CRLF.
+struct Lines<'a> {
+    text: &'a str,
+    at: usize,
+}
+
+impl Iterator for Lines<'_> {
+    type Item = (usize, usize);
+
+    fn next(&mut self) -> Option<(usize, usize)> {
+        let start = self.at;
+        let rest = self.text.get(start..).filter(|rest| !rest.is_empty())?;
+        match rest.find('\n') {
+            Some(line_feed) => {
+                self.at = start + line_feed + 1;
+                let line = &rest[..line_feed];
+                // A line feed alone stays in the line, where the header's reader refuses it.
+                Some((start, start + line.strip_suffix('\r').map_or(line_feed + 1, str::len)))
+            }
+            None => {
+                self.at = self.text.len();
+                Some((start, self.at))
+            }
+        }
+    }
+}
+
+enum StartLine<'a> {
+    Request { method: Method, uri: &'a str, version_is_known: bool },
+    Response { status: u16, reason: &'a str },
+}
+
+impl StartLine<'_> {
+    fn read(line: &str) -> Result<StartLine<'_>, Cause> {
+        if line.contains(['\r', '\n']) {
+            return Err(Cause::StartLine);
+        }
+        if line.get(..4).is_some_and(|start| start.eq_ignore_ascii_case("SIP/")) {
+            let (version, rest) = line.split_once(' ').ok_or(Cause::StartLine)?;
+            if !version.eq_ignore_ascii_case("SIP/2.0") {
+                return Err(Cause::Version);
+            }
+            let (status, reason) = rest.split_once(' ').unwrap_or((rest, ""));
+            let status = (status.len() == 3).then(|| grammar::decimal(status, 699)).flatten();
+            let status = status.filter(|s| *s >= 100).ok_or(Cause::StartLine)?;
+            return Ok(StartLine::Response { status: status as u16, reason });
+        }
+        // The URI may hold anything here, so that a bad one still gets its answer.
+        let (method, rest) = line.split_once(' ').ok_or(Cause::StartLine)?;
+        let (uri, version) = rest.rsplit_once(' ').ok_or(Cause::StartLine)?;
+        let method = Method::parse(method).ok_or(Cause::StartLine)?;
+        let begins = version.get(..4).is_some_and(|start| start.eq_ignore_ascii_case("SIP/"));
+        if !begins {
+            return Err(Cause::StartLine);
+        }
+        let version_is_known = version.eq_ignore_ascii_case("SIP/2.0");
+        Ok(StartLine::Request { method, uri, version_is_known })
+    }
+}
+
+/// One line after the first: a header, or the continuation of the one before (§7.3.1).
+fn add_line(headers: &mut Headers, line: &str, start: usize) -> Result<(), Cause> {
+    if line.contains(['\r', '\n']) {
+        return Err(Cause::HeaderLine);
+    }
+    let range = |part: &str| {
+        let from = start + (part.as_ptr() as usize - line.as_ptr() as usize);
+        (from, from + part.len())
+    };
+    if line.starts_with([' ', '\t']) {
+        if headers.is_empty() {
+            return Err(Cause::HeaderLine);
+        }
+        headers.fold_into_last(range(grammar::trim(line)));
+        return Ok(());
+    }
+    let (name, rest) = grammar::take_while(line, grammar::is_token_byte);
+    let value = grammar::trim_start(rest).strip_prefix(':').ok_or(Cause::HeaderLine)?;
+    if name.is_empty() {
+        return Err(Cause::HeaderLine);
+    }
+    if headers.len() == MAX_HEADERS {
+        return Err(Cause::TooManyHeaders);
+    }
+    headers.push_span(range(name), range(grammar::trim(value)));
+    Ok(())
+}
+
+/// What Content-Length says, however often it says the same.
+pub(crate) fn content_length(headers: &Headers) -> Result<Option<usize>, Cause> {
+    headers.all(HeaderName::ContentLength).try_fold(None, |before, value| {
+        let length = grammar::decimal(value, u64::from(u32::MAX)).ok_or(Cause::ContentLength)? as usize;
+        match before {
+            Some(other) if other != length => Err(Cause::ContentLength),
+            _ => Ok(Some(length)),
+        }
+    })
+}
