@@ -1,1 +1,5 @@
-//! 
+//! Everything impure of the exchange: configuration, HTTP API, command line, sockets, shards; the
+//! binary `strowger` is a few lines over it. What a call is stands in `exchange`, what SIP is in
+//! `protocol`, what a script may do in `script`.
+
+pub mod config;

@@ -1,1 +1,3 @@
+//! The binary `strowger`: see [`server`].
+
 fn main() {}

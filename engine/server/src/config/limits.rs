@@ -1,0 +1,68 @@
+//! `[tenant.limits]`: every bound that a tenant lives under, by name, with its default. What happens
+//! at a bound is said beside it. Bounds of the whole process stand in `[node]`.
+
+use std::time::Duration;
+
+/// The bounds of one tenant.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Limits {
+    /// `concurrent_calls`: one more gets 503.
+    pub concurrent_calls: u32,
+    /// `calls_per_second`: one more gets 503 with Retry-After.
+    pub calls_per_second: u32,
+    /// `call_length`: a call this old is hung up.
+    pub call_length: Duration,
+    /// `legs_per_call`: one more dial target fails with `limit`.
+    pub legs_per_call: u32,
+    /// `contacts_per_user`: one more REGISTER gets 403.
+    pub contacts_per_user: u32,
+    /// `script_size`: a larger component gets 413 at upload.
+    pub script_size: u64,
+    /// `script_memory`: a sandbox that wants more traps, and its call goes to the fallback.
+    pub script_memory: u64,
+    /// `script_cpu`: computing between two imports; a sandbox that computes longer traps.
+    pub script_cpu: Duration,
+    /// `strategy_cpu`: the same for a queue strategy.
+    pub strategy_cpu: Duration,
+    /// `host_calls`: imports in one call; one more traps.
+    pub host_calls: u32,
+    /// `host_calls_per_second`: one more waits.
+    pub host_calls_per_second: u32,
+    /// `kv_value`: a larger value fails with `limit`.
+    pub kv_value: u64,
+    /// `kv_total`: all values of the tenant; one more byte fails with `limit`.
+    pub kv_total: u64,
+    /// `log_line`: a longer line is cut.
+    pub log_line: u64,
+    /// `log_call`: further lines of the call are dropped and counted.
+    pub log_call: u64,
+    /// `prompt_size`: a larger WAV gets 413 at upload.
+    pub prompt_size: u64,
+    /// `script_versions`: versions kept of a script; the oldest that is neither active nor in a
+    /// call makes room.
+    pub script_versions: u32,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            concurrent_calls: 100,
+            calls_per_second: 20,
+            call_length: Duration::from_secs(4 * 3600),
+            legs_per_call: 64,
+            contacts_per_user: 10,
+            script_size: 4 << 20,
+            script_memory: 16 << 20,
+            script_cpu: Duration::from_millis(20),
+            strategy_cpu: Duration::from_millis(10),
+            host_calls: 10_000,
+            host_calls_per_second: 200,
+            kv_value: 64 << 10,
+            kv_total: 16 << 20,
+            log_line: 4 << 10,
+            log_call: 64 << 10,
+            prompt_size: 16 << 20,
+            script_versions: 50,
+        }
+    }
+}

@@ -1,0 +1,409 @@
+//! The configuration: TOML, one file or a folder with one per tenant, read into a [`World`].
+//!
+//! Every mistake is told at once, each as `file:line: what is wrong; write ...`; a world with a
+//! mistake is no world, so a reload changes all or nothing. Paths in a file are relative to its
+//! folder, and secrets may stand in the environment or in files of their own.
+
+mod demo;
+mod limits;
+mod section;
+mod tenant;
+mod world;
+
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::fmt;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::ops::RangeInclusive;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use toml::de::DeTable;
+
+pub use demo::{Demo, demo};
+pub use limits::Limits;
+pub use section::Mistake;
+pub use tenant::{SHIPPED, is_name};
+pub use world::*;
+
+use section::{Section, Source, Text};
+
+/// A file larger than this is not read: nobody writes it by hand.
+const MOST_BYTES: u64 = 8 << 20;
+
+/// Tenants in one process; a further one is a mistake.
+const MOST_TENANTS: usize = 10_000;
+
+const SECOND: Duration = Duration::from_secs(1);
+const HOUR: Duration = Duration::from_secs(3600);
+
+/// Why there is no world: each mistake, by file and line.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Mistakes(pub Vec<Mistake>);
+
+impl fmt::Display for Mistakes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (i, mistake) in self.0.iter().enumerate() {
+            if i > 0 {
+                f.write_str("\n")?;
+            }
+            write!(f, "{mistake}")?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for Mistakes {}
+
+/// Reads the file, or every `*.toml` of the folder, with secrets from this process's environment.
+///
+/// # Errors
+/// Every mistake found, sorted by file and line.
+pub fn load(path: &Path) -> Result<World, Mistakes> {
+    let files =
+        files(path).map_err(|what| Mistakes(vec![Mistake { file: path.to_owned(), line: 0, what }]))?;
+    read(&files, &|name| std::env::var(name).ok())
+}
+
+/// Builds the world from files already read: path and text of each.
+///
+/// # Errors
+/// As [`load`].
+pub fn read(files: &[(PathBuf, String)], env: &dyn Fn(&str) -> Option<String>) -> Result<World, Mistakes> {
+    let mut mistakes = Vec::new();
+    let mut parts = Parts::default();
+    for (file, text) in files {
+        let source = Source { file, text, env, mistakes: RefCell::default() };
+        let (table, errors) = DeTable::parse_recoverable(text);
+        for error in &errors {
+            let line =
+                error.span().map_or(1, |span| 1 + text[..span.start.min(text.len())].matches('\n').count());
+            source.mistake(
+                line,
+                format!("this is not TOML: {}; write KEY = VALUE or [SECTION]", error.message()),
+            );
+        }
+        if errors.is_empty() {
+            parts.read(Section::root(&source, table.get_ref()));
+        }
+        mistakes.append(&mut source.mistakes.into_inner());
+    }
+    let world = parts.join(files.first().map(|(file, _)| file.as_path()), &mut mistakes);
+    mistakes.sort();
+    mistakes.dedup();
+    match world {
+        Some(world) if mistakes.is_empty() => Ok(world),
+        _ => Err(Mistakes(mistakes)),
+    }
+}
+
+/// What the files have given so far, and where.
+#[derive(Default)]
+struct Parts {
+    node: Option<NodeSettings>,
+    sip: Option<SipSettings>,
+    media: Option<MediaSettings>,
+    http: Option<HttpSettings>,
+    tenants: Vec<(TenantParts, Place)>,
+}
+
+/// A file and a line.
+type Place = (PathBuf, usize);
+
+impl Parts {
+    fn read(&mut self, root: Section<'_, '_>) {
+        once(&root, "node", &mut self.node, node);
+        once(&root, "sip", &mut self.sip, sip);
+        once(&root, "media", &mut self.media, media);
+        once(&root, "http", &mut self.http, http);
+        for section in root.sections("tenant") {
+            let place = (root.source.file.to_owned(), section.line);
+            self.tenants.extend(tenant::tenant(section).map(|tenant| (tenant, place)));
+        }
+        root.finish();
+    }
+
+    /// Checks what only all files together show.
+    fn join(self, first_file: Option<&Path>, mistakes: &mut Vec<Mistake>) -> Option<World> {
+        let sound_so_far = mistakes.is_empty();
+        let mut names: HashMap<String, Place> = HashMap::new();
+        let mut domains: HashMap<String, Place> = HashMap::new();
+        let mut tell = |(file, line): &Place, what: String| {
+            mistakes.push(Mistake { file: file.clone(), line: *line, what });
+        };
+        for (tenant, place) in &self.tenants {
+            if let Some((file, line)) = names.insert(tenant.name.clone(), place.clone()) {
+                let first = format!("{}:{line}", file.display());
+                tell(place, format!("tenant \"{}\" is already in {first}; write another name", tenant.name));
+            }
+            for domain in &tenant.domains {
+                if let Some((file, line)) = domains.insert(domain.clone(), place.clone()) {
+                    let first = format!("{}:{line}", file.display());
+                    tell(
+                        place,
+                        format!(
+                            "domain \"{domain}\" already belongs to the tenant in {first}; write another domain"
+                        ),
+                    );
+                }
+            }
+        }
+        let http = self.http.unwrap_or_default();
+        let mut tokens: Vec<&Secret> = http.operator_token.iter().collect();
+        for (tenant, place) in &self.tenants {
+            for Token { token, .. } in &tenant.tokens {
+                if tokens.contains(&token) {
+                    tell(
+                        place,
+                        format!(
+                            "a token of tenant \"{}\" is in use twice; write a token of its own for each",
+                            tenant.name
+                        ),
+                    );
+                }
+                tokens.push(token);
+            }
+        }
+        if self.tenants.is_empty() && sound_so_far {
+            let file = first_file?.to_owned();
+            tell(&(file, 0), "there is no tenant; write [[tenant]] with a name and domains".to_owned());
+        } else if self.tenants.len() > MOST_TENANTS {
+            tell(
+                &self.tenants[MOST_TENANTS].1,
+                format!("there are more than {MOST_TENANTS} tenants; write fewer"),
+            );
+        }
+        let data = first_file.and_then(Path::parent).unwrap_or(Path::new("")).join("data");
+        let node = self.node.unwrap_or_else(|| NodeSettings::at(data));
+        let tenants = self.tenants.into_iter().map(|(parts, _)| Arc::new(Tenant::from(parts))).collect();
+        Some(World::new(node, self.sip.unwrap_or_default(), self.media.unwrap_or_default(), http, tenants))
+    }
+}
+
+/// Reads a section that may stand in one file only.
+fn once<T>(root: &Section<'_, '_>, key: &str, place: &mut Option<T>, read: fn(Section<'_, '_>) -> T) {
+    let Some(section) = root.section(key) else { return };
+    if place.is_some() {
+        root.mistake(section.line, format!("[{key}] is already in another file; write it in one of them"));
+    }
+    *place = Some(read(section));
+}
+
+fn node(section: Section<'_, '_>) -> NodeSettings {
+    let data = section.text("data", "data").map_or("data", |t| t.value);
+    let default = NodeSettings::at(section.source.path(data));
+    let store = match section.text("store", "sled") {
+        None | Some(Text { value: "sled", .. }) => StoreKind::Sled,
+        Some(Text { value: "redb", .. }) => StoreKind::Redb,
+        Some(other) => {
+            let hint = section::hint(other.value, ["sled", "redb"]);
+            section.mistake(other.line, format!("there is no store \"{}\"; {hint}", other.value));
+            StoreKind::Sled
+        }
+    };
+    let settings = NodeSettings {
+        store,
+        drain: section.duration("drain", Duration::ZERO..=24 * HOUR, default.drain),
+        shards: Some(section.integer("shards", 1..=256, 0) as usize).filter(|n| *n > 0),
+        sandboxes: section.integer("sandboxes", 1..=100_000, default.sandboxes as u64) as usize,
+        data: default.data,
+    };
+    section.finish();
+    settings
+}
+
+impl NodeSettings {
+    /// The defaults, with state in `data`.
+    pub fn at(data: PathBuf) -> Self {
+        Self { data, store: StoreKind::Sled, drain: 30 * SECOND, shards: None, sandboxes: 8000 }
+    }
+}
+
+fn sip(section: Section<'_, '_>) -> SipSettings {
+    let default = SipSettings::default();
+    let example = r#"["udp:0.0.0.0:5060", "tcp:0.0.0.0:5060"]"#;
+    let mut listen: Vec<Listen> = Vec::new();
+    let texts = section.texts("listen", example);
+    for text in texts.iter().flatten() {
+        match listen_at(text.value) {
+            Ok(at) if listen.contains(&at) => {
+                section.mistake(text.line, format!("\"{at}\" is there twice; write it once"))
+            }
+            Ok(at) => listen.push(at),
+            Err(what) => section.mistake(text.line, what),
+        }
+    }
+    match texts {
+        None => listen = default.listen,
+        Some(texts) if texts.is_empty() => {
+            section.mistake(section.line, format!("\"listen\" is empty; write listen = {example}"));
+        }
+        Some(_) => {}
+    }
+    let advertise = section.text("advertise", "203.0.113.7");
+    if let Some(text) = advertise {
+        let unspecified = text.value.parse::<IpAddr>().is_ok_and(|ip| ip.is_unspecified());
+        if unspecified || !tenant::is_host(text.value) {
+            section.mistake(
+                text.line,
+                format!(
+                    "\"{}\" is no address that others can reach; write one like \"203.0.113.7\" without port",
+                    text.value
+                ),
+            );
+        }
+    }
+    let settings = SipSettings {
+        listen,
+        advertise: advertise.map(|a| a.value.trim_matches(['[', ']']).to_owned()),
+        expires_min: section.duration("expires_min", SECOND..=HOUR, default.expires_min),
+        expires_max: section.duration("expires_max", 60 * SECOND..=24 * HOUR, default.expires_max),
+    };
+    if settings.expires_min > settings.expires_max {
+        section.mistake(section.line, "\"expires_min\" is longer than \"expires_max\"; write it shorter");
+    }
+    section.finish();
+    settings
+}
+
+impl Default for SipSettings {
+    fn default() -> Self {
+        let address = SocketAddr::from((Ipv4Addr::UNSPECIFIED, 5060));
+        let listen = [Transport::Udp, Transport::Tcp].map(|transport| Listen { transport, address });
+        Self { listen: listen.to_vec(), advertise: None, expires_min: 60 * SECOND, expires_max: HOUR }
+    }
+}
+
+fn listen_at(text: &str) -> Result<Listen, String> {
+    let transport = match text.split_once(':') {
+        Some(("udp", _)) => Transport::Udp,
+        Some(("tcp", _)) => Transport::Tcp,
+        Some((other @ ("tls" | "ws" | "wss"), _)) => {
+            return Err(format!("\"{other}:\" is not served yet; write \"udp:\" or \"tcp:\""));
+        }
+        _ => return Err(format!("\"{text}\" names no transport; write one like \"udp:0.0.0.0:5060\"")),
+    };
+    let address = text[4..].parse().map_err(|_| {
+        format!("\"{text}\" has no address and port; write one like \"{}:0.0.0.0:5060\"", transport.name())
+    })?;
+    Ok(Listen { transport, address })
+}
+
+fn media(section: Section<'_, '_>) -> MediaSettings {
+    let default = MediaSettings::default();
+    let ports = match section.text("ports", "16384-32767") {
+        None => default.ports,
+        Some(text) => ports(text.value).unwrap_or_else(|what| {
+            section.mistake(text.line, what);
+            default.ports
+        }),
+    };
+    let listen = match section.text("listen", "0.0.0.0") {
+        None => default.listen,
+        Some(text) => text.value.parse().unwrap_or_else(|_| {
+            section.mistake(
+                text.line,
+                format!("\"{}\" is no IP address; write one like \"0.0.0.0\"", text.value),
+            );
+            default.listen
+        }),
+    };
+    let settings = MediaSettings {
+        ports,
+        listen,
+        threads: Some(section.integer("threads", 1..=256, 0) as usize).filter(|n| *n > 0),
+        silence: section.duration("silence", Duration::ZERO..=24 * HOUR, default.silence),
+    };
+    section.finish();
+    settings
+}
+
+impl Default for MediaSettings {
+    fn default() -> Self {
+        Self {
+            ports: 16384..=32767,
+            listen: Ipv4Addr::UNSPECIFIED.into(),
+            threads: None,
+            silence: 60 * SECOND,
+        }
+    }
+}
+
+/// Fewer ports than this carry no call: two legs need RTP and RTCP each.
+const LEAST_PORTS: u16 = 4;
+
+fn ports(text: &str) -> Result<RangeInclusive<u16>, String> {
+    let range = text
+        .split_once('-')
+        .and_then(|(low, high)| Some((low.trim().parse().ok()?, high.trim().parse().ok()?)));
+    match range {
+        None => Err(format!("\"{text}\" is no port range; write one like \"16384-32767\"")),
+        Some((low, _)) if low < 1024 => Err(format!("port {low} is reserved; write a range above 1023")),
+        Some((low, high)) if high < low => Err(format!("\"{text}\" runs backwards; write \"{high}-{low}\"")),
+        Some((low, high)) if high - low + 1 < LEAST_PORTS => {
+            Err(format!("\"{text}\" carries no call; write a range of at least {LEAST_PORTS} ports"))
+        }
+        Some((low, high)) => Ok(low..=high),
+    }
+}
+
+fn http(section: Section<'_, '_>) -> HttpSettings {
+    let mut settings = HttpSettings::default();
+    if let Some(text) = section.text("listen", "127.0.0.1:8080") {
+        match text.value.parse() {
+            Ok(address) => settings.listen = address,
+            Err(_) => section.mistake(
+                text.line,
+                format!("\"{}\" is no address and port; write one like \"127.0.0.1:8080\"", text.value),
+            ),
+        }
+    }
+    settings.operator_token = section.secret("token");
+    section.finish();
+    settings
+}
+
+impl Default for HttpSettings {
+    fn default() -> Self {
+        Self { listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 8080)), operator_token: None }
+    }
+}
+
+/// Path and text of the file, or of each `*.toml` in the folder by name.
+fn files(path: &Path) -> Result<Vec<(PathBuf, String)>, String> {
+    let unreadable =
+        |e: std::io::Error| format!("cannot be read: {e}; write the path of a TOML file or a folder of them");
+    let mut paths = Vec::new();
+    if path.is_dir() {
+        for entry in std::fs::read_dir(path).map_err(unreadable)? {
+            let file = entry.map_err(unreadable)?.path();
+            if file.extension().is_some_and(|e| e == "toml") {
+                paths.push(file);
+            }
+        }
+        paths.sort();
+        if paths.is_empty() {
+            return Err("has no *.toml file; write one".to_owned());
+        }
+    } else {
+        paths.push(path.to_owned());
+    }
+    let mut files = Vec::with_capacity(paths.len());
+    for path in paths {
+        let size = std::fs::metadata(&path).map_err(unreadable)?.len();
+        if size > MOST_BYTES {
+            return Err(format!(
+                "{} is larger than {} MiB; write a smaller file",
+                path.display(),
+                MOST_BYTES >> 20
+            ));
+        }
+        let text = std::fs::read_to_string(&path).map_err(unreadable)?;
+        files.push((path, text));
+    }
+    Ok(files)
+}
+
+#[cfg(test)]
+mod tests;

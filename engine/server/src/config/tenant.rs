@@ -1,0 +1,547 @@
+//! `[[tenant]]` and everything in it: what is there, and whether what one part names exists in
+//! another.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use ipnet::IpNet;
+use jiff::tz::TimeZone;
+
+use super::limits::Limits;
+use super::section::{Section, Text, hint};
+use super::world::{
+    Calls, FallbackTarget, Group, Number, Queue, Register, Role, ScriptFile, TenantParts, Token, Transport,
+    Trunk, TrunkAddress, User,
+};
+
+/// Scripts that every tenant has without loading them.
+pub const SHIPPED: [&str; 5] =
+    ["strowger/echo", "strowger/menu", "strowger/ring", "strowger/hours", "strowger/internal"];
+
+const SECOND: Duration = Duration::from_secs(1);
+const DAY: Duration = Duration::from_secs(24 * 3600);
+
+/// Reads one `[[tenant]]`. Mistakes go to the section's source; what is answered makes sense only
+/// if there were none.
+pub(super) fn tenant(section: Section<'_, '_>) -> Option<TenantParts> {
+    let name = section.required("name", "acme");
+    if let Some(name) = name {
+        check_name(&section, name, "acme");
+    }
+    let domains = domains(&section);
+    let timezone =
+        section.text("timezone", "Europe/Sofia").map_or(Some(TimeZone::UTC), |text| zone(&section, text));
+    let language = section.text("language", "en");
+    if let Some(tag) = language.filter(|t| !is_language(t.value)) {
+        section.mistake(
+            tag.line,
+            format!("\"{}\" is no language tag; write one like \"en\" or \"pt-BR\"", tag.value),
+        );
+    }
+
+    let users = section.sections("user");
+    let groups = section.sections("group");
+    let numbers = section.sections("number");
+    let scripts = section.sections("script");
+    let mut names = Names::new("user");
+    let mut extensions = Names::new("number");
+    let users: Vec<_> = users.into_iter().filter_map(|s| user(s, &mut names, &mut extensions)).collect();
+    let mut script_names = Names::new("script");
+    let scripts: Vec<_> = scripts.into_iter().filter_map(|s| script(s, &mut script_names)).collect();
+    let known = Known { users: &users, scripts: &scripts };
+    let groups = groups_of(&section, groups, &known);
+    let numbers: Vec<_> = numbers.into_iter().filter_map(|s| number(s, &known, &mut extensions)).collect();
+
+    let mut trunk_names = Names::new("trunk");
+    let trunks = section.sections("trunk").into_iter().filter_map(|s| trunk(s, &mut trunk_names)).collect();
+    let mut queue_names = Names::new("queue");
+    let queues =
+        section.sections("queue").into_iter().filter_map(|s| queue(s, &known, &mut queue_names)).collect();
+    let tokens = section.sections("token").into_iter().filter_map(token).collect();
+    let calls = section.section("calls").map_or_else(Calls::default, |s| calls(s, &known));
+    let limits = section.section("limits").map_or_else(Limits::default, limits);
+
+    let language = language.map_or("en", |t| t.value).to_owned();
+    let users = users.into_iter().map(|(user, _)| user).collect::<Vec<_>>();
+    let users = join_groups(users, &groups);
+    let scripts =
+        scripts.into_iter().filter_map(|(name, file)| Some(ScriptFile { name, file: file? })).collect();
+    section.finish();
+    Some(TenantParts {
+        name: name?.value.to_owned(),
+        domains,
+        timezone: timezone?,
+        language,
+        users,
+        groups,
+        trunks,
+        scripts,
+        numbers,
+        queues,
+        calls,
+        limits,
+        tokens,
+    })
+}
+
+impl Default for Calls {
+    fn default() -> Self {
+        Self { script: "strowger/internal".to_owned(), settings: "{}".to_owned() }
+    }
+}
+
+/// What references are checked against.
+struct Known<'a> {
+    users: &'a [(User, Vec<GroupName>)],
+    scripts: &'a [(String, Option<std::path::PathBuf>)],
+}
+
+/// A group that a user says to be in, and the line.
+type GroupName = (String, usize);
+
+impl Known<'_> {
+    fn check_user(&self, section: &Section<'_, '_>, name: &str, line: usize) {
+        if !self.users.iter().any(|(u, _)| u.name == name) {
+            let hint = hint(name, self.users.iter().map(|(u, _)| u.name.as_str()));
+            section.mistake(line, format!("there is no user \"{name}\"; {hint}"));
+        }
+    }
+
+    fn check_script(&self, section: &Section<'_, '_>, script: Text<'_>) {
+        let own = self.scripts.iter().map(|(name, _)| name.as_str());
+        let known = own.chain(SHIPPED);
+        if !known.clone().any(|k| k == script.value) {
+            let hint = hint(script.value, known);
+            section.mistake(
+                script.line,
+                format!(
+                    "there is no script \"{}\"; {hint}, or declare it with [[tenant.script]]",
+                    script.value
+                ),
+            );
+        }
+    }
+}
+
+/// Names that may stand only once in a tenant.
+struct Names<'a> {
+    what: &'a str,
+    seen: HashMap<String, usize>,
+}
+
+impl<'a> Names<'a> {
+    fn new(what: &'a str) -> Self {
+        Self { what, seen: HashMap::new() }
+    }
+
+    fn claim(&mut self, section: &Section<'_, '_>, name: Text<'_>) {
+        if let Some(first) = self.seen.get(name.value) {
+            let what = self.what;
+            section.mistake(
+                name.line,
+                format!("{what} \"{}\" is already there in line {first}; write another {what}", name.value),
+            );
+        } else {
+            self.seen.insert(name.value.to_owned(), name.line);
+        }
+    }
+}
+
+fn domains(section: &Section<'_, '_>) -> Vec<String> {
+    let mut domains = Vec::new();
+    for domain in section.texts("domains", r#"["acme.example"]"#).unwrap_or_default() {
+        let lower = domain.value.to_ascii_lowercase();
+        if !is_host(&lower) {
+            section.mistake(
+                domain.line,
+                format!("\"{}\" is no domain; write a name like \"acme.example\" without port", domain.value),
+            );
+        }
+        domains.push(lower.trim_matches(['[', ']']).to_owned());
+    }
+    domains
+}
+
+fn zone(section: &Section<'_, '_>, text: Text<'_>) -> Option<TimeZone> {
+    match TimeZone::get(text.value) {
+        Ok(zone) => Some(zone),
+        Err(_) => {
+            let names: Vec<_> = jiff::tz::db().available().map(|name| name.as_str().to_owned()).collect();
+            let near = super::section::nearest(text.value, names.iter().map(String::as_str));
+            let near = near.unwrap_or("Europe/Sofia");
+            section.mistake(text.line, format!("\"{}\" is no time zone; write \"{near}\"", text.value));
+            None
+        }
+    }
+}
+
+fn user(
+    section: Section<'_, '_>,
+    names: &mut Names<'_>,
+    extensions: &mut Names<'_>,
+) -> Option<(User, Vec<GroupName>)> {
+    let name = section.required("name", "ana");
+    if let Some(name) = name {
+        check_name(&section, name, "ana");
+        names.claim(&section, name);
+    }
+    let number = section.required("number", "101");
+    if let Some(number) = number {
+        if !is_short(number.value) {
+            let what = format!("\"{}\" is no extension; write 1 to 15 digits like \"101\"", number.value);
+            section.mistake(number.line, what);
+        }
+        extensions.claim(&section, number);
+    }
+    let mobile = section.text("mobile", "+359888000101");
+    if let Some(mobile) = mobile.filter(|m| !is_e164(m.value)) {
+        section.mistake(mobile.line, not_e164(mobile.value));
+    }
+    let password = section.secret("password");
+    let skills = section.levels("skills", "{ sales = 5 }");
+    let groups = section.texts("groups", r#"["sales"]"#).unwrap_or_default();
+    let groups = groups.into_iter().map(|g| (g.value.to_owned(), g.line)).collect();
+    section.finish();
+    let user = User {
+        name: name?.value.to_owned(),
+        number: number?.value.to_owned(),
+        password,
+        mobile: mobile.map(|m| m.value.to_owned()),
+        skills,
+        groups: Vec::new(),
+    };
+    Some((user, groups))
+}
+
+/// Groups as declared, then the users that say to be in them.
+fn groups_of(tenant: &Section<'_, '_>, sections: Vec<Section<'_, '_>>, known: &Known<'_>) -> Vec<Group> {
+    let mut names = Names::new("group");
+    let mut groups: Vec<Group> = Vec::new();
+    for section in sections {
+        let name = section.required("name", "sales");
+        if let Some(name) = name {
+            check_name(&section, name, "sales");
+            names.claim(&section, name);
+        }
+        let members = section.texts("members", r#"["ana", "boris"]"#).unwrap_or_default();
+        for member in &members {
+            known.check_user(&section, member.value, member.line);
+        }
+        let members = members.into_iter().map(|m| m.value.to_owned()).collect();
+        if let Some(name) = name {
+            groups.push(Group { name: name.value.to_owned(), members });
+        }
+        section.finish();
+    }
+    for (user, wanted) in known.users {
+        for (name, line) in wanted {
+            match groups.iter_mut().find(|g| g.name == *name) {
+                Some(group) if group.members.contains(&user.name) => {}
+                Some(group) => group.members.push(user.name.clone()),
+                None => {
+                    let hint = hint(name, groups.iter().map(|g| g.name.as_str()));
+                    tenant.mistake(
+                        *line,
+                        format!("there is no group \"{name}\"; {hint}, or declare it with [[tenant.group]]"),
+                    );
+                }
+            }
+        }
+    }
+    groups
+}
+
+fn join_groups(mut users: Vec<User>, groups: &[Group]) -> Vec<User> {
+    for user in &mut users {
+        user.groups =
+            groups.iter().filter(|g| g.members.contains(&user.name)).map(|g| g.name.clone()).collect();
+    }
+    users
+}
+
+/// Name, and the file if the script is not pushed through the API.
+fn script(section: Section<'_, '_>, names: &mut Names<'_>) -> Option<(String, Option<std::path::PathBuf>)> {
+    let name = section.required("name", "reception");
+    if let Some(name) = name {
+        check_name(&section, name, "reception");
+        names.claim(&section, name);
+    }
+    let file = section.text("file", "reception.wasm").map(|text| {
+        let path = section.source.path(text.value);
+        if !path.is_file() {
+            section.mistake(
+                text.line,
+                format!("there is no file \"{}\"; write a path relative to this file", text.value),
+            );
+        }
+        path
+    });
+    section.finish();
+    Some((name?.value.to_owned(), file))
+}
+
+fn number(section: Section<'_, '_>, known: &Known<'_>, extensions: &mut Names<'_>) -> Option<Number> {
+    let number = section.required("number", "+35921234567");
+    if let Some(number) = number {
+        if !is_e164(number.value) && !is_short(number.value) {
+            section.mistake(number.line, not_e164(number.value));
+        }
+        extensions.claim(&section, number);
+    }
+    let script = section.required("script", "strowger/menu");
+    if let Some(script) = script {
+        known.check_script(&section, script);
+    }
+    let settings = section.json("settings");
+    let source = section.text("source", "google-ads").map(|s| s.value.to_owned());
+    let fallback = section.texts("fallback", r#"["user:ana", "tel:+359888000101", "voicemail:office"]"#);
+    let fallback =
+        fallback.unwrap_or_default().into_iter().filter_map(|t| fallback_target(&section, t, known));
+    let fallback = fallback.collect();
+    section.finish();
+    Some(Number {
+        number: number?.value.to_owned(),
+        script: script?.value.to_owned(),
+        settings,
+        source,
+        fallback,
+    })
+}
+
+fn fallback_target(section: &Section<'_, '_>, text: Text<'_>, known: &Known<'_>) -> Option<FallbackTarget> {
+    match text.value.split_once(':') {
+        Some(("user", name)) => {
+            known.check_user(section, name, text.line);
+            Some(FallbackTarget::User(name.to_owned()))
+        }
+        Some(("tel", number)) if is_e164(number) || is_short(number) => {
+            Some(FallbackTarget::Number(number.to_owned()))
+        }
+        Some(("tel", number)) => {
+            section.mistake(text.line, not_e164(number));
+            None
+        }
+        Some(("voicemail", mailbox)) if is_name(mailbox) => {
+            Some(FallbackTarget::Voicemail(mailbox.to_owned()))
+        }
+        _ => {
+            let what = format!(
+                "\"{}\" is no fallback; write \"user:NAME\", \"tel:NUMBER\" or \"voicemail:NAME\"",
+                text.value
+            );
+            section.mistake(text.line, what);
+            None
+        }
+    }
+}
+
+fn trunk(section: Section<'_, '_>, names: &mut Names<'_>) -> Option<Trunk> {
+    let name = section.required("name", "carrier-a");
+    if let Some(name) = name {
+        check_name(&section, name, "carrier-a");
+        names.claim(&section, name);
+    }
+    let address = section.required("address", "sip:192.0.2.10");
+    let parsed = address.and_then(|text| {
+        let parsed = trunk_address(text.value);
+        if parsed.is_none() {
+            let what = format!("\"{}\" is no trunk address; write \"sip:HOST\", \"sip:HOST:PORT\" or \"sip:HOST;transport=tcp\"", text.value);
+            section.mistake(text.line, what);
+        }
+        parsed
+    });
+    let mut inbound_from = Vec::new();
+    for text in section.texts("inbound_from", r#"["192.0.2.10/32"]"#).unwrap_or_default() {
+        match network(text.value) {
+            Some(network) => inbound_from.push(network),
+            None => section.mistake(
+                text.line,
+                format!(
+                    "\"{}\" is no network; write one like \"192.0.2.0/24\" or \"2001:db8::/32\"",
+                    text.value
+                ),
+            ),
+        }
+    }
+    let user = section.text("user", "acme").map(|u| u.value.to_owned());
+    let password = section.secret("password");
+    let register = section.section("register").map(|section| {
+        let expires = section.duration("expires", 60 * SECOND..=DAY, 3600 * SECOND);
+        section.finish();
+        Register { expires }
+    });
+    let channels = section.integer("channels", 1..=100_000, 30) as u32;
+    let probe = section.duration("probe", Duration::ZERO..=DAY, 30 * SECOND);
+    section.finish();
+    Some(Trunk {
+        name: name?.value.to_owned(),
+        address: parsed?,
+        inbound_from,
+        user,
+        password,
+        register,
+        channels,
+        probe,
+    })
+}
+
+fn queue(section: Section<'_, '_>, known: &Known<'_>, names: &mut Names<'_>) -> Option<Queue> {
+    let name = section.required("name", "sales");
+    if let Some(name) = name {
+        check_name(&section, name, "sales");
+        names.claim(&section, name);
+    }
+    let strategy = section.required("strategy", "strowger/queue-longest-idle").map(|s| s.value.to_owned());
+    let agents = section.texts("agents", r#"["ana", "boris"]"#).unwrap_or_default();
+    for agent in &agents {
+        known.check_user(&section, agent.value, agent.line);
+    }
+    let settings = section.json("settings");
+    section.finish();
+    let agents = agents.into_iter().map(|a| a.value.to_owned()).collect();
+    Some(Queue { name: name?.value.to_owned(), strategy: strategy?, agents, settings })
+}
+
+fn calls(section: Section<'_, '_>, known: &Known<'_>) -> Calls {
+    let script = section.text("script", "strowger/internal");
+    if let Some(script) = script {
+        known.check_script(&section, script);
+    }
+    let settings = section.json("settings");
+    section.finish();
+    Calls { script: script.map_or_else(|| Calls::default().script, |s| s.value.to_owned()), settings }
+}
+
+fn token(section: Section<'_, '_>) -> Option<Token> {
+    let role = section.required("role", "developer").and_then(|text| {
+        let role = text.value.parse().ok();
+        if role.is_none() {
+            let hint = hint(text.value, Role::NAMES);
+            section.mistake(text.line, format!("there is no role \"{}\"; {hint}", text.value));
+        }
+        role
+    });
+    let before = section.source.mistakes.borrow().len();
+    let token = section.secret("token");
+    if token.is_none() && section.source.mistakes.borrow().len() == before {
+        section.mistake(section.line, "[[tenant.token]] has no token; write token_env = \"ACME_TOKEN\"");
+    }
+    section.finish();
+    Some(Token { role: role?, token: token? })
+}
+
+fn limits(section: Section<'_, '_>) -> Limits {
+    let d = Limits::default();
+    let count = |key: &str, range, default: u32| section.integer(key, range, u64::from(default)) as u32;
+    let limits = Limits {
+        concurrent_calls: count("concurrent_calls", 1..=100_000, d.concurrent_calls),
+        calls_per_second: count("calls_per_second", 1..=10_000, d.calls_per_second),
+        call_length: section.duration("call_length", 10 * SECOND..=DAY, d.call_length),
+        legs_per_call: count("legs_per_call", 2..=1024, d.legs_per_call),
+        contacts_per_user: count("contacts_per_user", 1..=100, d.contacts_per_user),
+        script_size: section.size("script_size", 1 << 10..=64 << 20, d.script_size),
+        script_memory: section.size("script_memory", 1 << 20..=256 << 20, d.script_memory),
+        script_cpu: section.duration("script_cpu", Duration::from_millis(1)..=5 * SECOND, d.script_cpu),
+        strategy_cpu: section.duration("strategy_cpu", Duration::from_millis(1)..=SECOND, d.strategy_cpu),
+        host_calls: count("host_calls", 10..=10_000_000, d.host_calls),
+        host_calls_per_second: count("host_calls_per_second", 1..=100_000, d.host_calls_per_second),
+        kv_value: section.size("kv_value", 1..=1 << 20, d.kv_value),
+        kv_total: section.size("kv_total", 1..=16 << 30, d.kv_total),
+        log_line: section.size("log_line", 80..=64 << 10, d.log_line),
+        log_call: section.size("log_call", 80..=16 << 20, d.log_call),
+        prompt_size: section.size("prompt_size", 1 << 10..=256 << 20, d.prompt_size),
+        script_versions: count("script_versions", 2..=1000, d.script_versions),
+    };
+    section.finish();
+    limits
+}
+
+fn check_name(section: &Section<'_, '_>, name: Text<'_>, example: &str) {
+    if !is_name(name.value) {
+        section.mistake(
+            name.line,
+            format!(
+                "\"{}\" is no name; write 1 to 63 of a-z, 0-9, \"-\", \"_\" and \".\" like \"{example}\"",
+                name.value
+            ),
+        );
+    }
+}
+
+/// 1 to 63 of a-z, 0-9, "-", "_" and ".", beginning with a letter or digit: safe in URLs and files.
+pub fn is_name(name: &str) -> bool {
+    (1..=63).contains(&name.len())
+        && name.starts_with(|c: char| c.is_ascii_lowercase() || c.is_ascii_digit())
+        && name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b"-_.".contains(&b))
+}
+
+/// "+" and 7 to 15 digits, the first not 0 (ITU-T E.164 §6.2).
+fn is_e164(number: &str) -> bool {
+    number.strip_prefix('+').is_some_and(|digits| {
+        (7..=15).contains(&digits.len())
+            && !digits.starts_with('0')
+            && digits.bytes().all(|b| b.is_ascii_digit())
+    })
+}
+
+/// A number that means something inside the tenant only.
+fn is_short(number: &str) -> bool {
+    (1..=15).contains(&number.len()) && number.bytes().all(|b| b.is_ascii_digit() || b == b'*')
+}
+
+fn not_e164(number: &str) -> String {
+    format!(
+        "\"{number}\" is no telephone number; write E.164 like \"+35921234567\", or a short one like \"700\""
+    )
+}
+
+fn is_language(tag: &str) -> bool {
+    let mut parts = tag.split('-');
+    parts.next().is_some_and(|p| (2..=3).contains(&p.len()) && p.bytes().all(|b| b.is_ascii_alphabetic()))
+        && parts.all(|p| (1..=8).contains(&p.len()) && p.bytes().all(|b| b.is_ascii_alphanumeric()))
+}
+
+/// A DNS name, an IPv4 address, or an IPv6 address with or without brackets.
+pub(super) fn is_host(host: &str) -> bool {
+    let bare = host.strip_prefix('[').and_then(|h| h.strip_suffix(']')).unwrap_or(host);
+    bare.parse::<std::net::IpAddr>().is_ok()
+        || (!host.is_empty()
+            && host.len() <= 253
+            && host.split('.').all(|label| {
+                (1..=63).contains(&label.len())
+                    && !label.starts_with('-')
+                    && !label.ends_with('-')
+                    && label.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-')
+            }))
+}
+
+/// A network, or one address as a network of one.
+fn network(text: &str) -> Option<IpNet> {
+    text.parse::<IpNet>().ok().or_else(|| text.parse::<std::net::IpAddr>().ok().map(IpNet::from))
+}
+
+fn trunk_address(text: &str) -> Option<TrunkAddress> {
+    let rest = text.strip_prefix("sip:")?;
+    let (host_port, parameters) = rest.split_once(';').unwrap_or((rest, ""));
+    let transport = match parameters.to_ascii_lowercase().as_str() {
+        "" | "transport=udp" => Transport::Udp,
+        "transport=tcp" => Transport::Tcp,
+        _ => return None,
+    };
+    let (host, port) = match host_port.strip_prefix('[') {
+        Some(v6) => {
+            let (host, rest) = v6.split_once(']')?;
+            host.parse::<std::net::Ipv6Addr>().ok()?;
+            (host, rest.strip_prefix(':'))
+        }
+        None => match host_port.split_once(':') {
+            Some((host, port)) => (host, Some(port)),
+            None => (host_port, None),
+        },
+    };
+    let port = match port {
+        Some(port) => Some(port.parse().ok().filter(|p| *p != 0)?),
+        None => None,
+    };
+    is_host(host).then(|| TrunkAddress { uri: text.to_owned(), host: host.to_owned(), port, transport })
+}

@@ -1,0 +1,385 @@
+//! Each mistake: a text, and exactly what is said about it.
+
+use std::path::PathBuf;
+
+use super::*;
+
+fn said_of_files(files: &[(&str, &str)]) -> Vec<String> {
+    let files: Vec<_> = files.iter().map(|(name, text)| (PathBuf::from(name), text.to_string())).collect();
+    let env = |name: &str| (name == "THERE").then(|| "from-env".to_owned());
+    match read(&files, &env) {
+        Ok(_) => Vec::new(),
+        Err(mistakes) => mistakes.0.iter().map(ToString::to_string).collect(),
+    }
+}
+
+fn said(text: &str) -> Vec<String> {
+    said_of_files(&[("x.toml", text)])
+}
+
+/// The same inside a sound tenant: its own lines begin with line 4.
+fn said_in_tenant(text: &str) -> Vec<String> {
+    said(&format!("[[tenant]]\nname = \"acme\"\ndomains = [\"acme.example\"]\n{text}"))
+}
+
+fn world(text: &str) -> World {
+    match read(&[(PathBuf::from("x.toml"), text.to_owned())], &|_| None) {
+        Ok(world) => world,
+        Err(mistakes) => panic!("{mistakes}"),
+    }
+}
+
+const ANA_AND_BORIS: &str = "\
+[[tenant.user]]
+name = \"ana\"
+number = \"101\"
+[[tenant.user]]
+name = \"boris\"
+number = \"102\"
+";
+
+#[test]
+fn an_unknown_key_is_named_with_the_nearest_known_one() {
+    let tenant = "[[tenant]]\nname = \"a\"\n";
+    assert_eq!(
+        said(&format!("[sip]\nlisten = [\"udp:0.0.0.0:5060\"]\nadvertize = \"192.0.2.1\"\n{tenant}")),
+        [r#"x.toml:3: [sip] has no key "advertize"; write "advertise""#]
+    );
+    assert_eq!(
+        said(&format!("[medai]\nports = \"20000-20100\"\n{tenant}")),
+        [r#"x.toml:1: this file has no key "medai"; write "media""#]
+    );
+    assert_eq!(
+        said_in_tenant("[[tenant.user]]\nname = \"ana\"\nnumber = \"101\"\npasword = \"x\""),
+        [r#"x.toml:7: [[tenant.user]] has no key "pasword"; write "password""#]
+    );
+    assert_eq!(
+        said_in_tenant("[tenant.limits]\nscript_memmory = \"16 MiB\""),
+        [r#"x.toml:5: [tenant.limits] has no key "script_memmory"; write "script_memory""#]
+    );
+    assert_eq!(
+        said(&format!("[http]\nxyzzyplugh = 1\n{tenant}")),
+        [r#"x.toml:2: [http] has no key "xyzzyplugh"; write one of listen, token, token_file, token_env"#]
+    );
+}
+
+#[test]
+fn every_mistake_is_told_not_only_the_first() {
+    assert_eq!(
+        said(
+            "[node]\nstore = \"sledd\"\n[sip]\nlisten = \"udp:0.0.0.0:5060\"\n[media]\nports = \"900-800\"\n[[tenant]]\nname = \"A\"\n"
+        ),
+        [
+            r#"x.toml:2: there is no store "sledd"; write "sled""#,
+            r#"x.toml:4: "listen" is a text; write listen = ["udp:0.0.0.0:5060", "tcp:0.0.0.0:5060"]"#,
+            r#"x.toml:6: port 900 is reserved; write a range above 1023"#,
+            r#"x.toml:8: "A" is no name; write 1 to 63 of a-z, 0-9, "-", "_" and "." like "acme""#,
+        ]
+    );
+}
+
+#[test]
+fn what_is_not_toml_is_told_with_its_line() {
+    let said = said("[[tenant]]\nname = \"acme\"\ndomains = [\n");
+    assert!(said[0].starts_with("x.toml:"), "{said:?}");
+    let said = said_in_tenant("language == \"en\"\n");
+    assert!(said[0].starts_with("x.toml:4: this is not TOML: "), "{said:?}");
+}
+
+#[test]
+fn names_and_numbers_stand_once() {
+    let twice = |second: &str| said_in_tenant(&format!("{ANA_AND_BORIS}{second}"));
+    assert_eq!(
+        twice("[[tenant.user]]\nname = \"ana\"\nnumber = \"103\"\n"),
+        [r#"x.toml:11: user "ana" is already there in line 5; write another user"#]
+    );
+    assert_eq!(
+        twice("[[tenant.user]]\nname = \"vera\"\nnumber = \"101\"\n"),
+        [r#"x.toml:12: number "101" is already there in line 6; write another number"#]
+    );
+    assert_eq!(
+        twice("[[tenant.number]]\nnumber = \"102\"\nscript = \"strowger/echo\"\n"),
+        [r#"x.toml:11: number "102" is already there in line 9; write another number"#]
+    );
+    assert_eq!(
+        said_of_files(&[
+            ("a.toml", "[[tenant]]\nname = \"a\"\ndomains = [\"one.example\"]\n"),
+            ("b.toml", "\n[[tenant]]\nname = \"a\"\ndomains = [\"ONE.example\"]\n"),
+        ]),
+        [
+            r#"b.toml:2: domain "one.example" already belongs to the tenant in a.toml:1; write another domain"#,
+            r#"b.toml:2: tenant "a" is already in a.toml:1; write another name"#,
+        ]
+    );
+    assert_eq!(
+        said_of_files(&[("a.toml", "[sip]\n[[tenant]]\nname = \"a\"\n"), ("b.toml", "[sip]\n")]),
+        ["b.toml:1: [sip] is already in another file; write it in one of them"]
+    );
+}
+
+#[test]
+fn what_is_named_must_exist() {
+    let with = |text: &str| said_in_tenant(&format!("{ANA_AND_BORIS}{text}"));
+    assert_eq!(
+        with("[[tenant.number]]\nnumber = \"700\"\nscript = \"strowger/mneu\"\nfallback = [\"user:bors\"]\n"),
+        [
+            r#"x.toml:12: there is no script "strowger/mneu"; write "strowger/menu", or declare it with [[tenant.script]]"#,
+            r#"x.toml:13: there is no user "bors"; write "boris""#,
+        ]
+    );
+    assert_eq!(
+        with("[[tenant.group]]\nname = \"all\"\nmembers = [\"ana\",\n\"borsi\"]\n"),
+        [r#"x.toml:13: there is no user "borsi"; write "boris""#]
+    );
+    assert_eq!(
+        with("groups = [\"sles\"]\n[[tenant.group]]\nname = \"sales\"\n"),
+        [r#"x.toml:10: there is no group "sles"; write "sales", or declare it with [[tenant.group]]"#]
+    );
+    assert_eq!(
+        with("[tenant.calls]\nscript = \"strowger/interna\"\n"),
+        [
+            r#"x.toml:11: there is no script "strowger/interna"; write "strowger/internal", or declare it with [[tenant.script]]"#
+        ]
+    );
+    assert_eq!(
+        with("[[tenant.queue]]\nname = \"sales\"\nstrategy = \"s\"\nagents = [\"anna\"]\n"),
+        [r#"x.toml:13: there is no user "anna"; write "ana""#]
+    );
+    assert_eq!(
+        with("[[tenant.script]]\nname = \"reception\"\nfile = \"nowhere.wasm\"\n"),
+        [r#"x.toml:12: there is no file "nowhere.wasm"; write a path relative to this file"#]
+    );
+}
+
+#[test]
+fn values_must_make_sense() {
+    let cases = [
+        ("timezone = \"Europe/Sofai\"", r#"x.toml:4: "Europe/Sofai" is no time zone; write "Europe/Sofia""#),
+        (
+            "language = \"english!\"",
+            r#"x.toml:4: "english!" is no language tag; write one like "en" or "pt-BR""#,
+        ),
+        (
+            "[[tenant.user]]\nname = \"ana\"\nnumber = \"101\"\nmobile = \"0888 000 101\"",
+            r#"x.toml:7: "0888 000 101" is no telephone number; write E.164 like "+35921234567", or a short one like "700""#,
+        ),
+        (
+            "[[tenant.user]]\nname = \"ana\"\nnumber = \"1o1\"",
+            r#"x.toml:6: "1o1" is no extension; write 1 to 15 digits like "101""#,
+        ),
+        (
+            "[[tenant.user]]\nname = \"ana\"\nnumber = 101",
+            r#"x.toml:6: "number" is a number; write number = "101""#,
+        ),
+        (
+            "[[tenant.user]]\nname = \"ana\"",
+            r#"x.toml:4: [[tenant.user]] has no "number"; write number = "101""#,
+        ),
+        (
+            "[[tenant.user]]\nname = \"ana\"\nnumber = \"101\"\nskills = { sales = 500 }",
+            r#"x.toml:7: "skills" gives "sales" no level; write a number from 1 to 100"#,
+        ),
+        (
+            "[[tenant.trunk]]\nname = \"c\"\naddress = \"sip:192.0.2.10\"\ninbound_from = [\"192.0.2.0/33\"]",
+            r#"x.toml:7: "192.0.2.0/33" is no network; write one like "192.0.2.0/24" or "2001:db8::/32""#,
+        ),
+        (
+            "[[tenant.trunk]]\nname = \"c\"\naddress = \"192.0.2.10\"",
+            r#"x.toml:6: "192.0.2.10" is no trunk address; write "sip:HOST", "sip:HOST:PORT" or "sip:HOST;transport=tcp""#,
+        ),
+        (
+            "[[tenant.number]]\nnumber = \"+0359\"\nscript = \"strowger/echo\"",
+            r#"x.toml:5: "+0359" is no telephone number; write E.164 like "+35921234567", or a short one like "700""#,
+        ),
+        (
+            "[[tenant.number]]\nnumber = \"700\"\nscript = \"strowger/echo\"\nfallback = [\"ana\"]",
+            r#"x.toml:7: "ana" is no fallback; write "user:NAME", "tel:NUMBER" or "voicemail:NAME""#,
+        ),
+        (
+            "[tenant.limits]\nconcurrent_calls = 0",
+            r#"x.toml:5: "concurrent_calls" is 0; write a number from 1 to 100000"#,
+        ),
+        (
+            "[tenant.limits]\nscript_memory = \"16 MB\"",
+            r#"x.toml:5: "script_memory" is no size; write bytes, or words like "64 KiB", "16 MiB""#,
+        ),
+        (
+            "[tenant.limits]\nscript_cpu = \"1 min\"",
+            r#"x.toml:5: "script_cpu" is 1 min; write a length from 1 ms to 5 s"#,
+        ),
+        (
+            "[[tenant.token]]\nrole = \"devel\"\ntoken = \"t\"",
+            r#"x.toml:5: there is no role "devel"; write "developer""#,
+        ),
+        (
+            "[[tenant.token]]\nrole = \"admin\"",
+            r#"x.toml:4: [[tenant.token]] has no token; write token_env = "ACME_TOKEN""#,
+        ),
+        ("[tenant.user]\nname = \"ana\"", r#"x.toml:4: "user" is a table; write [[tenant.user]]"#),
+    ];
+    for (text, expected) in cases {
+        assert_eq!(said_in_tenant(text), [expected], "for:\n{text}");
+    }
+}
+
+#[test]
+fn listening_addresses_and_ports_must_make_sense() {
+    let cases = [
+        (
+            "[sip]\nlisten = [\"0.0.0.0:5060\"]",
+            r#"x.toml:2: "0.0.0.0:5060" names no transport; write one like "udp:0.0.0.0:5060""#,
+        ),
+        (
+            "[sip]\nlisten = [\"udp:0.0.0.0\"]",
+            r#"x.toml:2: "udp:0.0.0.0" has no address and port; write one like "udp:0.0.0.0:5060""#,
+        ),
+        (
+            "[sip]\nlisten = [\"tls:0.0.0.0:5061\"]",
+            r#"x.toml:2: "tls:" is not served yet; write "udp:" or "tcp:""#,
+        ),
+        (
+            "[sip]\nlisten = []",
+            r#"x.toml:1: "listen" is empty; write listen = ["udp:0.0.0.0:5060", "tcp:0.0.0.0:5060"]"#,
+        ),
+        (
+            "[sip]\nadvertise = \"0.0.0.0\"",
+            r#"x.toml:2: "0.0.0.0" is no address that others can reach; write one like "203.0.113.7" without port"#,
+        ),
+        (
+            "[media]\nports = \"20000-19000\"",
+            r#"x.toml:2: "20000-19000" runs backwards; write "19000-20000""#,
+        ),
+        (
+            "[media]\nports = \"20000-70000\"",
+            r#"x.toml:2: "20000-70000" is no port range; write one like "16384-32767""#,
+        ),
+        (
+            "[media]\nports = \"20000-20002\"",
+            r#"x.toml:2: "20000-20002" carries no call; write a range of at least 4 ports"#,
+        ),
+        (
+            "[http]\nlisten = \"8080\"",
+            r#"x.toml:2: "8080" is no address and port; write one like "127.0.0.1:8080""#,
+        ),
+    ];
+    for (text, expected) in cases {
+        assert_eq!(said(&format!("{text}\n[[tenant]]\nname = \"a\"\n")), [expected], "for:\n{text}");
+    }
+    assert_eq!(said("[node]\n"), ["x.toml: there is no tenant; write [[tenant]] with a name and domains"]);
+}
+
+#[test]
+fn secrets_come_from_the_environment_or_a_file_and_are_never_printed() {
+    let with =
+        |text: &str| said_in_tenant(&format!("[[tenant.user]]\nname = \"ana\"\nnumber = \"101\"\n{text}"));
+    assert_eq!(with("password_env = \"THERE\""), [""; 0]);
+    assert_eq!(
+        with("password_env = \"ABSENT\""),
+        [r#"x.toml:7: "password_env": the environment has no ABSENT; set it before starting"#]
+    );
+    assert_eq!(
+        with("password = \"a\"\npassword_env = \"THERE\""),
+        [
+            "x.toml:8: [[tenant.user]] has the password twice; write one of password, password_file, password_env"
+        ]
+    );
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("ana.secret"), "open sesame\n").unwrap();
+    let file = folder.path().join("x.toml");
+    let text = "[[tenant]]\nname = \"a\"\n[[tenant.user]]\nname = \"ana\"\nnumber = \"1\"\npassword_file = \"ana.secret\"\n";
+    std::fs::write(&file, text).unwrap();
+    let world = load(&file).unwrap();
+    let password = world.tenants[0].users[0].password.as_ref().unwrap();
+    assert_eq!(password.expose(), "open sesame");
+    assert!(!format!("{world:?}").contains("sesame"));
+    assert!(
+        password.matches("open sesame")
+            && !password.matches("open sesam")
+            && !password.matches("open Sesame")
+    );
+    assert_eq!(
+        said(
+            "[http]\ntoken = \"t\"\n[[tenant]]\nname = \"a\"\n[[tenant.token]]\nrole = \"admin\"\ntoken = \"t\"\n"
+        ),
+        [r#"x.toml:3: a token of tenant "a" is in use twice; write a token of its own for each"#]
+    );
+}
+
+#[test]
+fn a_sound_world_is_found_by_domain_user_number_and_trunk() {
+    let world = world(
+        r#"
+[node]
+data = "state"
+drain = "10 s"
+[sip]
+listen = ["udp:127.0.0.1:5070"]
+advertise = "203.0.113.7"
+[[tenant]]
+name = "acme"
+domains = ["Acme.example"]
+timezone = "Europe/Sofia"
+language = "bg"
+  [[tenant.user]]
+  name = "ana"
+  number = "101"
+  skills = { sales = 5 }
+  groups = ["sales"]
+  [[tenant.group]]
+  name = "sales"
+  [[tenant.trunk]]
+  name = "carrier-a"
+  address = "sip:[2001:db8::1]:5070;transport=tcp"
+  inbound_from = ["192.0.2.0/24"]
+  [[tenant.number]]
+  number = "+35921234567"
+  script = "strowger/menu"
+  settings = { prompt = "welcome", retries = 2, open = 1979-05-27 }
+  fallback = ["user:ana", "tel:+359888000101", "voicemail:office"]
+  [tenant.limits]
+  script_memory = "32 MiB"
+[[tenant]]
+name = "bell"
+  [[tenant.trunk]]
+  name = "carrier-a"
+  address = "sip:carrier.example"
+  inbound_from = ["192.0.2.10"]
+  [[tenant.number]]
+  number = "+35927654321"
+  script = "strowger/echo"
+"#,
+    );
+    assert_eq!(world.node.data, PathBuf::from("state"));
+    assert_eq!(world.node.drain, Duration::from_secs(10));
+    let acme = world.tenant_by_domain("ACME.example").unwrap();
+    assert_eq!(acme.user("101").unwrap().groups, ["sales"]);
+    assert_eq!(acme.group("sales").unwrap().members, ["ana"]);
+    assert_eq!(acme.limits.script_memory, 32 << 20);
+    for dialled in ["+35921234567", "35921234567", "0035921234567", "+359 2 123-45-67"] {
+        assert_eq!(acme.number(dialled).map(|n| n.number.as_str()), Some("+35921234567"), "{dialled}");
+    }
+    let number = acme.number("+35921234567").unwrap();
+    let settings: serde_json::Value = serde_json::from_str(&number.settings).unwrap();
+    assert_eq!(settings, serde_json::json!({ "prompt": "welcome", "retries": 2, "open": "1979-05-27" }));
+    assert_eq!(
+        number.fallback.iter().map(ToString::to_string).collect::<Vec<_>>(),
+        ["user:ana", "tel:+359888000101", "voicemail:office"]
+    );
+    let address = &acme.trunk("carrier-a").unwrap().address;
+    assert_eq!(address.socket(), Some("[2001:db8::1]:5070".parse().unwrap()));
+    assert_eq!(address.transport, Transport::Tcp);
+
+    let from = |source: &str, dialled: &str| {
+        let inbound = world.inbound(source.parse().unwrap(), dialled)?;
+        Some((inbound.tenant.name.to_string(), inbound.number.is_some()))
+    };
+    assert_eq!(
+        from("192.0.2.10", "+35921234567"),
+        Some(("acme".to_owned(), true)),
+        "the owner of the number"
+    );
+    assert_eq!(from("192.0.2.10", "+35927654321"), Some(("bell".to_owned(), true)));
+    assert_eq!(from("192.0.2.10", "999"), Some(("bell".to_owned(), false)), "the narrowest network");
+    assert_eq!(from("::ffff:192.0.2.11", "+35921234567"), Some(("acme".to_owned(), true)), "IPv4 in IPv6");
+    assert_eq!(from("198.51.100.1", "+35921234567"), None, "nobody's trunk");
+}

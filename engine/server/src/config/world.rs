@@ -1,0 +1,526 @@
+//! The world as configured: who may call, which number asks which script, which carriers there are.
+//! A [`World`] is plain, checked and immutable; a reload builds a new one and swaps the `Arc`, so a
+//! call keeps the world it began in. Reading it from TOML is in the modules beside this one.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::net::{IpAddr, SocketAddr};
+use std::ops::RangeInclusive;
+use std::path::PathBuf;
+use std::str::FromStr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use ipnet::IpNet;
+use jiff::tz::TimeZone;
+use serde::{Deserialize, Serialize};
+
+use super::limits::Limits;
+
+/// Everything configured, checked as a whole.
+#[derive(Debug, Clone)]
+pub struct World {
+    /// `[node]`
+    pub node: NodeSettings,
+    /// `[sip]`
+    pub sip: SipSettings,
+    /// `[media]`
+    pub media: MediaSettings,
+    /// `[http]`
+    pub http: HttpSettings,
+    /// Each `[[tenant]]`, in the order of the files.
+    pub tenants: Vec<Arc<Tenant>>,
+    by_name: HashMap<String, usize>,
+    by_domain: HashMap<String, usize>,
+}
+
+impl World {
+    /// Joins checked parts. Names and domains are unique: whoever read them has seen to it.
+    pub(super) fn new(
+        node: NodeSettings,
+        sip: SipSettings,
+        media: MediaSettings,
+        http: HttpSettings,
+        tenants: Vec<Arc<Tenant>>,
+    ) -> Self {
+        let by_name = tenants.iter().enumerate().map(|(i, t)| (t.name.to_string(), i)).collect();
+        let by_domain = tenants
+            .iter()
+            .enumerate()
+            .flat_map(|(i, t)| t.domains.iter().map(move |d| (d.clone(), i)))
+            .collect();
+        Self { node, sip, media, http, tenants, by_name, by_domain }
+    }
+
+    /// The tenant of that name.
+    pub fn tenant(&self, name: &str) -> Option<&Arc<Tenant>> {
+        self.by_name.get(name).map(|i| &self.tenants[*i])
+    }
+
+    /// The tenant that a SIP domain belongs to; `host` without port, in any case.
+    pub fn tenant_by_domain(&self, host: &str) -> Option<&Arc<Tenant>> {
+        self.by_domain.get(&host.trim_end_matches('.').to_ascii_lowercase()).map(|i| &self.tenants[*i])
+    }
+
+    /// Every trunk that may send calls from `source`, the narrowest network first.
+    pub fn trunks_by_source(&self, source: IpAddr) -> Vec<(&Arc<Tenant>, &Arc<Trunk>)> {
+        let source = source.to_canonical();
+        let mut found: Vec<_> = self
+            .tenants
+            .iter()
+            .flat_map(|tenant| tenant.trunks.iter().map(move |trunk| (tenant, trunk)))
+            .filter_map(|(tenant, trunk)| {
+                let narrowest =
+                    trunk.inbound_from.iter().filter(|n| n.contains(&source)).map(IpNet::prefix_len).max()?;
+                Some((narrowest, tenant, trunk))
+            })
+            .collect();
+        found.sort_by_key(|(prefix, ..)| std::cmp::Reverse(*prefix));
+        found.into_iter().map(|(_, tenant, trunk)| (tenant, trunk)).collect()
+    }
+
+    /// Whose call it is that a carrier sends from `source` to `dialled`. Two tenants may share a
+    /// carrier: then the one that owns the number gets the call. None: the source is no trunk's.
+    pub fn inbound(&self, source: IpAddr, dialled: &str) -> Option<Inbound<'_>> {
+        let trunks = self.trunks_by_source(source);
+        let owner = trunks.iter().find_map(|(tenant, trunk)| {
+            tenant.number(dialled).map(|number| Inbound { tenant, trunk, number: Some(number) })
+        });
+        owner.or_else(|| trunks.first().map(|(tenant, trunk)| Inbound { tenant, trunk, number: None }))
+    }
+}
+
+/// A call from a carrier, placed.
+#[derive(Debug, Clone, Copy)]
+pub struct Inbound<'a> {
+    /// Whose call it is.
+    pub tenant: &'a Arc<Tenant>,
+    /// The carrier it came through.
+    pub trunk: &'a Arc<Trunk>,
+    /// The number dialled; none when the tenant has no such number.
+    pub number: Option<&'a Arc<Number>>,
+}
+
+/// `[node]`: the process.
+#[derive(Debug, Clone, PartialEq)]
+pub struct NodeSettings {
+    /// `data`: the folder that holds all state.
+    pub data: PathBuf,
+    /// `store`: which embedded store.
+    pub store: StoreKind,
+    /// `drain`: how long a graceful stop waits for running calls.
+    pub drain: Duration,
+    /// `shards`: exchange shards; the number of cores if none.
+    pub shards: Option<usize>,
+    /// `sandboxes`: scripts alive in the process at once; a tenant may hold a quarter.
+    pub sandboxes: usize,
+}
+
+/// The embedded store behind the data folder.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StoreKind {
+    /// The default.
+    Sled,
+    /// One file, B-tree.
+    Redb,
+}
+
+/// `[sip]`: where signalling listens.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SipSettings {
+    /// `listen`: at least one.
+    pub listen: Vec<Listen>,
+    /// `advertise`: the host or address that Contact, Via and SDP carry; the socket's own if none.
+    pub advertise: Option<String>,
+    /// `expires_min`: shorter registrations get 423.
+    pub expires_min: Duration,
+    /// `expires_max`: longer registrations are cut to this.
+    pub expires_max: Duration,
+}
+
+/// One listening socket, written `udp:0.0.0.0:5060`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Listen {
+    /// Which transport.
+    pub transport: Transport,
+    /// Where.
+    pub address: SocketAddr,
+}
+
+/// A SIP transport.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Transport {
+    /// RFC 3261 §18 over UDP.
+    Udp,
+    /// RFC 3261 §18 over TCP.
+    Tcp,
+}
+
+impl Transport {
+    /// "udp" or "tcp".
+    pub fn name(self) -> &'static str {
+        match self {
+            Transport::Udp => "udp",
+            Transport::Tcp => "tcp",
+        }
+    }
+}
+
+impl fmt::Display for Listen {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.transport.name(), self.address)
+    }
+}
+
+/// `[media]`: where sound flows.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MediaSettings {
+    /// `ports`: RTP takes the even ones, RTCP the odd ones after them.
+    pub ports: RangeInclusive<u16>,
+    /// `listen`: the address RTP sockets bind to.
+    pub listen: IpAddr,
+    /// `threads`: media threads; the number of cores if none.
+    pub threads: Option<usize>,
+    /// `silence`: a leg that sends no RTP for so long is hung up; zero never.
+    pub silence: Duration,
+}
+
+/// `[http]`: where the API listens.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HttpSettings {
+    /// `listen`
+    pub listen: SocketAddr,
+    /// `token_env`, `token_file` or `token`: the operator's bearer token. None: no operator.
+    pub operator_token: Option<Secret>,
+}
+
+/// A company on this exchange. Nothing in it is visible to another.
+#[derive(Debug, Clone)]
+pub struct Tenant {
+    /// `name`: 1 to 63 of a-z, 0-9, "-", "_" and ".".
+    pub name: Arc<str>,
+    /// `domains`: SIP domains, in lower case.
+    pub domains: Vec<String>,
+    /// `timezone`: an IANA name.
+    pub timezone: TimeZone,
+    /// `language` of prompts: BCP 47.
+    pub language: String,
+    /// `[[tenant.user]]`
+    pub users: Vec<Arc<User>>,
+    /// `[[tenant.group]]`, members in the order they ring.
+    pub groups: Vec<Group>,
+    /// `[[tenant.trunk]]`, in the order they are tried.
+    pub trunks: Vec<Arc<Trunk>>,
+    /// `[[tenant.script]]`
+    pub scripts: Vec<ScriptFile>,
+    /// `[[tenant.number]]`
+    pub numbers: Vec<Arc<Number>>,
+    /// `[[tenant.queue]]`: kept; nothing rings from it yet.
+    pub queues: Vec<Queue>,
+    /// `[tenant.calls]`
+    pub calls: Calls,
+    /// `[tenant.limits]`
+    pub limits: Limits,
+    /// `[[tenant.token]]`
+    pub tokens: Vec<Token>,
+    user_by_name: HashMap<String, usize>,
+    user_by_number: HashMap<String, usize>,
+    number_by_digits: HashMap<String, usize>,
+}
+
+/// A tenant before its look-ups are built: the same fields as [`Tenant`], which see.
+#[derive(Debug)]
+#[allow(missing_docs)]
+pub(super) struct TenantParts {
+    pub name: String,
+    pub domains: Vec<String>,
+    pub timezone: TimeZone,
+    pub language: String,
+    pub users: Vec<User>,
+    pub groups: Vec<Group>,
+    pub trunks: Vec<Trunk>,
+    pub scripts: Vec<ScriptFile>,
+    pub numbers: Vec<Number>,
+    pub queues: Vec<Queue>,
+    pub calls: Calls,
+    pub limits: Limits,
+    pub tokens: Vec<Token>,
+}
+
+impl From<TenantParts> for Tenant {
+    fn from(parts: TenantParts) -> Self {
+        let users: Vec<_> = parts.users.into_iter().map(Arc::new).collect();
+        let numbers: Vec<_> = parts.numbers.into_iter().map(Arc::new).collect();
+        Tenant {
+            name: parts.name.into(),
+            domains: parts.domains,
+            timezone: parts.timezone,
+            language: parts.language,
+            user_by_name: users.iter().enumerate().map(|(i, u)| (u.name.clone(), i)).collect(),
+            user_by_number: users.iter().enumerate().map(|(i, u)| (u.number.clone(), i)).collect(),
+            number_by_digits: numbers.iter().enumerate().map(|(i, n)| (n.number.clone(), i)).collect(),
+            users,
+            groups: parts.groups,
+            trunks: parts.trunks.into_iter().map(Arc::new).collect(),
+            scripts: parts.scripts,
+            numbers,
+            queues: parts.queues,
+            calls: parts.calls,
+            limits: parts.limits,
+            tokens: parts.tokens,
+        }
+    }
+}
+
+impl Tenant {
+    /// A user by the name they register with.
+    pub fn user_by_name(&self, name: &str) -> Option<&Arc<User>> {
+        self.user_by_name.get(name).map(|i| &self.users[*i])
+    }
+
+    /// A user by name or by extension.
+    pub fn user(&self, name_or_number: &str) -> Option<&Arc<User>> {
+        self.user_by_name(name_or_number)
+            .or_else(|| self.user_by_number.get(name_or_number).map(|i| &self.users[*i]))
+    }
+
+    /// A configured number as a carrier or a user dials it: as written, or without visual
+    /// separators, or in international form without the "+" or with "00" in its place.
+    pub fn number(&self, dialled: &str) -> Option<&Arc<Number>> {
+        let plain: String = dialled.chars().filter(|c| !matches!(c, ' ' | '-' | '.' | '(' | ')')).collect();
+        let found = |digits: &str| self.number_by_digits.get(digits).map(|i| &self.numbers[*i]);
+        found(&plain)
+            .or_else(|| found(&format!("+{plain}")))
+            .or_else(|| plain.strip_prefix("00").and_then(|rest| found(&format!("+{rest}"))))
+    }
+
+    /// A group by name.
+    pub fn group(&self, name: &str) -> Option<&Group> {
+        self.groups.iter().find(|g| g.name == name)
+    }
+
+    /// A trunk by name.
+    pub fn trunk(&self, name: &str) -> Option<&Arc<Trunk>> {
+        self.trunks.iter().find(|t| t.name == name)
+    }
+}
+
+/// A person or a desk: a SIP account, an agent, or both.
+#[derive(Debug, Clone, PartialEq)]
+pub struct User {
+    /// `name`: also the SIP user name and digest user.
+    pub name: String,
+    /// `number`: the extension, digits only.
+    pub number: String,
+    /// `password`; without one the user cannot register.
+    pub password: Option<Secret>,
+    /// `mobile`: E.164.
+    pub mobile: Option<String>,
+    /// `skills`: name and level, 1 to 100, by name.
+    pub skills: Vec<(String, u8)>,
+    /// Every group the user is in.
+    pub groups: Vec<String>,
+}
+
+/// Users that ring together.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Group {
+    /// `name`
+    pub name: String,
+    /// User names: `members` first, then users whose `groups` name this one.
+    pub members: Vec<String>,
+}
+
+/// A carrier, or another exchange.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Trunk {
+    /// `name`
+    pub name: String,
+    /// `address`: where calls are sent.
+    pub address: TrunkAddress,
+    /// `inbound_from`: calls from these networks are this trunk's; none sends calls if empty.
+    pub inbound_from: Vec<IpNet>,
+    /// `user`: for digest authentication towards the carrier.
+    pub user: Option<String>,
+    /// `password`: for digest authentication towards the carrier.
+    pub password: Option<Secret>,
+    /// `register`: kept; no REGISTER is sent to the carrier yet.
+    pub register: Option<Register>,
+    /// `channels`: calls at once, both ways.
+    pub channels: u32,
+    /// `probe`: between two OPTIONS; zero never probes.
+    pub probe: Duration,
+}
+
+/// Where a trunk's calls are sent: `sip:192.0.2.10`, `sip:carrier.example:5080;transport=tcp`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TrunkAddress {
+    /// As written.
+    pub uri: String,
+    /// A name or an address; IPv6 without brackets.
+    pub host: String,
+    /// None: 5060.
+    pub port: Option<u16>,
+    /// UDP unless `;transport=tcp`.
+    pub transport: Transport,
+}
+
+impl TrunkAddress {
+    /// The socket address when `host` is an IP address; a name must be resolved first.
+    pub fn socket(&self) -> Option<SocketAddr> {
+        Some(SocketAddr::new(self.host.parse().ok()?, self.port.unwrap_or(5060)))
+    }
+}
+
+/// How a trunk registers with its carrier.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Register {
+    /// `expires`: asked for.
+    pub expires: Duration,
+}
+
+/// A component of the tenant under a name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ScriptFile {
+    /// `name`
+    pub name: String,
+    /// `file`: relative to the file that names it.
+    pub file: PathBuf,
+}
+
+/// A number that carriers send here, or a short one dialled inside the tenant.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Number {
+    /// `number`: E.164 with "+", or a short one.
+    pub number: String,
+    /// `script`: a tenant's script, or a shipped one as "strowger/NAME".
+    pub script: String,
+    /// `settings`: JSON, an object.
+    pub settings: String,
+    /// `source`: the advertising source, for reports.
+    pub source: Option<String>,
+    /// `fallback`: tried in order when the script fails.
+    pub fallback: Vec<FallbackTarget>,
+}
+
+/// Where a call goes when its script cannot decide.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum FallbackTarget {
+    /// `user:ana`
+    User(String),
+    /// `tel:+359888000101`
+    Number(String),
+    /// `voicemail:office`
+    Voicemail(String),
+}
+
+impl fmt::Display for FallbackTarget {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            FallbackTarget::User(name) => write!(f, "user:{name}"),
+            FallbackTarget::Number(number) => write!(f, "tel:{number}"),
+            FallbackTarget::Voicemail(mailbox) => write!(f, "voicemail:{mailbox}"),
+        }
+    }
+}
+
+/// A waiting line.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Queue {
+    /// `name`
+    pub name: String,
+    /// `strategy`: a script that ranks.
+    pub strategy: String,
+    /// `agents`: user names.
+    pub agents: Vec<String>,
+    /// `settings`: JSON, an object.
+    pub settings: String,
+}
+
+/// What a call between users, or from a user to the outside, asks.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Calls {
+    /// `script`
+    pub script: String,
+    /// `settings`: JSON, an object.
+    pub settings: String,
+}
+
+/// A bearer token of a tenant.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Token {
+    /// `role`
+    pub role: Role,
+    /// `token_env`, `token_file` or `token`
+    pub token: Secret,
+}
+
+/// What the bearer of a tenant's token may do; each may do what the ones before it may.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Role {
+    /// Read what is there.
+    Reader,
+    /// And act on calls.
+    Agent,
+    /// And change scripts and prompts, and read tapes and logs.
+    Developer,
+    /// Everything in the tenant.
+    Admin,
+}
+
+impl Role {
+    /// Every role's name.
+    pub const NAMES: [&'static str; 4] = ["reader", "agent", "developer", "admin"];
+}
+
+impl FromStr for Role {
+    type Err = ();
+
+    fn from_str(text: &str) -> Result<Self, ()> {
+        match text {
+            "reader" => Ok(Role::Reader),
+            "agent" => Ok(Role::Agent),
+            "developer" => Ok(Role::Developer),
+            "admin" => Ok(Role::Admin),
+            _ => Err(()),
+        }
+    }
+}
+
+/// A password or token: printed as dots, compared in constant time.
+#[derive(Clone, Eq)]
+pub struct Secret(String);
+
+impl Secret {
+    /// Keeps `text` out of logs.
+    pub fn new(text: impl Into<String>) -> Self {
+        Self(text.into())
+    }
+
+    /// The text, for the one place that needs it.
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+
+    /// Whether `other` is the same text, in a time that depends on the lengths only.
+    pub fn matches(&self, other: &str) -> bool {
+        let (ours, theirs) = (self.0.as_bytes(), other.as_bytes());
+        let differing =
+            ours.iter().zip(theirs).fold(0u8, |seen, (a, b)| std::hint::black_box(seen | (a ^ b)));
+        differing == 0 && ours.len() == theirs.len()
+    }
+}
+
+impl PartialEq for Secret {
+    fn eq(&self, other: &Self) -> bool {
+        self.matches(&other.0)
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Secret(***)")
+    }
+}
