@@ -1,9 +1,10 @@
 //! SIP (RFC 3261): reading, writing and the machines above.
 //!
-//! The message layer: [`wire`] turns bytes into a [`Message`];
+//! The message layer: [`wire`] turns bytes into a [`Message`] and [`framing`] a stream into many;
 //! [`headers`], [`uri`], [`name_addr`] and [`via`] are what a message is made of.
 
 pub mod deadlines;
+pub mod framing;
 pub mod grammar;
 pub mod headers;
 pub mod ids;

@@ -5,7 +5,6 @@
 //! with U+FFFD in place of what can't be read; bodies are never touched. What single headers mean is
 //! left to the accessors of [`super::message`].
 
-use std::borrow::Cow;
 use std::fmt;
 
 use bytes::Bytes;
@@ -91,55 +90,97 @@ pub fn read(bytes: &[u8]) -> Result<Message, ReadError> {
         return Err(ReadError { cause: Cause::Empty, reply: None });
     }
     let all = &bytes[..bytes.len().min(MAX_MESSAGE)];
-    let mut fault = (bytes.len() > MAX_MESSAGE).then_some(Cause::TooLarge);
-    let mut note = |cause| fault = fault.or(Some(cause));
-
-    let head = Head::find(all);
-    if !head.finished {
-        note(Cause::Unfinished);
+    let head = head_length(all, 0);
+    let (head, rest) = all.split_at(head.unwrap_or(all.len()));
+    let mut opening = Opening::read(head)?;
+    if bytes.len() > all.len() {
+        opening.fault = Some(Cause::TooLarge);
     }
-    let mut lines = Lines { text: &head.text, at: 0 };
-    let (start, end) = lines.next().unwrap_or_default();
-    let start = StartLine::read(&head.text[start..end]).map_err(|cause| ReadError { cause, reply: None })?;
-    let mut headers = Headers::over(head.text.clone().into_owned());
-    for (start, end) in lines {
-        if start == end {
-            break;
+    let body = match opening.length {
+        None => rest,
+        Some(length) if length <= rest.len() => &rest[..length],
+        Some(_) => {
+            opening.note(Cause::BodyCutShort);
+            rest
         }
-        if let Err(cause) = add_line(&mut headers, &head.text[start..end], start) {
-            note(cause);
-        }
-    }
-    let body = match content_length(&headers) {
-        Err(cause) => {
-            note(cause);
-            &[]
-        }
-        Ok(None) => &all[head.len..],
-        Ok(Some(length)) => all.get(head.len..).and_then(|rest| rest.get(..length)).unwrap_or_else(|| {
-            note(Cause::BodyCutShort);
-            &[]
-        }),
     };
-    let body = Bytes::copy_from_slice(body);
-    match start {
-        StartLine::Request { method, uri, version_is_known } => {
-            if !version_is_known {
-                note(Cause::Version);
+    opening.finish(body)
+}
+
+/// The start line and headers of a message whose body is still to come.
+pub(crate) struct Opening {
+    start: Start,
+    headers: Headers,
+    /// What Content-Length says.
+    pub(crate) length: Option<usize>,
+    fault: Option<Cause>,
+}
+
+enum Start {
+    /// `uri`: `None` when it can't be read.
+    Request {
+        method: Method,
+        uri: Option<Uri>,
+    },
+    Response {
+        status: u16,
+        reason: String,
+    },
+}
+
+impl Opening {
+    /// Reads a head: it ends with the empty line, or the message is at fault. An error without a
+    /// reply when even the start line can't be read; other faults wait for [`Opening::finish`].
+    pub(crate) fn read(head: &[u8]) -> Result<Opening, ReadError> {
+        let text = String::from_utf8_lossy(head);
+        let mut lines = Lines { text: &text, at: 0 };
+        let (start, end) = lines.next().unwrap_or_default();
+        let (start, fault) =
+            read_start(&text[start..end]).map_err(|cause| ReadError { cause, reply: None })?;
+        let headers = Headers::over(text.clone().into_owned());
+        let mut opening = Opening { start, headers, length: None, fault };
+        let mut finished = false;
+        for (start, end) in lines {
+            if start == end {
+                finished = true;
+                break;
             }
-            let Ok(uri) = Uri::parse(uri) else {
-                note(Cause::RequestUri);
-                return Err(refuse(fault.unwrap_or(Cause::RequestUri), &method, &headers));
-            };
-            match fault {
-                Some(cause) => Err(refuse(cause, &method, &headers)),
-                None => Ok(Message::Request(Request { method, uri, headers, body })),
+            if let Err(cause) = add_line(&mut opening.headers, &text[start..end], start) {
+                opening.note(cause);
             }
         }
-        StartLine::Response { status, reason } => match fault {
-            Some(cause) => Err(ReadError { cause, reply: None }),
-            None => Ok(Message::Response(Response { status, reason: reason.to_owned(), headers, body })),
-        },
+        if !finished {
+            opening.note(Cause::Unfinished);
+        }
+        match content_length(&opening.headers) {
+            Ok(length) => opening.length = length,
+            Err(cause) => opening.note(cause),
+        }
+        Ok(opening)
+    }
+
+    /// Remembers what was wrong first.
+    pub(crate) fn note(&mut self, cause: Cause) {
+        self.fault = self.fault.or(Some(cause));
+    }
+
+    /// The message with its body; or what was wrong, with the answer to it.
+    pub(crate) fn finish(self, body: &[u8]) -> Result<Message, ReadError> {
+        let Opening { start, headers, fault, .. } = self;
+        match (start, fault) {
+            (Start::Request { method, uri: Some(uri) }, None) => {
+                let body = Bytes::copy_from_slice(body);
+                Ok(Message::Request(Request { method, uri, headers, body }))
+            }
+            (Start::Request { method, .. }, fault) => {
+                Err(refuse(fault.unwrap_or(Cause::RequestUri), &method, &headers))
+            }
+            (Start::Response { status, reason }, None) => {
+                let body = Bytes::copy_from_slice(body);
+                Ok(Message::Response(Response { status, reason, headers, body }))
+            }
+            (Start::Response { .. }, Some(cause)) => Err(ReadError { cause, reply: None }),
+        }
     }
 }
 
@@ -152,24 +193,6 @@ fn refuse(cause: Cause, method: &Method, headers: &Headers) -> ReadError {
         .filter(|reply| reply.top_via().is_ok())
         .map(Box::new);
     ReadError { cause, reply }
-}
-
-/// The start line and header lines, with the empty line that ends them.
-struct Head<'a> {
-    text: Cow<'a, str>,
-    /// In bytes of the datagram; where the body begins.
-    len: usize,
-    finished: bool,
-}
-
-impl Head<'_> {
-    fn find(bytes: &[u8]) -> Head<'_> {
-        let (len, finished) = match head_length(bytes, 0) {
-            Some(len) => (len, true),
-            None => (bytes.len(), false),
-        };
-        Head { text: String::from_utf8_lossy(&bytes[..len]), len, finished }
-    }
 }
 
 /// How long the head is, the empty line included. `from`: bytes already searched by an earlier call,
@@ -212,37 +235,38 @@ impl Iterator for Lines<'_> {
     }
 }
 
-enum StartLine<'a> {
-    Request { method: Method, uri: &'a str, version_is_known: bool },
-    Response { status: u16, reason: &'a str },
-}
-
-impl StartLine<'_> {
-    fn read(line: &str) -> Result<StartLine<'_>, Cause> {
-        if line.contains(['\r', '\n']) {
-            return Err(Cause::StartLine);
-        }
-        if line.get(..4).is_some_and(|start| start.eq_ignore_ascii_case("SIP/")) {
-            let (version, rest) = line.split_once(' ').ok_or(Cause::StartLine)?;
-            if !version.eq_ignore_ascii_case("SIP/2.0") {
-                return Err(Cause::Version);
-            }
-            let (status, reason) = rest.split_once(' ').unwrap_or((rest, ""));
-            let status = (status.len() == 3).then(|| grammar::decimal(status, 699)).flatten();
-            let status = status.filter(|s| *s >= 100).ok_or(Cause::StartLine)?;
-            return Ok(StartLine::Response { status: status as u16, reason });
-        }
-        // The URI may hold anything here, so that a bad one still gets its answer.
-        let (method, rest) = line.split_once(' ').ok_or(Cause::StartLine)?;
-        let (uri, version) = rest.rsplit_once(' ').ok_or(Cause::StartLine)?;
-        let method = Method::parse(method).ok_or(Cause::StartLine)?;
-        let begins = version.get(..4).is_some_and(|start| start.eq_ignore_ascii_case("SIP/"));
-        if !begins {
-            return Err(Cause::StartLine);
-        }
-        let version_is_known = version.eq_ignore_ascii_case("SIP/2.0");
-        Ok(StartLine::Request { method, uri, version_is_known })
+/// The start line, and what is wrong with it that leaves the rest worth reading.
+fn read_start(line: &str) -> Result<(Start, Option<Cause>), Cause> {
+    if line.contains(['\r', '\n']) {
+        return Err(Cause::StartLine);
     }
+    let is_sip = |word: &str| word.get(..4).is_some_and(|start| start.eq_ignore_ascii_case("SIP/"));
+    if is_sip(line) {
+        let (version, rest) = line.split_once(' ').ok_or(Cause::StartLine)?;
+        if !version.eq_ignore_ascii_case("SIP/2.0") {
+            return Err(Cause::Version);
+        }
+        let (status, reason) = rest.split_once(' ').unwrap_or((rest, ""));
+        let status = (status.len() == 3).then(|| grammar::decimal(status, 699)).flatten();
+        let status = status.filter(|s| *s >= 100).ok_or(Cause::StartLine)? as u16;
+        return Ok((Start::Response { status, reason: reason.to_owned() }, None));
+    }
+    // Between the first space and the last may stand anything, so that a bad URI gets its answer.
+    let (method, rest) = line.split_once(' ').ok_or(Cause::StartLine)?;
+    let (uri, version) = rest.rsplit_once(' ').ok_or(Cause::StartLine)?;
+    let method = Method::parse(method).ok_or(Cause::StartLine)?;
+    if !is_sip(version) {
+        return Err(Cause::StartLine);
+    }
+    let uri = Uri::parse(uri).ok();
+    let fault = if !version.eq_ignore_ascii_case("SIP/2.0") {
+        Some(Cause::Version)
+    } else if uri.is_none() {
+        Some(Cause::RequestUri)
+    } else {
+        None
+    };
+    Ok((Start::Request { method, uri }, fault))
 }
 
 /// One line after the first: a header, or the continuation of the one before (§7.3.1).
@@ -274,7 +298,7 @@ fn add_line(headers: &mut Headers, line: &str, start: usize) -> Result<(), Cause
 }
 
 /// What Content-Length says, however often it says the same.
-pub(crate) fn content_length(headers: &Headers) -> Result<Option<usize>, Cause> {
+fn content_length(headers: &Headers) -> Result<Option<usize>, Cause> {
     headers.all(HeaderName::ContentLength).try_fold(None, |before, value| {
         let length = grammar::decimal(value, u64::from(u32::MAX)).ok_or(Cause::ContentLength)? as usize;
         match before {
