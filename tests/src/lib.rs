@@ -5,6 +5,7 @@
 //! that passes ends the test with everything that the program said.
 
 pub mod baresip;
+pub mod exchange;
 pub mod net;
 pub mod pjsua;
 pub mod process;

@@ -14,6 +14,23 @@ use crate::process::Process;
 /// From the start to an open socket, on a machine that is busy.
 const START: Duration = Duration::from_secs(20);
 
+/// Registers [from] with the credentials of -au and -ap for [expires] seconds.
+pub const REGISTER: &str = include_str!("../scenarios/register.xml");
+/// Calls [service] as [from] without credentials, talks for -d, and hangs up.
+pub const UAC: &str = include_str!("../scenarios/uac.xml");
+/// Calls [service] as [from] with the credentials of -au and -ap, talks for -d, and hangs up.
+pub const UAC_AUTH: &str = include_str!("../scenarios/uac-auth.xml");
+/// Calls [service] as [from], and cancels half a second after it rings.
+pub const UAC_CANCELS: &str = include_str!("../scenarios/uac-cancels.xml");
+/// Calls [service] as [from] and waits for the far side to hang up.
+pub const UAC_LISTENS: &str = include_str!("../scenarios/uac-listens.xml");
+/// Rings, answers 50 ms later, and waits for the far side to hang up.
+pub const UAS: &str = include_str!("../scenarios/uas.xml");
+/// Refuses every call with 503.
+pub const UAS_REFUSES: &str = include_str!("../scenarios/uas-refuses.xml");
+/// Rings until it is cancelled; logs the CANCEL with its headers.
+pub const UAS_RINGS: &str = include_str!("../scenarios/uas-rings.xml");
+
 /// How sipp is to be started; [`Sipp::start`] starts it.
 #[derive(Debug)]
 pub struct Sipp {

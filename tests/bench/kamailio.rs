@@ -1,0 +1,91 @@
+//! Kamailio as a stateful proxy that stays in the dialog, and as a registrar with digest whose contacts live
+//! in memory only.
+
+use std::fs;
+use std::net::SocketAddrV4;
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use tempfile::TempDir;
+use tests::net::is_bound;
+use tests::process::Process;
+
+/// A running Kamailio.
+pub struct Kamailio {
+    process: Process,
+    at: SocketAddrV4,
+    _dir: TempDir,
+}
+
+impl Kamailio {
+    /// Where it listens.
+    pub fn at(&self) -> SocketAddrV4 {
+        self.at
+    }
+
+    /// Its main process; the workers are children of it.
+    pub fn pid(&self) -> u32 {
+        self.process.pid()
+    }
+}
+
+/// Starts it at `at`. Every INVITE goes to `called`; a REGISTER needs `password`.
+pub fn start(at: SocketAddrV4, called: SocketAddrV4, password: &str) -> Kamailio {
+    let dir = tempfile::tempdir().expect("a temporary folder");
+    let file = dir.path().join("kamailio.cfg");
+    fs::write(&file, config(at, called, password)).expect("the folder can be written");
+    let mut command = Command::new("kamailio");
+    command.args(["-DD", "-E", "-m", "128", "-M", "8", "-Y"]).arg(dir.path()).arg("-f").arg(&file);
+    let mut process = Process::spawn("kamailio", &mut command);
+    let until = Instant::now() + Duration::from_secs(20);
+    while !is_bound(at) {
+        if Instant::now() > until || !process.lines.running(Duration::from_millis(20)) {
+            process.lines.fail("does not listen");
+        }
+    }
+    Kamailio { process, at, _dir: dir }
+}
+
+fn config(at: SocketAddrV4, called: SocketAddrV4, password: &str) -> String {
+    format!(
+        r#"#!KAMAILIO
+debug=-1
+log_stderror=yes
+fork=yes
+children=2
+disable_tcp=yes
+auto_aliases=no
+listen=udp:{at}
+loadmodule "kex.so"
+loadmodule "tm.so"
+loadmodule "sl.so"
+loadmodule "rr.so"
+loadmodule "pv.so"
+loadmodule "maxfwd.so"
+loadmodule "siputils.so"
+loadmodule "textops.so"
+loadmodule "usrloc.so"
+loadmodule "registrar.so"
+loadmodule "auth.so"
+modparam("usrloc", "db_mode", 0)
+request_route {{
+  if (!mf_process_maxfwd_header("10")) {{ sl_send_reply("483", "Too Many Hops"); exit; }}
+  if (is_method("CANCEL")) {{ if (t_check_trans()) t_relay(); exit; }}
+  if (has_totag()) {{
+    if (loose_route()) {{ t_relay(); exit; }}
+    if (is_method("ACK")) {{ if (t_check_trans()) t_relay(); exit; }}
+    sl_send_reply("404", "Not Here");
+    exit;
+  }}
+  if (is_method("REGISTER")) {{
+    if (!pv_www_authenticate("$fd", "{password}", "0")) {{ www_challenge("$fd", "1"); exit; }}
+    if (!save("location")) sl_reply_error();
+    exit;
+  }}
+  if (is_method("INVITE")) record_route();
+  $du = "sip:{called}";
+  t_relay();
+}}
+"#
+    )
+}

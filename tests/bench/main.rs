@@ -1,0 +1,205 @@
+//! What a unit of work costs the server in CPU time, beside Kamailio (a stateful proxy and a registrar) and
+//! rtpengine in user space, which do less: a proxy is no back-to-back user agent, has no script, no sound and
+//! a registrar that forgets. Both sides are measured in the same run, one after the other, with the same
+//! telephones. Printed as a table; nothing fails on a slow or busy machine, except a unit that went wrong.
+
+mod kamailio;
+mod load;
+mod relay;
+mod rtpengine;
+
+use std::time::Duration;
+
+use tests::exchange::{Exchange, guest};
+use tests::net::Net;
+use tests::sipp::{REGISTER, Sipp, UAC, UAC_LISTENS, UAS};
+
+use load::{Load, Machine, Row};
+
+/// Long enough that ticks of 10 ms of CPU time don't matter.
+const CALLS: u32 = 600;
+const CALLS_PER_SECOND: u32 = 50;
+/// Before the measure: caches fill, memory is taken from the system.
+const WARM_UP: u32 = 50;
+const REGISTRATIONS: u32 = 2000;
+const REGISTRATIONS_PER_SECOND: u32 = 200;
+/// Up at once when memory is measured.
+const HELD: u32 = 300;
+/// A run of sipp.
+const RUN: Duration = Duration::from_secs(90);
+const PASSWORD: &str = "bench-password";
+
+fn main() {
+    // `cargo test --benches` and the like only ask whether it runs.
+    if std::env::args().any(|argument| argument == "--test" || argument == "--list") {
+        return;
+    }
+    let before = Machine::read();
+    let rows = [ivr(), bridged(), relayed(), registered(), held()];
+    println!("\n{before}\n{}\n", Machine::read());
+    println!(
+        "{:<44} {:>12} {:>24} {:>7} {:>9}",
+        "server's cost of", "strowger", "beside it", "ratio", "goal"
+    );
+    for row in rows {
+        println!("{row}");
+    }
+}
+
+/// INVITE, the script answers, plays a second, hangs up.
+fn ivr() -> Row {
+    let net = Net::new();
+    let (exchange, phone) = exchange(&net, "sip:127.0.0.1:9");
+    let run = |calls| {
+        let sipp =
+            Sipp::scenario(UAC_LISTENS, phone).to(exchange.sip()).service("900").word("from", "caller");
+        sipp.calls(calls, CALLS_PER_SECOND).run(RUN).assert_all(calls);
+    };
+    run(WARM_UP);
+    let load = Load::of(exchange.pid());
+    run(CALLS);
+    Row::micros("a call that hears one second", load.per(CALLS), None, 400.0)
+}
+
+/// A call through: caller, script that dials, called, both hang up.
+fn bridged() -> Row {
+    let net = Net::new();
+    let called = net.sip();
+    let _uas = Sipp::scenario(UAS, called).start();
+    let run = |to, from, calls| {
+        let sipp = Sipp::scenario(UAC, from).to(to).service("901").word("from", "caller").talks(TALK);
+        sipp.calls(calls, CALLS_PER_SECOND).run(RUN).assert_all(calls);
+    };
+    let strowger = {
+        let (exchange, phone) = exchange(&net, &format!("sip:{called}"));
+        run(exchange.sip(), phone, WARM_UP);
+        let load = Load::of(exchange.pid());
+        run(exchange.sip(), phone, CALLS);
+        load.per(CALLS)
+    };
+    let proxy = kamailio::start(net.sip(), called, PASSWORD);
+    let phone = net.sip();
+    run(proxy.at(), phone, WARM_UP);
+    let load = Load::of(proxy.pid());
+    run(proxy.at(), phone, CALLS);
+    let beside = Some(("Kamailio, proxy", load.per(CALLS)));
+    Row::micros("a call through, with its script", strowger, beside, 900.0)
+}
+
+/// A packet of 20 ms of A-law from one party to the other.
+fn relayed() -> Row {
+    let net = Net::new();
+    let (strowger, rtp) = {
+        let called = net.sip();
+        let (exchange, phone) = exchange(&net, &format!("sip:{called}"));
+        let calls = relay::through_sip(exchange.sip(), phone, called, "901");
+        let load = Load::of(exchange.pid());
+        let packets = calls.exchange_sound();
+        (load.per(packets), net)
+    };
+    let engine = rtpengine::start(rtp.host());
+    let calls = relay::through_ng(engine.control(), rtp.host());
+    let load = Load::of(engine.pid());
+    let packets = calls.exchange_sound();
+    let beside = Some(("rtpengine, user space", load.per(packets)));
+    Row::micros("a relayed RTP packet", strowger, beside, 10.0)
+}
+
+/// REGISTER, challenge, REGISTER, durable when it is acknowledged.
+fn registered() -> Row {
+    let net = Net::new();
+    let run = |to, from, count| {
+        let sipp = Sipp::scenario(REGISTER, from).to(to).auth("ana", PASSWORD).word("from", "ana");
+        let sipp = sipp.word("expires", "600").calls(count, REGISTRATIONS_PER_SECOND);
+        sipp.run(RUN).assert_all(count);
+    };
+    let strowger = {
+        let (exchange, phone) = exchange(&net, "sip:127.0.0.1:9");
+        run(exchange.sip(), phone, WARM_UP);
+        let load = Load::of(exchange.pid());
+        run(exchange.sip(), phone, REGISTRATIONS);
+        load.per(REGISTRATIONS)
+    };
+    let registrar = kamailio::start(net.sip(), net.sip(), PASSWORD);
+    let phone = net.sip();
+    run(registrar.at(), phone, WARM_UP);
+    let load = Load::of(registrar.pid());
+    run(registrar.at(), phone, REGISTRATIONS);
+    let beside = Some(("Kamailio, in memory", load.per(REGISTRATIONS)));
+    Row::micros("a registration: both REGISTERs, kept", strowger, beside, 80.0)
+}
+
+/// Resident memory of a bridged call that is up.
+fn held() -> Row {
+    let net = Net::new();
+    let called = net.sip();
+    let _uas = Sipp::scenario(UAS, called).start();
+    let (exchange, phone) = exchange(&net, &format!("sip:{called}"));
+    let run = |talk, calls| {
+        let sipp =
+            Sipp::scenario(UAC, phone).to(exchange.sip()).service("901").word("from", "caller").talks(talk);
+        sipp.calls(calls, CALLS_PER_SECOND).start()
+    };
+    run(TALK, WARM_UP).finish(RUN).assert_all(WARM_UP);
+    let before = load::resident(exchange.pid());
+    // The last call begins before the first one ends.
+    let talk = Duration::from_secs(u64::from(HELD / CALLS_PER_SECOND) + 6);
+    let sipp = run(talk, HELD);
+    let most = load::most_resident_until(
+        exchange.pid(),
+        Duration::from_secs(u64::from(HELD / CALLS_PER_SECOND) + 3),
+    );
+    sipp.finish(RUN).assert_all(HELD);
+    Row::kilobytes(
+        "a bridged call that is up, resident",
+        (most - before) as f64 / 1024.0 / f64::from(HELD),
+        60.0,
+    )
+}
+
+/// How long sipp's calls talk.
+const TALK: Duration = Duration::from_millis(500);
+
+/// An exchange with a carrier at `called`, and where a caller may call from: 900 plays, 901 rings the carrier.
+fn exchange(net: &Net, called: &str) -> (Exchange, std::net::SocketAddrV4) {
+    let (ip, phone) = (net.host(), net.sip());
+    let script = guest("behave").display().to_string();
+    let tenants = format!(
+        r#"
+[[tenant]]
+name = "demo"
+domains = ["{ip}"]
+  [tenant.limits]
+  concurrent_calls = 10000
+  calls_per_second = 1000
+  [[tenant.user]]
+  name = "ana"
+  number = "101"
+  password = "{PASSWORD}"
+  [[tenant.trunk]]
+  name = "inbound"
+  address = "sip:{phone}"
+  inbound_from = ["{}/32"]
+  probe = 0
+  channels = 10000
+  [[tenant.trunk]]
+  name = "outbound"
+  address = "{called}"
+  probe = 0
+  channels = 10000
+  [[tenant.script]]
+  name = "behave"
+  file = "{script}"
+  [[tenant.number]]
+  number = "900"
+  script = "behave"
+  settings = {{ does = "tone" }}
+  [[tenant.number]]
+  number = "901"
+  script = "behave"
+  settings = {{ does = "ring", number = "+35921110000" }}
+"#,
+        phone.ip()
+    );
+    (Exchange::start(ip, &tenants), phone)
+}

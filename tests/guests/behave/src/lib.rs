@@ -1,0 +1,43 @@
+//! A call script that does what its settings say: what no script should do, what is to be measured, and what
+//! must be there again after a crash.
+
+use strowger_script::prelude::*;
+
+/// What to do.
+#[settings]
+pub struct Behave {
+    /// "trap", "spin", "bomb", "tone", "ring" or "count".
+    pub does: String,
+    /// Whom "ring" dials: a telephone number.
+    pub number: Option<String>,
+}
+
+#[call_script]
+fn on_call(caller: Leg, how: Behave) -> Result {
+    match how.does.as_str() {
+        "trap" => panic!("as the settings say"),
+        "spin" => loop {
+            std::hint::black_box(());
+        },
+        "bomb" => {
+            let mut all = Vec::new();
+            loop {
+                all.push(std::hint::black_box(vec![1_u8; 1 << 20]));
+            }
+        }
+        // Answers, plays one second, and hangs up.
+        "tone" => {
+            caller.answer()?;
+            caller.play(tone(440, 1.secs()))
+        }
+        "ring" => dial(number(how.number.unwrap_or_default())).for_secs(20).ring().and_bridge(&caller),
+        // Counts the call in the tenant's memory before it answers, and says in a mark which it was.
+        "count" => {
+            let count = kv::add("calls", 1)?;
+            tag("count", &count.to_string())?;
+            caller.answer()?;
+            caller.play(silence(10.mins()))
+        }
+        other => Err(Failure::Invalid(other.to_owned())),
+    }
+}
