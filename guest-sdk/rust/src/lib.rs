@@ -1,1 +1,81 @@
-//! SDK
+//! Call scripts for the strowger telephone exchange.
+//!
+//! A script is straight-line code that runs once for every call: no callbacks, no state machine, no `async`. A verb
+//! blocks until it has happened; when the caller leaves, the verb that is waiting fails with
+//! [`Failure::HungUp`](prelude::Failure::HungUp) and `?` leaves the script.
+//!
+//! ```
+//! use strowger_script::prelude::*;
+//!
+//! /// Who answers for the shop.
+//! #[settings]
+//! struct Shop {
+//!     /// The user or extension for sales.
+//!     sales: String,
+//! }
+//!
+//! #[call_script]
+//! fn on_call(caller: Leg, shop: Shop) -> Result {
+//!     caller.answer()?;
+//!     match caller.menu("welcome").keys("12").ask()? {
+//!         '1' => dial(shop.sales).for_secs(20).ring().and_bridge(&caller),
+//!         _ => caller.play("opening-hours"),
+//!     }
+//! }
+//!
+//! // A test is a caller: plain `cargo test`, no exchange, no waiting.
+//! Caller::from("+359888123456")
+//!     .with_settings(json!({ "sales": "ana" }))
+//!     .user(User::new("ana").answers_after(4.secs()))
+//!     .hears("welcome")
+//!     .presses('1')
+//!     .talks_with("ana")
+//!     .hangs_up_after(40.secs())
+//!     .run(on_call);
+//! ```
+//!
+//! Built for `wasm32-unknown-unknown` (`strowger script build`) the crate speaks to the exchange through the interfaces
+//! of `wit/` and imports nothing else; built natively it speaks to the simulated exchange of [`sim`], which is how
+//! scripts are tested.
+
+pub mod clock;
+pub mod directory;
+pub mod ended;
+#[doc(hidden)]
+pub mod entry;
+pub mod kv;
+pub mod log;
+pub mod settings;
+#[cfg(not(target_arch = "wasm32"))]
+pub mod sim;
+
+mod dial;
+mod host;
+mod leg;
+mod words;
+
+#[cfg(not(target_arch = "wasm32"))]
+#[doc(hidden)]
+pub use schemars;
+#[doc(hidden)]
+pub use serde;
+pub use serde_json;
+
+pub use dial::{AndBridge, Dial, RING_FOR, bridge, bridge_until, dial, hand_over, tag};
+pub use leg::{BETWEEN_KEYS, FIRST_KEY, Gather, Leg, Menu, NORMAL_CLEARING};
+pub use strowger_script_macros::{call_script, settings};
+pub use words::*;
+
+/// What a script is written with: `use strowger_script::prelude::*;`.
+pub mod prelude {
+    pub use crate::clock::{self, LocalTime};
+    pub use crate::directory::{self, Presence};
+    pub use crate::ended::{CallRecord, Outcome};
+    pub use crate::log::Level;
+    #[cfg(not(target_arch = "wasm32"))]
+    pub use crate::sim::{Caller, Number, User};
+    pub use crate::words::*;
+    pub use crate::{AndBridge, Dial, Leg, bridge, bridge_until, dial, hand_over, kv, log, tag};
+    pub use serde_json::json;
+    pub use strowger_script_macros::{call_script, settings};
+}

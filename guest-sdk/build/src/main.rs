@@ -1,0 +1,64 @@
+//! `guest-build all [--out DIR]`: every script that the repository ships, and every guest that its tests need, as
+//! components. What has not changed is not built again.
+
+use guest_build::{Source, build, wasm_std};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+/// Below the workspace: where the packages are that become components, and how the names of packages begin that the
+/// names of their folders end.
+const FOLDERS: [(&str, &str); 2] = [("scripts", "script-"), ("tests/guests", "guest-")];
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    let out = match words[..] {
+        ["all"] => None,
+        ["all", "--out", out] => Some(PathBuf::from(out)),
+        _ => {
+            eprintln!("usage: guest-build all [--out DIR]");
+            return ExitCode::from(2);
+        }
+    };
+    match run(out) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(why) => {
+            eprintln!("guest-build: {why}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(out: Option<PathBuf>) -> Result<(), String> {
+    let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let workspace = workspace.canonicalize().map_err(|error| format!("{}: {error}", workspace.display()))?;
+    let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| workspace.join("target"), PathBuf::from);
+    let cache = target.join("guests");
+    let out = out
+        .or_else(|| std::env::var_os("STROWGER_GUESTS").map(PathBuf::from))
+        .unwrap_or_else(|| workspace.join("target/guests"));
+    println!("guests: {}", wasm_std(&cache).map_err(|error| error.to_string())?);
+    let packages = packages(&workspace)?;
+    for built in
+        build(Source::Packages(&workspace, &packages), &out, &cache).map_err(|error| error.to_string())?
+    {
+        let how = if built.fresh { "as before" } else { "built" };
+        println!("  {:9} {:12} {:6} bytes", how, built.name, built.size);
+    }
+    Ok(())
+}
+
+/// The packages in the folders, by name.
+fn packages(workspace: &Path) -> Result<Vec<String>, String> {
+    let mut packages = Vec::new();
+    for (folder, prefix) in FOLDERS {
+        let Ok(entries) = std::fs::read_dir(workspace.join(folder)) else { continue };
+        let folders = entries.flatten().filter(|entry| entry.path().join("Cargo.toml").is_file());
+        packages.extend(folders.map(|entry| format!("{prefix}{}", entry.file_name().to_string_lossy())));
+    }
+    packages.sort();
+    if packages.is_empty() {
+        return Err(format!("no scripts in {}", workspace.display()));
+    }
+    Ok(packages)
+}

@@ -1,0 +1,81 @@
+//! The attributes `#[call_script]` and `#[settings]` of strowger-script, which re-exports and documents them with
+//! examples.
+//!
+//! They only put tokens around what they stand on, so there is no parser here and nothing to compile but this file.
+
+use proc_macro::{TokenStream, TokenTree};
+
+/// Makes a function the script of a call: it becomes the `on-call` export of the component.
+///
+/// The function takes the caller's leg, and the settings if it wants any:
+/// `fn on_call(caller: Leg) -> Result` or `fn on_call(caller: Leg, shop: Shop) -> Result`. With
+/// `#[call_script(ended = after)]` the function `after(record: CallRecord) -> Result` runs when the call is over.
+/// In a native build the function stays as it is, for the simulator to run.
+#[proc_macro_attribute]
+pub fn call_script(arguments: TokenStream, item: TokenStream) -> TokenStream {
+    let Some(on_call) = name_after(&item, "fn") else {
+        return refuse("#[call_script] belongs above a function");
+    };
+    let on_ended = match arguments.to_string().replace(' ', "").strip_prefix("ended=") {
+        Some(name) => name.to_owned(),
+        None if arguments.is_empty() => "::strowger_script::entry::nothing_after".to_owned(),
+        None => return refuse("#[call_script] takes nothing, or `ended = a_function`"),
+    };
+    let exports = format!(
+        "#[cfg(target_arch = \"wasm32\")]
+        mod __component {{
+            #[allow(unused_imports)]
+            use super::*;
+            struct Component;
+            impl ::strowger_script::entry::Guest for Component {{
+                fn on_call(caller: ::strowger_script::entry::RawLeg)
+                    -> ::core::result::Result<(), ::strowger_script::prelude::Failure> {{
+                    ::strowger_script::entry::on_call({on_call}, caller)
+                }}
+                fn on_ended(how: ::strowger_script::entry::RawRecord)
+                    -> ::core::result::Result<(), ::strowger_script::prelude::Failure> {{
+                    ::strowger_script::entry::on_ended({on_ended}, how)
+                }}
+            }}
+            ::strowger_script::entry::bindings::export_call_script!(Component with_types_in ::strowger_script::entry::bindings);
+        }}"
+    );
+    // In a native build only tests call it.
+    let unused = "#[cfg_attr(not(target_arch = \"wasm32\"), allow(dead_code))]";
+    let mut all: TokenStream = unused.parse().expect("an attribute is Rust");
+    all.extend(item);
+    all.extend(exports.parse::<TokenStream>().expect("the text above is Rust"));
+    all
+}
+
+/// Makes a struct or enum part of a script's settings: it is read from the number's JSON, unknown keys are errors, and
+/// its doc comments become the JSON Schema's descriptions.
+#[proc_macro_attribute]
+pub fn settings(_: TokenStream, item: TokenStream) -> TokenStream {
+    let is_struct = name_after(&item, "struct").is_some();
+    if !is_struct && name_after(&item, "enum").is_none() {
+        return refuse("#[settings] belongs above a struct or an enum");
+    }
+    let mut all: TokenStream = "#[derive(Clone, Debug, ::strowger_script::serde::Deserialize)]
+        #[serde(crate = \"::strowger_script::serde\", rename_all = \"snake_case\", deny_unknown_fields)]
+        #[cfg_attr(not(target_arch = \"wasm32\"),
+            derive(::strowger_script::schemars::JsonSchema), schemars(crate = \"::strowger_script::schemars\"))]"
+        .parse()
+        .expect("the text above is Rust");
+    all.extend(item);
+    all
+}
+
+/// The identifier that follows a keyword at the item's own level.
+fn name_after(item: &TokenStream, keyword: &str) -> Option<String> {
+    let mut tokens = item.clone().into_iter();
+    tokens.find(|token| matches!(token, TokenTree::Ident(word) if word.to_string() == keyword))?;
+    match tokens.next() {
+        Some(TokenTree::Ident(name)) => Some(name.to_string()),
+        _ => None,
+    }
+}
+
+fn refuse(why: &str) -> TokenStream {
+    format!("compile_error!({why:?});").parse().expect("a macro call is Rust")
+}

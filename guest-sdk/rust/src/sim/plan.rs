@@ -1,0 +1,385 @@
+//! What a test writes down: the caller's plan, and who else there is.
+
+use super::call::Call;
+use super::world::{self, World};
+use crate::directory::Presence;
+use crate::entry::OnCall;
+use crate::leg::Leg;
+use crate::words::{Prompt, Result};
+use std::collections::VecDeque;
+use std::time::Duration;
+
+/// What a party does when it is rung.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Manner {
+    Answers(Duration),
+    Rejects(Duration, u16),
+    NeverAnswers,
+}
+
+/// What happens after it answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Talk {
+    UntilHungUp,
+    For(Duration),
+}
+
+/// A user of the tenant; unless told otherwise registered, free, and answering after two seconds.
+#[derive(Clone, Debug)]
+pub struct User {
+    pub(crate) name: String,
+    pub(crate) number: String,
+    pub(crate) mobile: Option<String>,
+    pub(crate) presence: Presence,
+    pub(crate) skills: Vec<(String, u8)>,
+    pub(crate) groups: Vec<String>,
+    pub(crate) manner: Manner,
+    pub(crate) talk: Talk,
+}
+
+/// How long it takes to reach for the telephone, unless told otherwise.
+const ANSWERS_AFTER: Duration = Duration::from_secs(2);
+
+impl User {
+    /// A user by name.
+    pub fn new(name: &str) -> User {
+        User {
+            name: name.to_owned(),
+            number: String::new(),
+            mobile: None,
+            presence: Presence::Free,
+            skills: Vec::new(),
+            groups: Vec::new(),
+            manner: Manner::Answers(ANSWERS_AFTER),
+            talk: Talk::UntilHungUp,
+        }
+    }
+
+    /// The extension.
+    pub fn number(mut self, extension: &str) -> User {
+        extension.clone_into(&mut self.number);
+        self
+    }
+
+    /// The mobile number.
+    pub fn mobile(mut self, number: &str) -> User {
+        self.mobile = Some(number.to_owned());
+        self
+    }
+
+    /// In this group too.
+    pub fn in_group(mut self, group: &str) -> User {
+        self.groups.push(group.to_owned());
+        self
+    }
+
+    /// Has this skill, level 1 to 100.
+    pub fn skilled(mut self, skill: &str, level: u8) -> User {
+        self.skills.push((skill.to_owned(), level));
+        self
+    }
+
+    /// Answers after so long.
+    pub fn answers_after(mut self, time: Duration) -> User {
+        self.manner = Manner::Answers(time);
+        self
+    }
+
+    /// Lets it ring.
+    pub fn never_answers(mut self) -> User {
+        self.manner = Manner::NeverAnswers;
+        self
+    }
+
+    /// Refuses with a SIP status, 400 to 699, after so long.
+    pub fn rejects_after(mut self, time: Duration, status: u16) -> User {
+        self.manner = Manner::Rejects(time, status);
+        self
+    }
+
+    /// Hangs up so long after answering.
+    pub fn hangs_up_after(mut self, time: Duration) -> User {
+        self.talk = Talk::For(time);
+        self
+    }
+
+    /// Is on a call already.
+    pub fn busy(mut self) -> User {
+        self.presence = Presence::Busy;
+        self
+    }
+
+    /// Has no device registered.
+    pub fn offline(mut self) -> User {
+        self.presence = Presence::Offline;
+        self
+    }
+}
+
+/// A telephone number or SIP URI that can be reached; unless told otherwise it answers after two seconds. Numbers that a
+/// test does not name are unreachable.
+#[derive(Clone, Debug)]
+pub struct Number {
+    pub(crate) number: String,
+    pub(crate) manner: Manner,
+    pub(crate) talk: Talk,
+}
+
+impl Number {
+    /// A number, or a SIP URI.
+    pub fn new(number: &str) -> Number {
+        Number { number: number.to_owned(), manner: Manner::Answers(ANSWERS_AFTER), talk: Talk::UntilHungUp }
+    }
+
+    /// Answers after so long.
+    pub fn answers_after(mut self, time: Duration) -> Number {
+        self.manner = Manner::Answers(time);
+        self
+    }
+
+    /// Lets it ring.
+    pub fn never_answers(mut self) -> Number {
+        self.manner = Manner::NeverAnswers;
+        self
+    }
+
+    /// Refuses with a SIP status, 400 to 699, after so long; 486 is busy.
+    pub fn rejects_after(mut self, time: Duration, status: u16) -> Number {
+        self.manner = Manner::Rejects(time, status);
+        self
+    }
+
+    /// Hangs up so long after answering.
+    pub fn hangs_up_after(mut self, time: Duration) -> Number {
+        self.talk = Talk::For(time);
+        self
+    }
+}
+
+/// One line of the caller's plan.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Step {
+    IsAnswered,
+    HearsRinging,
+    Hears(Prompt),
+    HearsMusic,
+    HearsItself,
+    TalksWith(String),
+    IsRejected(u16),
+    IsHungUp,
+    FallsBack,
+    IsHandedOverTo(String),
+    Waits(Duration),
+    Speaks(Duration),
+    Presses(char),
+    HangsUp(Duration),
+}
+
+/// A caller with a plan, and the world around it.
+#[must_use = "nothing happens before .run(script)"]
+pub struct Caller {
+    pub(crate) number: String,
+    pub(crate) name: Option<String>,
+    pub(crate) dialled: String,
+    pub(crate) at: String,
+    pub(crate) zone: String,
+    pub(crate) language: String,
+    pub(crate) headers: Vec<(String, String)>,
+    pub(crate) settings: String,
+    pub(crate) users: Vec<User>,
+    pub(crate) numbers: Vec<Number>,
+    pub(crate) lengths: Vec<(Prompt, Duration)>,
+    pub(crate) kept: Vec<(String, Vec<u8>)>,
+    pub(crate) steps: VecDeque<Step>,
+}
+
+impl Caller {
+    /// A caller by number; one of the tenant's users if it is the name or extension of a [`User`] of the test. "" is
+    /// withheld.
+    pub fn from(number: &str) -> Caller {
+        Caller {
+            number: number.to_owned(),
+            name: None,
+            dialled: "700".to_owned(),
+            at: "2026-01-05 10:00".to_owned(),
+            zone: "UTC".to_owned(),
+            language: "en".to_owned(),
+            headers: Vec::new(),
+            settings: "{}".to_owned(),
+            users: Vec::new(),
+            numbers: Vec::new(),
+            lengths: Vec::new(),
+            kept: Vec::new(),
+            steps: VecDeque::new(),
+        }
+    }
+
+    /// The display name sent.
+    pub fn named(mut self, name: &str) -> Caller {
+        self.name = Some(name.to_owned());
+        self
+    }
+
+    /// The number dialled; "700" unless told.
+    pub fn calls(mut self, number: &str) -> Caller {
+        number.clone_into(&mut self.dialled);
+        self
+    }
+
+    /// When, on the tenant's clock: "2026-11-27 23:58". Monday, 5 January 2026, ten o'clock unless told.
+    pub fn at(mut self, local_time: &str) -> Caller {
+        local_time.clone_into(&mut self.at);
+        self
+    }
+
+    /// The tenant's time zone by its IANA name; UTC unless told.
+    pub fn zone(mut self, name: &str) -> Caller {
+        name.clone_into(&mut self.zone);
+        self
+    }
+
+    /// The language of prompts to begin with; "en" unless told.
+    pub fn in_language(mut self, tag: &str) -> Caller {
+        tag.clone_into(&mut self.language);
+        self
+    }
+
+    /// A SIP header of the call.
+    pub fn with_header(mut self, name: &str, value: &str) -> Caller {
+        self.headers.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// The script's settings, `json!({...})` usually.
+    pub fn with_settings(mut self, settings: impl serde::Serialize) -> Caller {
+        self.settings = serde_json::to_string(&settings).expect("settings become JSON");
+        self
+    }
+
+    /// There is this user too.
+    pub fn user(mut self, user: User) -> Caller {
+        self.users.push(user);
+        self
+    }
+
+    /// This number can be reached too.
+    pub fn number(mut self, number: Number) -> Caller {
+        self.numbers.push(number);
+        self
+    }
+
+    /// This recording or text lasts so long.
+    pub fn prompt_lasts(mut self, prompt: impl Into<Prompt>, length: Duration) -> Caller {
+        self.lengths.push((prompt.into(), length));
+        self
+    }
+
+    /// An earlier call left this in the tenant's memory.
+    pub fn remembered(mut self, key: &str, value: impl AsRef<[u8]>) -> Caller {
+        self.kept.push((key.to_owned(), value.as_ref().to_vec()));
+        self
+    }
+
+    /// Expects to be answered.
+    pub fn is_answered(self) -> Caller {
+        self.then(Step::IsAnswered)
+    }
+
+    /// Expects a ringing tone.
+    pub fn hears_ringing(self) -> Caller {
+        self.then(Step::HearsRinging)
+    }
+
+    /// Expects to hear this, whatever is heard before it. What follows happens while it can be heard.
+    pub fn hears(self, what: impl Into<Prompt>) -> Caller {
+        self.then(Step::Hears(what.into()))
+    }
+
+    /// Expects music on hold, of any name.
+    pub fn hears_music(self) -> Caller {
+        self.then(Step::HearsMusic)
+    }
+
+    /// Expects to be bridged with itself.
+    pub fn hears_itself(self) -> Caller {
+        self.then(Step::HearsItself)
+    }
+
+    /// Expects to be bridged with this user, number or URI.
+    pub fn talks_with(self, whom: &str) -> Caller {
+        self.then(Step::TalksWith(whom.to_owned()))
+    }
+
+    /// Expects to be refused with this SIP status.
+    pub fn is_rejected(self, status: u16) -> Caller {
+        self.then(Step::IsRejected(status))
+    }
+
+    /// Expects that the exchange ends the call.
+    pub fn is_hung_up(self) -> Caller {
+        self.then(Step::IsHungUp)
+    }
+
+    /// Expects that the script fails, so that the number's fallback takes the call.
+    pub fn falls_back(self) -> Caller {
+        self.then(Step::FallsBack)
+    }
+
+    /// Expects to be handed over to another script.
+    pub fn is_handed_over_to(self, script: &str) -> Caller {
+        self.then(Step::IsHandedOverTo(script.to_owned()))
+    }
+
+    /// Presses keys, a moment ([`REACTION`](super::REACTION)) after what stands before; each further key half a second
+    /// later.
+    pub fn presses(mut self, keys: impl Into<String>) -> Caller {
+        self.steps.extend(keys.into().chars().map(Step::Presses));
+        self
+    }
+
+    /// Does nothing for so long.
+    pub fn waits(self, time: Duration) -> Caller {
+        self.then(Step::Waits(time))
+    }
+
+    /// Speaks for so long: into a recording, if one is being made.
+    pub fn speaks_for(self, time: Duration) -> Caller {
+        self.then(Step::Speaks(time))
+    }
+
+    /// Hangs up so long after what stands before.
+    pub fn hangs_up_after(self, time: Duration) -> Caller {
+        self.then(Step::HangsUp(time))
+    }
+
+    /// Hangs up at once.
+    pub fn hangs_up(self) -> Caller {
+        self.then(Step::HangsUp(Duration::ZERO))
+    }
+
+    /// Runs a script: the function under `#[call_script]`, with the settings of the plan if it takes any.
+    ///
+    /// # Panics
+    /// With the call as a timeline, when the plan can't be followed to its end, or when the script fails and the plan
+    /// does not say so.
+    #[track_caller]
+    pub fn run<A>(self, script: impl OnCall<A>) -> Call {
+        world::enter(World::new(self));
+        let ran = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| -> Result {
+            script.run(Leg(super::exchange::LegHandle(world::CALLER)))
+        }));
+        let world = world::leave();
+        match ran {
+            Ok(result) => world.finish(result),
+            Err(panic) => {
+                eprintln!("{world}");
+                std::panic::resume_unwind(panic)
+            }
+        }
+    }
+
+    fn then(mut self, step: Step) -> Caller {
+        self.steps.push_back(step);
+        self
+    }
+}
