@@ -52,11 +52,6 @@ impl<Who: Ord + Copy> Deadlines<Who> {
     pub fn next(&self) -> Option<Instant> {
         self.heap.peek().map(|Reverse((at, _))| *at)
     }
-
-    /// How many entries wait, stale ones included.
-    pub fn len(&self) -> usize {
-        self.heap.len()
-    }
 }
 
 #[cfg(test)]
@@ -74,7 +69,7 @@ mod tests {
         deadlines.arm(2, &mut b, at(300));
         deadlines.arm(1, &mut a, at(32_000));
         deadlines.arm(1, &mut a, None);
-        assert_eq!((deadlines.len(), deadlines.next()), (2, at(300)));
+        assert_eq!((deadlines.heap.len(), deadlines.next()), (2, at(300)));
         assert_eq!(deadlines.pop(zero), None);
         assert_eq!(deadlines.pop(zero + Duration::from_secs(1)), Some((at(300).unwrap(), 2)));
         assert_eq!(deadlines.pop(zero + Duration::from_secs(1)), Some((at(500).unwrap(), 1)));

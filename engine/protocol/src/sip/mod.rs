@@ -3,7 +3,10 @@
 //! The message layer: [`wire`] turns bytes into a [`Message`] and [`framing`] a stream into many;
 //! [`headers`], [`uri`], [`name_addr`] and [`via`] are what a message is made of.
 
-pub mod deadlines;
+mod compose;
+mod deadlines;
+pub mod dialog;
+pub mod flow;
 pub mod framing;
 pub mod grammar;
 pub mod headers;
@@ -12,6 +15,8 @@ pub mod message;
 pub mod method;
 pub mod name_addr;
 pub mod params;
+mod session;
+pub mod stack;
 pub mod timers;
 pub mod transaction;
 pub mod uri;

@@ -130,6 +130,11 @@ impl InviteServer {
         matches!(self.state, State::Proceeding)
     }
 
+    /// A 2xx was sent: an ACK that comes now is the session's (§13.3.1.4), even on the INVITE's branch.
+    pub fn is_accepted(&self) -> bool {
+        matches!(self.state, State::Accepted { .. })
+    }
+
     /// Nothing will happen any more.
     pub fn is_terminated(&self) -> bool {
         matches!(self.state, State::Terminated)

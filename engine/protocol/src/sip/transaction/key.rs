@@ -4,7 +4,7 @@
 use crate::sip::ids::MAGIC_COOKIE;
 
 /// A client transaction of this stack: the number in the branch that it made itself.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct ClientKey {
     /// The number in the branch.
     pub branch: u64,

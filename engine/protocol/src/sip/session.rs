@@ -1,0 +1,239 @@
+//! The INVITE usage of a dialog (RFC 3261 §13-§15): how far a call is, and whose offer is open.
+//! A session knows states and deadlines; the [`Stack`](super::stack::Stack) sends and tells. SDP stays opaque.
+
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+
+use super::deadlines::Armed;
+use super::dialog::Dialog;
+use super::flow::Destination;
+use super::stack::{Credentials, SessionId};
+use super::timers::{GIVE_UP, T1, T2};
+use super::transaction::key::ClientKey;
+
+/// RFC 3261 §13.3.1.1: a callee that still rings says so again before proxies give up (timer C, 3 minutes).
+pub const PROVISIONAL_REFRESH: Duration = Duration::from_secs(60);
+/// Phones behind one fork whose early dialogs are kept; further ones are heard but not kept.
+pub const MAX_EARLY_DIALOGS: usize = 16;
+
+/// One call's signalling with one party.
+#[derive(Debug)]
+pub(crate) struct Session {
+    pub(crate) party: Party,
+    /// Its end was told; what is left is for the other side's sake.
+    pub(crate) over: bool,
+    pub(crate) armed: Armed,
+    pub(crate) state: State,
+}
+
+/// What stays the same through a session.
+#[derive(Debug)]
+pub(crate) struct Party {
+    pub(crate) id: SessionId,
+    pub(crate) credentials: Option<Credentials>,
+    /// This side's Contact value.
+    pub(crate) contact: String,
+    /// Where requests go that have no better address.
+    pub(crate) destination: Destination,
+    /// They go there always.
+    pub(crate) keep_to_destination: bool,
+}
+
+/// How far a call is.
+#[derive(Debug)]
+pub(crate) enum State {
+    /// Our INVITE waits for its final response.
+    Calling {
+        invite: ClientKey,
+        /// One for each phone that rang, by its tag.
+        early: Vec<Dialog>,
+        cancel: Cancel,
+        /// The INVITE carried the offer.
+        offered: bool,
+    },
+    /// Their INVITE waits for ours. `refresh_at`: when the last provisional response goes out again.
+    Ringing { server: u64, dialog: Dialog, refresh_at: Option<Instant> },
+    /// A dialog is confirmed. `queued`: a re-INVITE of ours that has to wait; a later one takes its place.
+    Talking { dialog: Dialog, offer: Offer, queued: Option<Option<Bytes>> },
+    /// Our BYE waits for its response.
+    Ending { dialog: Dialog },
+}
+
+/// How far giving up our INVITE is.
+#[derive(Debug)]
+pub(crate) enum Cancel {
+    No,
+    /// A CANCEL may not go before the first provisional response (§9.1).
+    Wanted {
+        reason: Option<String>,
+    },
+    /// Without a final response the INVITE is forgotten then (§9.1).
+    Sent {
+        give_up_at: Instant,
+    },
+}
+
+/// Whose offer is open in a confirmed dialog; one at a time (RFC 3264 §4).
+#[derive(Debug)]
+pub(crate) enum Offer {
+    Idle,
+    /// Our re-INVITE waits for its final response.
+    Sent {
+        invite: ClientKey,
+        sdp: Option<Bytes>,
+    },
+    /// The 2xx of our INVITE carried an offer; our ACK will answer it.
+    AckDue {
+        invite: ClientKey,
+    },
+    /// Their re-INVITE waits for ours.
+    Received {
+        server: u64,
+        cseq: u32,
+    },
+    /// Our 2xx waits for its ACK, and is sent again until then on every transport (§13.3.1.4).
+    Answered(Answered),
+    /// Our re-INVITE met theirs; it goes again then (§14.1).
+    Backoff {
+        retry_at: Instant,
+        sdp: Option<Bytes>,
+    },
+}
+
+#[derive(Debug)]
+pub(crate) struct Answered {
+    pub(crate) server: u64,
+    /// The number in CSeq of the INVITE and its ACK.
+    pub(crate) cseq: u32,
+    pub(crate) resend_at: Instant,
+    pub(crate) resend_after: Duration,
+    pub(crate) give_up_at: Instant,
+    /// Hang up as soon as the ACK is here (§15), with this Reason.
+    pub(crate) then_bye: Option<Option<String>>,
+}
+
+impl Answered {
+    pub(crate) fn new(now: Instant, server: u64, cseq: u32) -> Self {
+        Self {
+            server,
+            cseq,
+            resend_at: now + T1,
+            resend_after: T1,
+            give_up_at: now + GIVE_UP,
+            then_bye: None,
+        }
+    }
+}
+
+/// What a session wants done when its time has come.
+#[derive(Debug)]
+pub(crate) enum Due {
+    Nothing,
+    /// The last response of this server transaction goes again.
+    Repeat {
+        server: u64,
+    },
+    /// No ACK ever came.
+    NoAck,
+    /// No final response after a CANCEL.
+    Forget {
+        invite: ClientKey,
+    },
+    /// The re-INVITE that met another.
+    Retry {
+        sdp: Option<Bytes>,
+    },
+}
+
+impl Session {
+    pub(crate) fn next_timeout(&self) -> Option<Instant> {
+        match &self.state {
+            State::Calling { cancel: Cancel::Sent { give_up_at }, .. } => Some(*give_up_at),
+            State::Ringing { refresh_at, .. } => *refresh_at,
+            State::Talking { offer: Offer::Answered(answered), .. } => {
+                Some(answered.resend_at.min(answered.give_up_at))
+            }
+            State::Talking { offer: Offer::Backoff { retry_at, .. }, .. } => Some(*retry_at),
+            State::Calling { .. } | State::Talking { .. } | State::Ending { .. } => None,
+        }
+    }
+
+    pub(crate) fn handle_timeout(&mut self, now: Instant) -> Due {
+        match &mut self.state {
+            State::Calling { invite, cancel: Cancel::Sent { give_up_at }, .. } if now >= *give_up_at => {
+                Due::Forget { invite: *invite }
+            }
+            State::Ringing { server, refresh_at: Some(at), .. } if now >= *at => {
+                *at = now + PROVISIONAL_REFRESH;
+                Due::Repeat { server: *server }
+            }
+            State::Talking { offer, .. } => match offer {
+                Offer::Answered(answered) if now >= answered.give_up_at => Due::NoAck,
+                Offer::Answered(answered) if now >= answered.resend_at => {
+                    answered.resend_after = (answered.resend_after * 2).min(T2);
+                    answered.resend_at += answered.resend_after;
+                    Due::Repeat { server: answered.server }
+                }
+                Offer::Backoff { retry_at, sdp } if now >= *retry_at => {
+                    let sdp = sdp.take();
+                    *offer = Offer::Idle;
+                    Due::Retry { sdp }
+                }
+                _ => Due::Nothing,
+            },
+            _ => Due::Nothing,
+        }
+    }
+
+    /// The request of `key` was asked for a digest and is still worth sending.
+    pub(crate) fn still_wants(&self, key: ClientKey) -> bool {
+        match &self.state {
+            State::Calling { invite, cancel: Cancel::No, .. } => *invite == key,
+            State::Calling { .. } | State::Ringing { .. } => false,
+            State::Talking { .. } | State::Ending { .. } => true,
+        }
+    }
+
+    /// The request of `old` goes again as `new`; answers its number in CSeq, which outside a dialog is `next`.
+    pub(crate) fn send_again(&mut self, old: ClientKey, new: ClientKey, next: u32) -> u32 {
+        match &mut self.state {
+            State::Calling { invite, .. } => {
+                *invite = new;
+                next
+            }
+            State::Talking { dialog, offer, .. } => {
+                if let Offer::Sent { invite, .. } = offer
+                    && *invite == old
+                {
+                    *invite = new;
+                }
+                dialog.next_cseq()
+            }
+            State::Ringing { dialog, .. } | State::Ending { dialog } => dialog.next_cseq(),
+        }
+    }
+
+    /// A message of the other side, with this Call-ID and that side's tag, belongs here.
+    pub(crate) fn dialog_of(&mut self, call_id: &str, remote_tag: Option<&str>) -> Option<&mut Dialog> {
+        match &mut self.state {
+            State::Calling { early, .. } => early.iter_mut().find(|dialog| dialog.is_of(call_id, remote_tag)),
+            State::Ringing { dialog, .. } | State::Talking { dialog, .. } | State::Ending { dialog, .. } => {
+                Some(dialog).filter(|dialog| dialog.is_of(call_id, remote_tag))
+            }
+        }
+    }
+}
+
+impl Party {
+    /// Where a request inside `dialog` goes.
+    pub(crate) fn next_hop(&self, dialog: &Dialog) -> Destination {
+        match dialog.next_hop() {
+            Some((transport, remote)) if !self.keep_to_destination => {
+                let same = (transport, remote) == (self.destination.transport, self.destination.remote);
+                if same { self.destination } else { Destination::new(transport, remote) }
+            }
+            _ => self.destination,
+        }
+    }
+}

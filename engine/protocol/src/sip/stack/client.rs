@@ -1,0 +1,285 @@
+//! Requests sent and the responses to them: the client half of the transaction layer (RFC 3261 §17.1, §8.1.3).
+
+use std::time::Instant;
+
+use bytes::Bytes;
+
+use super::{Cause, Credentials, Event, Output, ProbeId, SessionId, Stack, Who};
+use crate::sip::compose::Sent;
+use crate::sip::deadlines::{Armed, Deadlines};
+use crate::sip::flow::{Destination, Flow};
+use crate::sip::headers::HeaderName;
+use crate::sip::message::{Essentials, Response};
+use crate::sip::method::Method;
+use crate::sip::transaction::key::ClientKey;
+use crate::sip::transaction::{Client, ClientStep, InviteClient, Timeout};
+
+/// Phones behind one fork whose 2xx are acknowledged again; of further ones, copies are not.
+const MAX_ACKS: usize = 16;
+
+pub(super) struct ClientTransaction {
+    machine: Machine,
+    pub(super) sent: Sent,
+    to: Destination,
+    owner: Owner,
+    credentials: Option<Credentials>,
+    /// ACKs sent, by the tag that each is for.
+    pub(super) acks: Vec<(Box<str>, Destination, Bytes)>,
+    armed: Armed,
+}
+
+enum Machine {
+    Invite(InviteClient),
+    Other(Client),
+}
+
+/// Who hears of a response.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Owner {
+    Session(SessionId),
+    Probe(ProbeId),
+    /// The BYE of a forked answer.
+    Nobody,
+}
+
+impl Stack {
+    /// Sends `sent`, whose branch is that of `key`, and waits for what comes of it.
+    pub(super) fn begin_client(
+        &mut self,
+        now: Instant,
+        key: ClientKey,
+        sent: Sent,
+        to: Destination,
+        owner: Owner,
+        credentials: Option<Credentials>,
+        out: &mut Vec<Output>,
+    ) {
+        let reliable = to.transport.is_reliable();
+        let machine = match sent.method {
+            "INVITE" => Machine::Invite(InviteClient::new(now, reliable)),
+            _ => Machine::Other(Client::new(now, reliable)),
+        };
+        out.push(Output::Send { to, bytes: sent.bytes.clone() });
+        let mut transaction = ClientTransaction {
+            machine,
+            sent,
+            to,
+            owner,
+            credentials,
+            acks: Vec::new(),
+            armed: Armed::default(),
+        };
+        let at = transaction.next_timeout();
+        self.deadlines.arm(Who::Client(key), &mut transaction.armed, at);
+        self.clients.insert(key, transaction);
+    }
+
+    pub(super) fn handle_response(&mut self, now: Instant, response: Response, out: &mut Vec<Output>) {
+        let Ok(essentials) = response.check() else { return };
+        // §8.1.3.3: a response with more than our Via was sent here by mistake.
+        if response.headers.items(HeaderName::Via).nth(1).is_some() {
+            return;
+        }
+        let Some(branch) = essentials.via.branch().and_then(|branch| self.ids.read(branch)) else { return };
+        let key = ClientKey { branch, cancel: essentials.cseq.method == Method::Cancel };
+        let Some(transaction) = self.clients.get_mut(&key) else { return };
+        let sent = &transaction.sent;
+        if (essentials.cseq.number, essentials.cseq.method.as_str()) != (sent.cseq, sent.method) {
+            return;
+        }
+        match transaction.handle_response(now, response.status) {
+            ClientStep::Absorb => {}
+            ClientStep::Acknowledge => transaction.acknowledge_again("", out),
+            ClientStep::DeliverAndAcknowledge => {
+                let to = response.headers.get(HeaderName::To).unwrap_or_default();
+                let ack = transaction.sent.acknowledgement(to);
+                out.push(Output::Send { to: transaction.to, bytes: ack.clone() });
+                transaction.acks.push((Box::from(""), transaction.to, ack));
+                self.deliver(now, key, response, essentials, out);
+            }
+            ClientStep::Deliver => self.deliver(now, key, response, essentials, out),
+        }
+        self.settle_client(key);
+    }
+
+    fn deliver(
+        &mut self,
+        now: Instant,
+        key: ClientKey,
+        response: Response,
+        essentials: Essentials,
+        out: &mut Vec<Output>,
+    ) {
+        let Some(transaction) = self.clients.get_mut(&key) else { return };
+        let (owner, method, status) = (transaction.owner, transaction.sent.method, response.status);
+        if matches!(status, 401 | 407) && self.send_with_digest(now, key, &response, out) {
+            return;
+        }
+        match (owner, method) {
+            (Owner::Session(id), "INVITE") => self.invite_answered(now, id, key, response, essentials, out),
+            (Owner::Session(id), "BYE") if status >= 200 => drop(self.sessions.remove(&id)),
+            // §12.2.1.2: the other side has no such dialog any more.
+            (Owner::Session(id), "INFO") if matches!(status, 408 | 481) => self.lose(now, id, out),
+            (Owner::Probe(id), _) if status >= 200 => {
+                out.push(Output::Event(Event::ProbeAnswered { id, status }));
+            }
+            (Owner::Session(_) | Owner::Probe(_) | Owner::Nobody, _) => {}
+        }
+    }
+
+    /// Sends the request of `key` again with the digest that `response` asks for (§22.2). False if there is no
+    /// password, it was shown already, or the request is no longer wanted.
+    fn send_with_digest(
+        &mut self,
+        now: Instant,
+        key: ClientKey,
+        response: &Response,
+        out: &mut Vec<Output>,
+    ) -> bool {
+        let Some(transaction) = self.clients.get_mut(&key) else { return false };
+        let (owner, to) = (transaction.owner, transaction.to);
+        if let Owner::Session(id) = owner
+            && !self.sessions.get(&id).is_some_and(|session| session.still_wants(key))
+        {
+            return false;
+        }
+        // One try: whoever shows this password was not asked before, and is not asked again.
+        let Some(credentials) = transaction.credentials.take() else { return false };
+        let chance = self.ids.number();
+        let Some(authorization) =
+            super::authentication::answer(response, &transaction.sent, &credentials, chance)
+        else {
+            return false;
+        };
+        let new = ClientKey { branch: self.ids.number(), cancel: false };
+        let mut cseq = transaction.sent.cseq + 1;
+        if let Owner::Session(id) = owner
+            && let Some(session) = self.sessions.get_mut(&id)
+        {
+            cseq = session.send_again(key, new, cseq);
+        }
+        let (sent_by, branch) = (self.config.advertised(&to), self.ids.branch(new.branch));
+        let sent = transaction.sent.again(cseq, to.transport, sent_by, &branch, &authorization);
+        self.begin_client(now, new, sent, to, owner, None, out);
+        true
+    }
+
+    pub(super) fn client_timeout(
+        &mut self,
+        now: Instant,
+        at: Instant,
+        key: ClientKey,
+        out: &mut Vec<Output>,
+    ) {
+        let Some(transaction) = self.clients.get_mut(&key) else { return };
+        Deadlines::<Who>::woken(&mut transaction.armed, at);
+        match transaction.handle_timeout(now) {
+            Timeout::Nothing => {}
+            Timeout::Repeat => {
+                out.push(Output::Send { to: transaction.to, bytes: transaction.sent.bytes.clone() });
+            }
+            Timeout::GaveUp => self.client_failed(now, key, Cause::Timeout, out),
+        }
+        self.settle_client(key);
+    }
+
+    pub(super) fn client_flow_failed(&mut self, now: Instant, flow: &Flow, out: &mut Vec<Output>) {
+        // Connections fail far less often than messages come, so this may look at every transaction.
+        let on_flow = self.clients.iter_mut().filter(|(_, transaction)| transaction.to.is_on(flow));
+        let mut failed: Vec<_> = on_flow
+            .filter_map(|(key, transaction)| transaction.handle_transport_error().then_some(*key))
+            .collect();
+        failed.sort_unstable();
+        for key in failed {
+            self.client_failed(now, key, Cause::Unreachable, out);
+            self.settle_client(key);
+        }
+        self.clients.retain(|_, transaction| !transaction.is_terminated());
+    }
+
+    fn client_failed(&mut self, now: Instant, key: ClientKey, cause: Cause, out: &mut Vec<Output>) {
+        let Some(transaction) = self.clients.get(&key) else { return };
+        match (transaction.owner, transaction.sent.method) {
+            (Owner::Session(id), "INVITE") => self.invite_failed(now, id, key, cause, out),
+            (Owner::Session(id), "BYE") => drop(self.sessions.remove(&id)),
+            (Owner::Session(id), "INFO") if cause == Cause::Timeout => self.lose(now, id, out),
+            (Owner::Probe(id), _) => out.push(Output::Event(Event::ProbeFailed { id })),
+            // After a CANCEL the session waits for its INVITE alone.
+            (Owner::Session(_) | Owner::Nobody, _) => {}
+        }
+    }
+
+    /// Forgets a transaction that is over, or wakes it when it wants.
+    fn settle_client(&mut self, key: ClientKey) {
+        let Some(transaction) = self.clients.get_mut(&key) else { return };
+        if transaction.is_terminated() {
+            self.clients.remove(&key);
+        } else {
+            let at = transaction.next_timeout();
+            self.deadlines.arm(Who::Client(key), &mut transaction.armed, at);
+        }
+    }
+}
+
+impl ClientTransaction {
+    fn handle_response(&mut self, now: Instant, status: u16) -> ClientStep {
+        match &mut self.machine {
+            Machine::Invite(machine) => machine.handle_response(now, status),
+            Machine::Other(machine) => machine.handle_response(now, status),
+        }
+    }
+
+    fn handle_timeout(&mut self, now: Instant) -> Timeout {
+        match &mut self.machine {
+            Machine::Invite(machine) => machine.handle_timeout(now),
+            Machine::Other(machine) => machine.handle_timeout(now),
+        }
+    }
+
+    fn handle_transport_error(&mut self) -> bool {
+        match &mut self.machine {
+            Machine::Invite(machine) => machine.handle_transport_error(),
+            Machine::Other(machine) => machine.handle_transport_error(),
+        }
+    }
+
+    fn next_timeout(&self) -> Option<Instant> {
+        match &self.machine {
+            Machine::Invite(machine) => machine.next_timeout(),
+            Machine::Other(machine) => machine.next_timeout(),
+        }
+    }
+
+    fn is_terminated(&self) -> bool {
+        match &self.machine {
+            Machine::Invite(machine) => machine.is_terminated(),
+            Machine::Other(machine) => machine.is_terminated(),
+        }
+    }
+
+    /// A provisional response came, so a CANCEL may go (§9.1).
+    pub(super) fn is_proceeding(&self) -> bool {
+        matches!(&self.machine, Machine::Invite(machine) if machine.is_proceeding())
+    }
+
+    pub(super) fn destination(&self) -> Destination {
+        self.to
+    }
+
+    /// Keeps the ACK for the 2xx with this To tag, for when that comes again.
+    pub(super) fn keep_ack(&mut self, tag: &str, to: Destination, ack: Bytes) {
+        if self.acks.len() < MAX_ACKS {
+            self.acks.push((tag.into(), to, ack));
+        }
+    }
+
+    pub(super) fn has_ack(&self, tag: &str) -> bool {
+        self.acks.iter().any(|(of, _, _)| **of == *tag)
+    }
+
+    pub(super) fn acknowledge_again(&self, tag: &str, out: &mut Vec<Output>) {
+        if let Some((_, to, ack)) = self.acks.iter().find(|(of, _, _)| **of == *tag) {
+            out.push(Output::Send { to: *to, bytes: ack.clone() });
+        }
+    }
+}

@@ -1,0 +1,337 @@
+//! What goes in and out of a stack besides messages: settings, policy, commands' arguments and events.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+
+use crate::sip::flow::{Destination, Flow, Transport};
+use crate::sip::message::Request;
+
+/// One INVITE session, from the first INVITE to the last answer of its BYE. The local tag of the session's
+/// dialogs is this number written out, so it also finds the session of a message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct SessionId(pub u64);
+
+/// An OPTIONS sent to see whether someone answers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct ProbeId(pub u64);
+
+/// A REGISTER that waits for its response.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct RegisterId(pub u64);
+
+/// What a stack is told when it is made.
+#[derive(Clone, Debug)]
+pub struct StackConfig {
+    /// The letter or digit that begins every branch, tag and Call-ID made here; one per stack.
+    pub instance: u8,
+    /// What Via and Contact say for each transport listened on. One not listed is sent from as it is.
+    pub advertised: Vec<(Transport, SocketAddr)>,
+    /// User-Agent and Server.
+    pub user_agent: String,
+}
+
+impl StackConfig {
+    pub(super) fn advertised(&self, to: &Destination) -> SocketAddr {
+        let listed = |family: bool| {
+            let mut all = self.advertised.iter();
+            all.find(|(transport, addr)| {
+                *transport == to.transport
+                    && (!family || addr.is_ipv6() == to.remote.ip().to_canonical().is_ipv6())
+            })
+        };
+        match (listed(true).or_else(|| listed(false)), to.local) {
+            (Some((_, addr)), _) => *addr,
+            (None, Some(local)) => local,
+            (None, None) => SocketAddr::from(([0, 0, 0, 0], to.transport.default_port())),
+        }
+    }
+}
+
+/// Policy, given by the server and asked while a message is handled; swapped as a whole at a reload.
+pub trait Gatekeeper {
+    /// Who may be behind a request outside a dialog: INVITE and REGISTER.
+    fn admit(&self, flow: &Flow, request: &Request) -> Admission;
+
+    /// The password of a user of a tenant, none if there is no such user.
+    fn password(&self, tenant: &str, user: &str) -> Option<Arc<str>>;
+}
+
+/// A gatekeeper's answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Admission {
+    /// A carrier, known by its address: no digest.
+    Trunk {
+        /// The tenant whose trunk it is.
+        tenant: Arc<str>,
+        /// The trunk's name.
+        name: Arc<str>,
+    },
+    /// Whoever it is must show a user's password.
+    Authenticate {
+        /// The tenant whose users may.
+        tenant: Arc<str>,
+        /// The digest's realm.
+        realm: Arc<str>,
+    },
+    /// Nobody of ours.
+    Refuse {
+        /// 403, 404 ...
+        status: u16,
+    },
+}
+
+/// Who sent a request, proven.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Peer {
+    /// By a user's password.
+    User {
+        /// The user's tenant.
+        tenant: Arc<str>,
+        /// The user's name in the digest.
+        name: Arc<str>,
+    },
+    /// By a carrier's address.
+    Trunk {
+        /// The trunk's tenant.
+        tenant: Arc<str>,
+        /// The trunk's name.
+        name: Arc<str>,
+    },
+}
+
+/// User and password for a digest that the other side may ask for.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Credentials {
+    /// The user name.
+    pub user: Arc<str>,
+    /// The password; never printed.
+    pub password: Arc<str>,
+}
+
+impl std::fmt::Debug for Credentials {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Credentials({})", self.user)
+    }
+}
+
+/// A call to be made.
+#[derive(Clone, Debug)]
+pub struct Invite {
+    /// The Request-URI: for a registered device its Contact.
+    pub request_uri: String,
+    /// The To header without a tag: `<sip:101@acme.example>`.
+    pub to: String,
+    /// The From header without a tag: `"Ana" <sip:101@acme.example>`.
+    pub from: String,
+    /// The user part of this side's Contact; empty for none.
+    pub contact_user: String,
+    /// Where the INVITE goes.
+    pub destination: Destination,
+    /// Later requests of the dialog go there too, whatever Contact the other side names: for registered
+    /// devices, which may sit behind a NAT. Trunks want false.
+    pub keep_to_destination: bool,
+    /// Route header values, topmost first: a registration's Path, an outbound proxy.
+    pub route: Vec<String>,
+    /// More headers: `P-Asserted-Identity`, `Diversion` ...
+    pub headers: Vec<(String, String)>,
+    /// The offer; without one the other side makes it in its 2xx.
+    pub sdp: Option<Bytes>,
+    /// For 401 and 407.
+    pub credentials: Option<Credentials>,
+    /// Made here if none.
+    pub call_id: Option<String>,
+    /// 70 for a call of our own; one less than it came with for one passed on (RFC 3261 §16.6).
+    pub max_forwards: u8,
+}
+
+/// What a stack wants done.
+#[derive(Clone, Debug)]
+pub enum Output {
+    /// Bytes to be sent: one datagram, one write, or one WebSocket frame.
+    Send {
+        /// Where.
+        to: Destination,
+        /// A whole message.
+        bytes: Bytes,
+    },
+    /// Something happened.
+    Event(Event),
+}
+
+/// What happened. Each session ends with exactly one [`Refused`](Event::Refused) or [`Ended`](Event::Ended);
+/// after that its id names nothing.
+#[derive(Clone, Debug)]
+pub enum Event {
+    /// A call came in. It was answered with 100; now [`provisional`](super::Stack::provisional),
+    /// [`answer`](super::Stack::answer) or [`reject`](super::Stack::reject).
+    Invited {
+        /// The new session.
+        session: SessionId,
+        /// The INVITE.
+        request: Box<Request>,
+        /// How it came.
+        flow: Flow,
+        /// From whom.
+        peer: Peer,
+        /// Its body, if it has one.
+        offer: Option<Bytes>,
+    },
+    /// 101-199 to our INVITE.
+    Progress {
+        /// The session.
+        session: SessionId,
+        /// 180, 183 ...
+        status: u16,
+        /// Its body, if it has one.
+        sdp: Option<Bytes>,
+        /// Which of the phones behind a fork: its To tag.
+        tag: Box<str>,
+    },
+    /// 2xx to our INVITE. The ACK is sent, except after an INVITE without an offer: then `sdp` is one, and
+    /// [`acknowledge`](super::Stack::acknowledge) brings the answer.
+    Answered {
+        /// The session.
+        session: SessionId,
+        /// Its body, if it has one.
+        sdp: Option<Bytes>,
+        /// The Contact's URI.
+        contact: String,
+    },
+    /// 300-699 to our INVITE, or none. The session is over.
+    Refused {
+        /// The session.
+        session: SessionId,
+        /// As received; 408 for a time-out, 503 for an unreachable one.
+        status: u16,
+        /// The reason phrase, or the other side's Reason header where it sent one.
+        reason: String,
+        /// How long it wants to be left alone.
+        retry_after: Option<Duration>,
+        /// Who says so.
+        cause: Cause,
+        /// The URIs of a 3xx's Contacts, best first; at most [`MAX_REDIRECTS`].
+        contacts: Vec<String>,
+    },
+    /// The ACK of our 2xx came.
+    Acked {
+        /// The session.
+        session: SessionId,
+        /// Its body: the answer, where our 2xx carried the offer.
+        sdp: Option<Bytes>,
+    },
+    /// The other side wants to change the session: [`accept_reinvite`](super::Stack::accept_reinvite) or
+    /// [`reject_reinvite`](super::Stack::reject_reinvite).
+    Reinvited {
+        /// The session.
+        session: SessionId,
+        /// None: it wants an offer from us.
+        offer: Option<Bytes>,
+    },
+    /// Our re-INVITE was accepted (and acknowledged, unless it had no offer; see `Answered`).
+    ReinviteAnswered {
+        /// The session.
+        session: SessionId,
+        /// The answer.
+        sdp: Option<Bytes>,
+    },
+    /// Our re-INVITE was refused; the session is as it was.
+    ReinviteRefused {
+        /// The session.
+        session: SessionId,
+        /// As received; a 491 is tried again by the stack first.
+        status: u16,
+    },
+    /// INFO inside a session; answered with 200 already.
+    Info {
+        /// The session.
+        session: SessionId,
+        /// Content-Type.
+        content_type: String,
+        /// The body.
+        body: Bytes,
+    },
+    /// The session is over.
+    Ended {
+        /// The session.
+        session: SessionId,
+        /// Who ended it.
+        by: EndedBy,
+        /// The Reason header of its BYE or CANCEL (RFC 3326).
+        reason: Option<String>,
+    },
+    /// A user registers: [`respond_register`](super::Stack::respond_register), after what it changes is kept.
+    Register {
+        /// For the response.
+        id: RegisterId,
+        /// The tenant.
+        tenant: Arc<str>,
+        /// The user, authenticated. Whether the To is that user's is the server's to judge.
+        user: Arc<str>,
+        /// The REGISTER.
+        request: Box<Request>,
+        /// How it came.
+        flow: Flow,
+    },
+    /// A probe was answered, with whatever status: someone is there.
+    ProbeAnswered {
+        /// The probe.
+        id: ProbeId,
+        /// 200 to 699.
+        status: u16,
+    },
+    /// A probe was not answered in 64*T1, or could not be sent.
+    ProbeFailed {
+        /// The probe.
+        id: ProbeId,
+    },
+    /// For logs and metrics.
+    Security {
+        /// What.
+        what: Security,
+        /// From where.
+        flow: Flow,
+    },
+}
+
+/// Why an INVITE was refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cause {
+    /// The other side said so.
+    Remote,
+    /// The other side said nothing.
+    Timeout,
+    /// The transport could not reach it.
+    Unreachable,
+}
+
+/// Who ended a session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EndedBy {
+    /// The other side's BYE.
+    Remote,
+    /// The other side's CANCEL.
+    Cancelled,
+    /// An ACK or an answer that never came.
+    Timeout,
+    /// Our [`hang_up`](super::Stack::hang_up) or [`reject`](super::Stack::reject).
+    Local,
+}
+
+/// Something that a log should keep.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Security {
+    /// A digest that does not fit: an unknown user or a wrong password.
+    BadCredentials,
+    /// The gatekeeper knows nobody there.
+    Refused,
+    /// A message that can't be read.
+    Malformed,
+    /// A bound was reached; the request got 503.
+    Overload,
+}
+
+/// Contacts kept of a 3xx; more are ignored.
+pub const MAX_REDIRECTS: usize = 8;

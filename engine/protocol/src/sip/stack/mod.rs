@@ -1,0 +1,161 @@
+//! The stack: owns transactions and sessions, and gives each message and each deadline to the one it is for
+//! (RFC 3261 §17.1.3, §17.2.3, §12.2.2, §18). It decides what RFC 3261 decides; whether a call is taken, and
+//! by whom, is asked of the [`Gatekeeper`] and told in [`Event`]s. SDP, registrations and routing are not here.
+//!
+//! A stack is driven by one thread: `handle_*` with what came, verbs with what is wanted; what is to be done is
+//! pushed to `out`. After each of these, [`next_timeout`](Stack::next_timeout) may be earlier than before.
+
+mod authentication;
+mod calls;
+mod client;
+mod event;
+mod server;
+mod verbs;
+
+pub use event::*;
+
+use std::collections::HashMap;
+use std::time::Instant;
+
+use super::deadlines::Deadlines;
+use super::flow::Flow;
+use super::ids::Ids;
+use super::message::Message;
+use super::session::Session;
+use super::transaction::key::{ClientKey, ServerKey};
+use client::ClientTransaction;
+use server::ServerTransaction;
+
+/// Transactions of one stack, both ways. At the bound new calls, registrations and probes are refused with
+/// 503 and Retry-After; requests inside sessions go on.
+pub const MAX_TRANSACTIONS: usize = 200_000;
+/// Sessions of one stack. At the bound new calls are refused with 503 and Retry-After.
+pub const MAX_SESSIONS: usize = 50_000;
+/// What Retry-After says at a bound, in seconds.
+pub const RETRY_AFTER: &str = "5";
+
+/// Everything SIP of one thread; see the module.
+pub struct Stack {
+    config: StackConfig,
+    ids: Ids,
+    clients: HashMap<ClientKey, ClientTransaction>,
+    servers: HashMap<u64, ServerTransaction>,
+    by_request: HashMap<ServerKey, u64>,
+    /// Call-ID, From tag and CSeq of the INVITEs among `servers` that began a session (§8.2.2.2).
+    merged: HashMap<Box<str>, u64>,
+    sessions: HashMap<SessionId, Box<Session>>,
+    deadlines: Deadlines<Who>,
+    verifier: authentication::Verifier,
+    last_server: u64,
+}
+
+/// Whose deadline it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Who {
+    Client(ClientKey),
+    Server(u64),
+    Session(SessionId),
+    /// A REGISTER that its server forgot.
+    Register(u64),
+}
+
+/// How much a stack holds, for metrics and for tests that nothing stays behind.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Load {
+    /// Requests sent.
+    pub client_transactions: usize,
+    /// Requests received.
+    pub server_transactions: usize,
+    /// Calls, each leg its own.
+    pub sessions: usize,
+}
+
+impl Stack {
+    /// An empty stack. `seed`: 64 bits that nobody else can know; two stacks of one letter need two seeds.
+    pub fn new(config: StackConfig, seed: u64) -> Self {
+        Self {
+            ids: Ids::new(config.instance, seed),
+            verifier: authentication::verifier(config.instance, seed),
+            config,
+            clients: HashMap::new(),
+            servers: HashMap::new(),
+            by_request: HashMap::new(),
+            merged: HashMap::new(),
+            sessions: HashMap::new(),
+            deadlines: Deadlines::new(),
+            last_server: 0,
+        }
+    }
+
+    /// A message came on `flow`.
+    pub fn handle_message(
+        &mut self,
+        now: Instant,
+        flow: Flow,
+        message: Message,
+        gatekeeper: &dyn Gatekeeper,
+        out: &mut Vec<Output>,
+    ) {
+        match message {
+            Message::Request(request) => self.handle_request(now, flow, request, gatekeeper, out),
+            Message::Response(response) => self.handle_response(now, response, out),
+        }
+    }
+
+    /// When [`handle_timeout`](Self::handle_timeout) wants to be called; now and then there is nothing to do then.
+    pub fn next_timeout(&self) -> Option<Instant> {
+        self.deadlines.next()
+    }
+
+    /// Does all that was due until `now`.
+    pub fn handle_timeout(&mut self, now: Instant, out: &mut Vec<Output>) {
+        while let Some((at, who)) = self.deadlines.pop(now) {
+            match who {
+                Who::Client(key) => self.client_timeout(now, at, key, out),
+                Who::Server(id) => self.server_timeout(now, at, id, out),
+                Who::Session(id) => self.session_timeout(now, at, id, out),
+                Who::Register(id) => self.register_forgotten(id),
+            }
+        }
+    }
+
+    /// The transport could not deliver to `flow`, or its connection is closed: an ICMP error, a refused or reset
+    /// connection. What waited for an answer from there fails (RFC 3261 §17.1.4); calls stay up.
+    pub fn handle_flow_failed(&mut self, now: Instant, flow: Flow, out: &mut Vec<Output>) {
+        self.client_flow_failed(now, &flow, out);
+        self.server_flow_failed(&flow);
+    }
+
+    /// How much there is.
+    pub fn load(&self) -> Load {
+        Load {
+            client_transactions: self.clients.len(),
+            server_transactions: self.servers.len(),
+            sessions: self.sessions.len(),
+        }
+    }
+
+    /// New work is refused.
+    fn is_full(&self) -> bool {
+        self.clients.len() + self.servers.len() >= MAX_TRANSACTIONS || self.sessions.len() >= MAX_SESSIONS
+    }
+
+    fn new_session_id(&mut self) -> SessionId {
+        loop {
+            let id = SessionId(self.ids.number());
+            if !self.sessions.contains_key(&id) {
+                return id;
+            }
+        }
+    }
+
+    /// Puts a session (back) in its place with its next deadline.
+    fn put(&mut self, mut session: Box<Session>) {
+        let (id, at) = (session.party.id, session.next_timeout());
+        self.deadlines.arm(Who::Session(id), &mut session.armed, at);
+        self.sessions.insert(id, session);
+    }
+}
+
+#[cfg(test)]
+mod tests;

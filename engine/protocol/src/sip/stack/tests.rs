@@ -1,0 +1,1 @@
+//! Two stacks and a link between them, in virtual time.
