@@ -1,1 +1,32 @@
-//! 
+//! Runs scripts: the host side of `wit/`, on wasmtime.
+//!
+//! A script is a component. [`Sandboxes::compile`] checks it against `wit/` and compiles it,
+//! a [`Library`] says which version takes a tenant's next call, and [`Sandboxes::run_call`] runs one
+//! call in a sandbox of its own: every import becomes an [`exchange::Command`] that a [`World`]
+//! answers, and what it answered is written on the call's tape ([`tape`]). From the tape a run can be
+//! played again ([`Sandboxes::replay`]) or gone on with ([`Sandboxes::resume`]).
+//!
+//! What calls, legs and queues are is not known here, and neither is where tapes and components are
+//! kept.
+
+mod bindings;
+mod check;
+mod compiled;
+mod guest;
+mod host;
+mod library;
+pub mod limits;
+mod replay;
+mod sandbox;
+mod strategy;
+pub mod tape;
+
+pub use check::{Kind, Problem, Refused};
+pub use compiled::KEPT as KEPT_COMPILED;
+pub use guest::{Asked, World};
+pub use library::{Fares, KEPT_VERSIONS, Library, Listed, NoVersion, SCRIPTS, Version};
+pub use limits::Limits;
+pub use replay::Verdict;
+pub use sandbox::{Component, NoEngine, Run, Sandboxes, Settings};
+pub use strategy::{Admission, Agent, Decision, Offer, Snapshot, Waiting, Words};
+pub use tape::{Finish, Segment, Start, Step, Tape, TrapKind};

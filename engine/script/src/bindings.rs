@@ -1,0 +1,53 @@
+//! The Rust face of `wit/`: what `bindgen!` makes of its two worlds, and nothing else.
+//!
+//! Verbs that may wait are asynchronous to the host; accessors are not. Both worlds share the
+//! interfaces `types` and `log`.
+#![allow(missing_docs)] // generated; wit/ has the words
+#![allow(unsafe_code)]
+// SAFETY: what is unsafe here is written by `bindgen!`, which checks the component's types first.
+
+/// The world of a call script.
+pub mod call_script {
+    wasmtime::component::bindgen!({
+        world: "call-script",
+        path: "../../wit",
+        imports: {
+            "strowger:script/ended": trappable,
+            "strowger:script/call.[method]leg.party": trappable,
+            "strowger:script/call.[method]leg.dialled": trappable,
+            "strowger:script/call.[method]leg.direction": trappable,
+            "strowger:script/call.[method]leg.user": trappable,
+            "strowger:script/call.[method]leg.header": trappable,
+            "strowger:script/call.[method]leg.language": trappable,
+            "strowger:script/call.[drop]leg": trappable,
+            "strowger:script/directory.[method]user.name": trappable,
+            "strowger:script/directory.[method]user.number": trappable,
+            "strowger:script/directory.[method]user.mobile": trappable,
+            "strowger:script/directory.[method]user.presence": trappable,
+            "strowger:script/directory.[method]user.skills": trappable,
+            "strowger:script/directory.[drop]user": trappable,
+            default: async | trappable,
+        },
+        exports: { default: async },
+        with: {
+            "strowger:script/call.leg": exchange::LegInfo,
+            "strowger:script/directory.user": exchange::UserInfo,
+            "strowger:script/ended.call-record": exchange::CallRecord,
+        },
+    });
+}
+
+/// The world of a queue strategy.
+pub mod queue_strategy {
+    wasmtime::component::bindgen!({
+        world: "queue-strategy",
+        path: "../../wit",
+        imports: { default: trappable },
+        with: {
+            "strowger:script/types": super::call_script::strowger::script::types,
+            "strowger:script/strategy.snapshot": crate::host::strategy::SnapshotHandle,
+            "strowger:script/strategy.waiting": crate::host::strategy::WaitingHandle,
+            "strowger:script/strategy.agent": crate::host::strategy::AgentHandle,
+        },
+    });
+}

@@ -1,0 +1,268 @@
+//! The check at upload: is it a component, of which world, and does it want and offer what `wit/`
+//! says? Every objection names the import or export, so that the answer to an upload can.
+//!
+//! Names are compared before anything is compiled. What only types can tell is left to wasmtime, and
+//! asked afterwards.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::sync::OnceLock;
+
+use wasmparser::{Encoding, Parser, Payload};
+use wasmtime::Engine;
+use wasmtime::component::Component;
+use wasmtime::component::types::ComponentItem;
+use wit_parser::{Resolve, WorldItem, WorldKey};
+
+const WIT: &str = include_str!("../../../wit/strowger.wit");
+
+/// The longest name that is quoted in an objection.
+const QUOTED: usize = 200;
+/// Objections that are listed.
+const LISTED: usize = 50;
+
+/// What kind of script a component is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Kind {
+    /// It takes calls: world `call-script`.
+    Call,
+    /// It ranks a queue: world `queue-strategy`.
+    Strategy,
+}
+
+impl Kind {
+    /// The world's name in `wit/`.
+    pub fn world(self) -> &'static str {
+        match self {
+            Self::Call => "call-script",
+            Self::Strategy => "queue-strategy",
+        }
+    }
+}
+
+/// Why a component was not taken.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refused {
+    /// At least one.
+    pub problems: Vec<Problem>,
+}
+
+/// One objection.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Problem {
+    /// Where: `component`, `memory`, or the import or export by its name without a version, as
+    /// "import wasi:filesystem/types" or "export on-call".
+    pub place: String,
+    /// What is wrong and what to do.
+    pub what: String,
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.place, self.what)
+    }
+}
+
+impl fmt::Display for Refused {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (n, problem) in self.problems.iter().enumerate() {
+            write!(f, "{}{problem}", if n == 0 { "" } else { "\n" })?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for Refused {}
+
+impl Refused {
+    pub(crate) fn one(place: impl Into<String>, what: impl Into<String>) -> Self {
+        Self { problems: vec![Problem { place: place.into(), what: what.into() }] }
+    }
+
+    fn unless_none(mut problems: Vec<Problem>) -> Result<(), Self> {
+        problems.truncate(LISTED);
+        if problems.is_empty() { Ok(()) } else { Err(Self { problems }) }
+    }
+}
+
+/// What a component's outermost names say.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Names {
+    pub(crate) kind: Kind,
+    pub(crate) imports: Vec<String>,
+    pub(crate) exports: Vec<String>,
+}
+
+/// Looks at names alone; `largest` is in bytes.
+pub(crate) fn names(bytes: &[u8], largest: usize) -> Result<Names, Refused> {
+    if bytes.len() > largest {
+        let what = format!("it is {} bytes long; at most {largest} are taken", bytes.len());
+        return Err(Refused::one("component", what));
+    }
+    let (imports, exports) = outermost(bytes)?;
+    let worlds = Worlds::get();
+    let kind = if exports.iter().any(|name| worlds.strategy.exports.contains(name)) {
+        Kind::Strategy
+    } else {
+        Kind::Call
+    };
+    let world = worlds.of(kind);
+    let mut problems = Vec::new();
+    for import in &imports {
+        if !world.imports.contains_key(unversioned(import)) {
+            problems.push(unknown_import(import, kind));
+        }
+    }
+    for export in world.exports.iter().filter(|export| !exports.contains(export)) {
+        let what = format!("is missing; world {} must export it", kind.world());
+        problems.push(Problem { place: format!("export {export}"), what });
+    }
+    Refused::unless_none(problems)?;
+    Ok(Names { kind, imports, exports })
+}
+
+/// Looks at the functions inside the imported interfaces, and at memories. `memory` in bytes.
+pub(crate) fn functions(
+    engine: &Engine,
+    component: &Component,
+    kind: Kind,
+    memory: usize,
+) -> Result<(), Refused> {
+    let world = Worlds::get().of(kind);
+    let mut problems = Vec::new();
+    let ty = component.component_type();
+    for (name, import) in ty.imports(engine) {
+        let ComponentItem::ComponentInstance(instance) = import.ty else { continue };
+        let interface = unversioned(name);
+        let Some(known) = world.imports.get(interface) else { continue };
+        for (function, item) in instance.exports(engine) {
+            if matches!(item.ty, ComponentItem::ComponentFunc(_)) && !known.contains(function) {
+                let place = format!("import {interface}.{}", quoted(function));
+                let what = format!("this engine's {interface} has no such function");
+                problems.push(Problem { place, what });
+            }
+        }
+    }
+    let pages = component.resources_required().and_then(|needs| needs.max_initial_memory_size);
+    let begins_with = pages.unwrap_or(0).saturating_mul(64 << 10);
+    if begins_with > memory as u64 {
+        let what = format!("it begins with {begins_with} bytes of memory; at most {memory} are given");
+        problems.push(Problem { place: "memory".into(), what });
+    }
+    Refused::unless_none(problems)
+}
+
+/// What wasmtime says of a component that does not fit, as an objection.
+pub(crate) fn does_not_fit(error: &wasmtime::Error) -> Refused {
+    let words = format!("{error:#}");
+    let place = words
+        .split('`')
+        .nth(1)
+        .filter(|name| name.contains(':'))
+        .map_or_else(|| "component".into(), |name| format!("import {}", unversioned(name)));
+    Refused::one(place, words)
+}
+
+fn unknown_import(import: &str, kind: Kind) -> Problem {
+    let name = unversioned(import);
+    let what = if name.starts_with("wasi:") {
+        "a script reaches the world through strowger:script alone: build it without WASI \
+         (wasm32-unknown-unknown in Rust, --stub-wasi in JavaScript and Python)"
+            .to_owned()
+    } else if Worlds::get().call.imports.contains_key(name) {
+        format!("world {} may not import it", kind.world())
+    } else {
+        format!("this engine does not know it; world {} may import only what wit/ has", kind.world())
+    };
+    Problem { place: format!("import {}", quoted(name)), what }
+}
+
+fn unversioned(name: &str) -> &str {
+    name.split_once('@').map_or(name, |(name, _version)| name)
+}
+
+fn quoted(name: &str) -> &str {
+    &name[..name.floor_char_boundary(QUOTED)]
+}
+
+/// The names of the outermost imports and exports.
+fn outermost(bytes: &[u8]) -> Result<(Vec<String>, Vec<String>), Refused> {
+    let damaged = |error: wasmparser::BinaryReaderError| Refused::one("component", error.to_string());
+    let (mut imports, mut exports, mut depth, mut begun) = (Vec::new(), Vec::new(), 0_usize, false);
+    for payload in Parser::new(0).parse_all(bytes) {
+        match payload.map_err(damaged)? {
+            Payload::Version { encoding: Encoding::Module, .. } if !begun => {
+                let what = "this is a core module; make a component of it (strowger script build does)";
+                return Err(Refused::one("component", what));
+            }
+            Payload::Version { .. } => begun = true,
+            Payload::ModuleSection { .. } | Payload::ComponentSection { .. } => depth += 1,
+            Payload::End(_) => depth = depth.saturating_sub(1),
+            Payload::ComponentImportSection(section) if depth == 0 => {
+                for import in section {
+                    imports.push(import.map_err(damaged)?.name.name.to_owned());
+                }
+            }
+            Payload::ComponentExportSection(section) if depth == 0 => {
+                for export in section {
+                    exports.push(export.map_err(damaged)?.name.name.to_owned());
+                }
+            }
+            _ => {}
+        }
+    }
+    Ok((imports, exports))
+}
+
+/// `wit/`, as names.
+struct Worlds {
+    call: World,
+    strategy: World,
+}
+
+struct World {
+    /// Interfaces, and the functions of each as the binary format names them.
+    imports: BTreeMap<String, BTreeSet<String>>,
+    exports: BTreeSet<String>,
+}
+
+impl Worlds {
+    fn get() -> &'static Self {
+        static WORLDS: OnceLock<Worlds> = OnceLock::new();
+        WORLDS.get_or_init(|| {
+            let mut resolve = Resolve::default();
+            resolve.push_source("strowger.wit", WIT).expect("wit/ is checked by bindgen when this is built");
+            Self {
+                call: World::named(&resolve, Kind::Call),
+                strategy: World::named(&resolve, Kind::Strategy),
+            }
+        })
+    }
+
+    fn of(&self, kind: Kind) -> &World {
+        match kind {
+            Kind::Call => &self.call,
+            Kind::Strategy => &self.strategy,
+        }
+    }
+}
+
+impl World {
+    fn named(resolve: &Resolve, kind: Kind) -> Self {
+        let (_, world) = resolve
+            .worlds
+            .iter()
+            .find(|(_, world)| world.name == kind.world())
+            .expect("bindgen uses the same worlds");
+        let imports = world.imports.iter().filter_map(|(key, item)| {
+            let WorldItem::Interface { id, .. } = item else { return None };
+            let functions = resolve.interfaces[*id].functions.keys().cloned().collect();
+            Some((unversioned(&resolve.name_world_key(key)).to_owned(), functions))
+        });
+        let exports = world.exports.keys().filter_map(|key| match key {
+            WorldKey::Name(name) => Some(name.clone()),
+            WorldKey::Interface(_) => None,
+        });
+        Self { imports: imports.collect(), exports: exports.collect() }
+    }
+}

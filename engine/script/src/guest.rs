@@ -1,0 +1,428 @@
+//! A guest in one run of a call script, as its store holds it: every import passes [`Guest::ask`], which counts
+//! it, answers it from the tape or from the [`World`], and writes it on the tape.
+//!
+//! Also here: the budget of CPU between two imports, and the bounds on memory. Which Wasm function
+//! asked, and how arguments look in `wit/`, is the business of `host`.
+
+use std::collections::VecDeque;
+use std::fmt;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use exchange::{Answer, BridgeEnd, CallId, Command, Failure, LegNo};
+use tokio::time::Instant;
+use wasmtime::component::ResourceTable;
+use wasmtime::{ResourceLimiter, UpdateDeadline};
+
+use crate::limits::{self, Limits};
+use crate::tape::{Finish, Start, Step, TrapKind, Writer};
+
+/// The answer that is on its way.
+pub type Asked<'a> = Pin<Box<dyn Future<Output = Answer> + Send + 'a>>;
+
+/// Whoever carries out what scripts ask: the exchange, a simulation, a test.
+pub trait World: Send + Sync + 'static {
+    /// Does what was asked and answers. `Random` and `Settings` never come here, and `Log` comes
+    /// already cut to its limit. Dropping the future takes the asking back: it happens when the
+    /// command's time ([`limits::wait`]) is up and when the run itself is dropped.
+    ///
+    /// Once the caller has left, a verb that waits is answered with [`Failure::HungUp`].
+    fn ask(&self, call: CallId, command: Command) -> Asked<'_>;
+
+    /// The next bytes of the call's tape, whole entries, to be appended where the tape is kept. The
+    /// same bytes are in [`crate::Run::tape`] at the end.
+    fn tape(&self, call: CallId, bytes: &[u8]) {
+        let _ = (call, bytes);
+    }
+}
+
+/// Why the host stopped a guest; carried through Wasm as its error.
+#[derive(Debug)]
+pub(crate) enum Stop {
+    Limit(TrapKind),
+    /// Played from its tape, the guest asked `now` where `recorded` stood; none where the tape ends.
+    Parted {
+        step: usize,
+        recorded: Option<Box<Command>>,
+        now: Box<Command>,
+    },
+}
+
+impl fmt::Display for Stop {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Limit(kind) => kind.fmt(f),
+            Self::Parted { step, .. } => write!(f, "parted from the tape at step {step}"),
+        }
+    }
+}
+
+impl std::error::Error for Stop {}
+
+/// What the store of a call script holds.
+pub(crate) struct Guest {
+    pub(crate) table: ResourceTable,
+    pub(crate) caps: Caps,
+    pub(crate) stretch: Stretch,
+    start: Start,
+    /// None in a replay: at the end of the tape it is over.
+    world: Option<Arc<dyn World>>,
+    /// What is answered from a tape first.
+    past: VecDeque<Step>,
+    /// Steps answered from the tape.
+    pub(crate) played: usize,
+    writer: Writer,
+    limits: Limits,
+    began: Instant,
+    calls: u32,
+    /// The second that is being counted, and imports in it.
+    second: (Instant, u32),
+    chance: Chance,
+    logged: usize,
+    cleaning_up: Option<CleaningUp>,
+    handed_over: Option<(String, String)>,
+}
+
+struct CleaningUp {
+    calls_left: u32,
+    until: Instant,
+}
+
+impl Guest {
+    pub(crate) fn new(start: Start, past: Vec<Step>, world: Option<Arc<dyn World>>, limits: &Limits) -> Self {
+        let began = Instant::now();
+        let mut table = ResourceTable::new();
+        table.set_max_capacity(limits.handles);
+        let cleaning_up =
+            limits.time.map(|time| CleaningUp { calls_left: limits.host_calls, until: began + time });
+        Self {
+            table,
+            caps: Caps::new(limits),
+            stretch: Stretch::new(limits.stretch),
+            chance: Chance(start.seed),
+            start,
+            world,
+            past: past.into(),
+            played: 0,
+            writer: Writer::new(limits.tape),
+            limits: limits.clone(),
+            began,
+            calls: 0,
+            second: (began, 0),
+            logged: 0,
+            cleaning_up,
+            handed_over: None,
+        }
+    }
+
+    pub(crate) fn start(&self) -> &Start {
+        &self.start
+    }
+
+    /// Opens the segment on the tape.
+    pub(crate) fn write_began(&mut self, version: &str) {
+        let bytes = self.writer.began(&self.start, version);
+        if let Some(world) = &self.world {
+            world.tape(self.start.call, bytes);
+        }
+    }
+
+    /// Closes the segment and gives it away.
+    pub(crate) fn write_ended(&mut self, finish: &Finish) -> Vec<u8> {
+        let at_ms = millis(self.began.elapsed());
+        let bytes = self.writer.ended(at_ms, finish);
+        if let Some(world) = &self.world {
+            world.tape(self.start.call, bytes);
+        }
+        self.writer.take()
+    }
+
+    /// The last hand-over that was accepted.
+    pub(crate) fn handed_over(&mut self) -> Option<(String, String)> {
+        self.handed_over.take()
+    }
+
+    /// One import: the whole of what a guest can do.
+    pub(crate) async fn ask(&mut self, command: Command) -> wasmtime::Result<Answer> {
+        let answer = self.answer(command).await;
+        self.stretch.begin();
+        answer.map_err(wasmtime::Error::from)
+    }
+
+    async fn answer(&mut self, command: Command) -> Result<Answer, Stop> {
+        self.calls += 1;
+        if self.calls > self.limits.host_calls {
+            return Err(Stop::Limit(TrapKind::TooManyHostCalls));
+        }
+        let Some(command) = self.trim_log(command) else { return Ok(Answer::Done) };
+        if let Some(cleaning_up) = &mut self.cleaning_up {
+            match cleaning_up.calls_left.checked_sub(1) {
+                Some(left) => cleaning_up.calls_left = left,
+                None => return Err(Stop::Limit(TrapKind::CleaningUp)),
+            }
+        }
+        let local = self.local(&command);
+        let hand_over = match &command {
+            Command::HandOver { script, settings } => Some((script.clone(), settings.clone())),
+            _ => None,
+        };
+        let leaving = Leaving::of(&command);
+        let answer = if self.past.is_empty() {
+            self.answer_live(command, local).await?
+        } else {
+            self.answer_from_tape(command)?
+        };
+        if matches!(answer, Answer::Done) && hand_over.is_some() {
+            self.handed_over = hand_over;
+        }
+        if self.cleaning_up.is_none() && leaving.shown_by(&answer) {
+            self.cleaning_up = Some(CleaningUp {
+                calls_left: self.limits.cleaning_up_calls,
+                until: Instant::now() + self.limits.cleaning_up_time,
+            });
+        }
+        Ok(answer)
+    }
+
+    fn answer_from_tape(&mut self, command: Command) -> Result<Answer, Stop> {
+        let step = self.past.pop_front().expect("looked before");
+        if step.command != command {
+            let recorded = Some(Box::new(step.command));
+            return Err(Stop::Parted { step: self.played, recorded, now: Box::new(command) });
+        }
+        self.played += 1;
+        Ok(step.answer)
+    }
+
+    async fn answer_live(&mut self, command: Command, local: Option<Answer>) -> Result<Answer, Stop> {
+        let Some(world) = self.world.clone() else {
+            return Err(Stop::Parted { step: self.played, recorded: None, now: Box::new(command) });
+        };
+        self.keep_pace().await;
+        let asked_at = self.began.elapsed();
+        self.writer.asked(millis(asked_at), &command);
+        let answer = match local {
+            Some(answer) => answer,
+            None => self.answer_of(world.as_ref(), command).await?,
+        };
+        let took = self.began.elapsed().saturating_sub(asked_at);
+        match self.writer.answered(millis(took), &answer) {
+            Ok(bytes) => world.tape(self.start.call, bytes),
+            Err(_full) => return Err(Stop::Limit(TrapKind::TapeFull)),
+        }
+        Ok(answer)
+    }
+
+    async fn answer_of(&mut self, world: &dyn World, command: Command) -> Result<Answer, Stop> {
+        let mut limit = limits::wait(&command);
+        if let Some(cleaning_up) = &self.cleaning_up {
+            let left = cleaning_up.until.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return Err(Stop::Limit(TrapKind::CleaningUp));
+            }
+            limit = limit.min(left);
+        }
+        let can_fail = !matches!(
+            command,
+            Command::Now
+                | Command::LocalTime
+                | Command::TimeIn { .. }
+                | Command::FindUser { .. }
+                | Command::Group { .. }
+        );
+        match tokio::time::timeout(limit, world.ask(self.start.call, command)).await {
+            Ok(answer) => Ok(answer),
+            Err(_) if can_fail => Ok(Answer::Failed(Failure::TimedOut)),
+            Err(_) => Err(Stop::Limit(TrapKind::Engine)),
+        }
+    }
+
+    /// What needs no world. Chance is drawn in a replay too, so that a resumed run goes on with it.
+    fn local(&mut self, command: &Command) -> Option<Answer> {
+        match command {
+            Command::Random { below } => Some(Answer::Random(self.chance.below(*below))),
+            Command::Settings => Some(Answer::Text(self.start.settings.to_string())),
+            _ => None,
+        }
+    }
+
+    /// Cuts a log line to its limit; none when the run has logged all it may. Depends on nothing but
+    /// what the guest wrote, so a replay cuts the same.
+    fn trim_log(&mut self, command: Command) -> Option<Command> {
+        let Command::Log { level, mut message } = command else { return Some(command) };
+        let room = self.limits.log_line.min(self.limits.log - self.logged);
+        if room == 0 && !message.is_empty() {
+            return None;
+        }
+        message.truncate(message.floor_char_boundary(room));
+        self.logged += message.len();
+        Some(Command::Log { level, message })
+    }
+
+    /// Makes a guest wait that calls more imports in a second than it may.
+    async fn keep_pace(&mut self) {
+        let now = Instant::now();
+        let (second, count) = &mut self.second;
+        if now.duration_since(*second) >= Duration::from_secs(1) {
+            (*second, *count) = (now, 0);
+        }
+        if *count >= self.limits.host_calls_per_second.max(1) {
+            *second += Duration::from_secs(1);
+            *count = 0;
+            tokio::time::sleep_until(*second).await;
+        }
+        self.second.1 += 1;
+    }
+}
+
+fn millis(length: Duration) -> u32 {
+    u32::try_from(length.as_millis()).unwrap_or(u32::MAX)
+}
+
+/// Whether an answer to a command can show that the caller has left.
+enum Leaving {
+    /// `hung-up` means the caller: the verb was on the caller's leg, or on no leg.
+    HungUp,
+    /// Besides `hung-up`: this end of the bridge means the caller.
+    Bridge(BridgeEnd),
+    Never,
+}
+
+impl Leaving {
+    fn of(command: &Command) -> Self {
+        match command {
+            Command::Bridge { a, .. } if *a == LegNo::CALLER => Self::Bridge(BridgeEnd::AHungUp),
+            Command::Bridge { b, .. } if *b == LegNo::CALLER => Self::Bridge(BridgeEnd::BHungUp),
+            Command::Ring { leg, .. }
+            | Command::Answer { leg }
+            | Command::Reject { leg, .. }
+            | Command::Play { leg, .. }
+            | Command::Gather { leg, .. }
+            | Command::RecordMessage { leg, .. }
+            | Command::StartRecording { leg }
+            | Command::SendDigits { leg, .. }
+            | Command::Hold { leg, .. }
+            | Command::Resume { leg }
+                if *leg == LegNo::CALLER =>
+            {
+                Self::HungUp
+            }
+            Command::Dial(_) | Command::Sleep { .. } => Self::HungUp,
+            _ => Self::Never,
+        }
+    }
+
+    fn shown_by(&self, answer: &Answer) -> bool {
+        match (self, answer) {
+            (Self::HungUp, Answer::Failed(Failure::HungUp)) => true,
+            (Self::Bridge(end), Answer::BridgeEnded(ended)) => end == ended,
+            _ => false,
+        }
+    }
+}
+
+/// Chance from a seed: SplitMix64 (Steele, Lea and Flood, 2014).
+struct Chance(u64);
+
+impl Chance {
+    fn below(&mut self, below: u32) -> u32 {
+        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        let mut mixed = self.0;
+        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        mixed ^= mixed >> 31;
+        // The high half of the product: even to one part in 2^32.
+        ((u128::from(mixed) * u128::from(below)) >> 64) as u32
+    }
+}
+
+/// The budget of CPU between two imports. The engine's epoch ticks each millisecond of wall time, and
+/// a thread that was not scheduled must not cost the guest anything: so a tick only starts the
+/// guest's own clock, and the guest is stopped by that.
+pub(crate) struct Stretch {
+    limit: Duration,
+    number: u64,
+    /// The stretch that a tick has seen, and the thread's CPU time then. A guest stays on its thread
+    /// from one import to the next.
+    seen: (u64, Duration),
+}
+
+impl Stretch {
+    pub(crate) fn new(limit: Duration) -> Self {
+        Self { limit, number: 1, seen: (0, Duration::ZERO) }
+    }
+
+    /// An import has returned.
+    pub(crate) fn begin(&mut self) {
+        self.number += 1;
+    }
+
+    /// A tick: go on for so many more, or stop.
+    pub(crate) fn check(&mut self) -> wasmtime::Result<UpdateDeadline> {
+        let cpu = thread_cpu();
+        if self.seen.0 != self.number {
+            self.seen = (self.number, cpu);
+        }
+        let left = self.limit.saturating_sub(cpu.saturating_sub(self.seen.1));
+        if left.is_zero() {
+            return Err(Stop::Limit(TrapKind::OutOfTime).into());
+        }
+        Ok(UpdateDeadline::Continue(u64::try_from(left.as_millis()).unwrap_or(u64::MAX).clamp(1, 1_000)))
+    }
+}
+
+fn thread_cpu() -> Duration {
+    let time = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
+    Duration::new(time.tv_sec.try_into().unwrap_or(0), time.tv_nsec.try_into().unwrap_or(0))
+}
+
+/// Bounds on memory and tables, all of a guest's together.
+pub(crate) struct Caps {
+    memory_left: usize,
+    elements_left: usize,
+    /// Something was refused: a trap after that is for want of memory.
+    pub(crate) refused: bool,
+}
+
+impl Caps {
+    pub(crate) fn new(limits: &Limits) -> Self {
+        Self { memory_left: limits.memory, elements_left: limits.table_elements, refused: false }
+    }
+}
+
+impl ResourceLimiter for Caps {
+    fn memory_growing(
+        &mut self,
+        current: usize,
+        desired: usize,
+        _maximum: Option<usize>,
+    ) -> wasmtime::Result<bool> {
+        let left = self.memory_left.checked_sub(desired.saturating_sub(current));
+        self.refused |= left.is_none();
+        self.memory_left = left.unwrap_or(self.memory_left);
+        Ok(left.is_some())
+    }
+
+    fn memory_grow_failed(&mut self, _error: wasmtime::Error) -> wasmtime::Result<()> {
+        self.refused = true;
+        Ok(())
+    }
+
+    fn table_growing(
+        &mut self,
+        current: usize,
+        desired: usize,
+        _maximum: Option<usize>,
+    ) -> wasmtime::Result<bool> {
+        let left = self.elements_left.checked_sub(desired.saturating_sub(current));
+        self.refused |= left.is_none();
+        self.elements_left = left.unwrap_or(self.elements_left);
+        Ok(left.is_some())
+    }
+
+    fn table_grow_failed(&mut self, _error: wasmtime::Error) -> wasmtime::Result<()> {
+        self.refused = true;
+        Ok(())
+    }
+}

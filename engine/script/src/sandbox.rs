@@ -1,0 +1,563 @@
+//! The engine that runs guests: its settings, its pool, its clock, and one sandbox per run.
+//!
+//! A guest runs on a fiber of its own inside the future that its run is, so one that waits holds
+//! memory and no thread. The pool is laid out once for as many sandboxes as may be alive; a permit is
+//! taken first, and a run without one ends as [`Finish::NoRoom`].
+
+use std::collections::HashMap;
+use std::fmt::Write as _;
+use std::io;
+use std::path::PathBuf;
+use std::pin::pin;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::Poll;
+use std::time::{Duration, Instant};
+
+use exchange::CallRecord;
+use wasmtime::component::{Linker, Resource};
+use wasmtime::{
+    Config, Engine, InstanceAllocationStrategy, PoolConcurrencyLimitError, PoolingAllocationConfig, Store,
+    Trap, WasmBacktrace,
+};
+
+use crate::bindings::call_script::CallScriptPre;
+use crate::bindings::call_script::strowger::script::types as wit;
+use crate::bindings::queue_strategy::{self, QueueStrategy, QueueStrategyPre};
+use crate::check::{self, Kind, Refused};
+use crate::compiled::{Compiled, hex_hash};
+use crate::guest::{Guest, Stop, World};
+use crate::host::types::length;
+use crate::host::{self, Question};
+use crate::library::Version;
+use crate::limits::{self, Limits};
+use crate::strategy::{Admission, Decision, Offer, Snapshot, Words};
+use crate::tape::{Finish, Segment, Start, TrapKind};
+
+/// How often the engine looks whether a guest computes for too long.
+const TICK: Duration = Duration::from_millis(1);
+/// The stack of a guest's fiber, host frames included.
+const FIBER_STACK: usize = 256 << 10;
+/// The part of it that Wasm may fill; then the run ends as a stack overflow.
+const WASM_STACK: usize = 128 << 10;
+/// Address space after a memory in which an access is caught without a check.
+const GUARD: u64 = 64 << 10;
+/// Memory of a sandbox that is cleared rather than given back when the next one takes its place.
+const KEEP_RESIDENT: usize = 64 << 10;
+/// Core instances in the pool per sandbox: a Rust guest takes three or four.
+const CORE_INSTANCES_EACH: u32 = 4;
+/// Memories in the pool per sandbox: a QuickJS guest has two.
+const MEMORIES_EACH: u32 = 2;
+/// Tables in the pool per sandbox.
+const TABLES_EACH: u32 = 4;
+
+/// What the process can hold; the pool is laid out for it once.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Settings {
+    /// Sandboxes alive at once; the next run ends as [`Finish::NoRoom`].
+    pub sandboxes: u32,
+    /// How many of them one tenant may have.
+    pub per_tenant: u32,
+    /// The largest memory that a guest may be given, bytes: [`limits::MEMORY_PYTHON`] where Python is
+    /// to run. Address space of twice as much is reserved per sandbox.
+    pub memory: usize,
+    /// The largest component, bytes.
+    pub component: usize,
+    /// Where compiled components are kept; compiled again at each start if none. Must be the engine's
+    /// own: what is in it is run.
+    pub cache: Option<PathBuf>,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            sandboxes: 8_000,
+            per_tenant: 2_000,
+            memory: limits::MEMORY,
+            component: limits::COMPONENT,
+            cache: None,
+        }
+    }
+}
+
+/// Why the engine could not be made.
+#[derive(Debug)]
+pub enum NoEngine {
+    /// The cache folder can't be made.
+    Cache(io::Error),
+    /// This machine can't give what [`Settings`] ask: address space, most likely.
+    Engine(wasmtime::Error),
+    /// No thread for the clock.
+    Thread(io::Error),
+}
+
+impl std::fmt::Display for NoEngine {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Cache(error) => write!(f, "the folder for compiled scripts can't be made: {error}"),
+            Self::Engine(error) => write!(f, "the sandboxes can't be laid out: {error:#}"),
+            Self::Thread(error) => write!(f, "the sandboxes' clock can't be started: {error}"),
+        }
+    }
+}
+
+impl std::error::Error for NoEngine {}
+
+/// A component that passed the check, compiled and ready to start.
+pub struct Component {
+    hash: Arc<str>,
+    size: usize,
+    imports: Vec<String>,
+    exports: Vec<String>,
+    ready: Ready,
+}
+
+enum Ready {
+    Call(CallScriptPre<Guest>),
+    Strategy(QueueStrategyPre<Question>),
+}
+
+impl Component {
+    /// SHA-256, hex.
+    pub fn hash(&self) -> &str {
+        &self.hash
+    }
+
+    /// Bytes, before compiling.
+    pub fn size(&self) -> usize {
+        self.size
+    }
+
+    /// Which world it is of.
+    pub fn kind(&self) -> Kind {
+        match self.ready {
+            Ready::Call(_) => Kind::Call,
+            Ready::Strategy(_) => Kind::Strategy,
+        }
+    }
+
+    /// The interfaces that it imports, with their versions.
+    pub fn imports(&self) -> &[String] {
+        &self.imports
+    }
+
+    /// What it exports.
+    pub fn exports(&self) -> &[String] {
+        &self.exports
+    }
+}
+
+/// What is left of a run.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Run {
+    /// How it ended.
+    pub finish: Finish,
+    /// Its segment of the call's tape; empty when nothing ran. The world has had the same bytes.
+    pub tape: Vec<u8>,
+    /// Time on a thread, waits left out.
+    pub cpu: Duration,
+}
+
+/// Runs guests.
+pub struct Sandboxes {
+    engine: Engine,
+    call: Linker<Guest>,
+    strategy: Linker<Question>,
+    compiled: Compiled,
+    settings: Settings,
+    room: Arc<Room>,
+}
+
+impl Sandboxes {
+    /// Lays the pool out and starts the clock: a thread that ends with the last handle to the engine.
+    pub fn new(settings: Settings) -> Result<Self, NoEngine> {
+        let engine = Engine::new(&config(&settings)).map_err(NoEngine::Engine)?;
+        let compiled = Compiled::new(settings.cache.clone(), &engine).map_err(NoEngine::Cache)?;
+        let mut call = Linker::new(&engine);
+        host::link_call(&mut call).map_err(NoEngine::Engine)?;
+        let mut strategy = Linker::new(&engine);
+        host::link_strategy(&mut strategy).map_err(NoEngine::Engine)?;
+        start_clock(&engine).map_err(NoEngine::Thread)?;
+        let room = Arc::new(Room {
+            sandboxes: settings.sandboxes,
+            per_tenant: settings.per_tenant,
+            taken: Mutex::default(),
+        });
+        Ok(Self { engine, call, strategy, compiled, settings, room })
+    }
+
+    /// Checks and compiles a component, or finds it compiled. Takes 50 ms for a Rust guest and up to
+    /// half a minute for Python: not for a thread that has other things to do.
+    pub fn compile(&self, bytes: &[u8]) -> Result<Arc<Component>, Refused> {
+        let names = check::names(bytes, self.settings.component)?;
+        let hash = hex_hash(bytes);
+        let component = self
+            .compiled
+            .component(&self.engine, &hash, bytes)
+            .map_err(|error| Refused::one("component", format!("{error:#}")))?;
+        check::functions(&self.engine, &component, names.kind, self.settings.memory)?;
+        let ready = match names.kind {
+            Kind::Call => self.call.instantiate_pre(&component).and_then(CallScriptPre::new).map(Ready::Call),
+            Kind::Strategy => {
+                self.strategy.instantiate_pre(&component).and_then(QueueStrategyPre::new).map(Ready::Strategy)
+            }
+        };
+        let ready = ready.map_err(|error| check::does_not_fit(&error))?;
+        let (imports, exports) = (names.imports, names.exports);
+        Ok(Arc::new(Component { hash: hash.into(), size: bytes.len(), imports, exports, ready }))
+    }
+
+    /// Runs a call's script to its end. One such future per call, on a tokio runtime with time;
+    /// dropping it ends the guest at once and leaves the tape without an end.
+    pub async fn run_call(
+        &self,
+        version: &Version,
+        start: Start,
+        world: Arc<dyn World>,
+        limits: &Limits,
+    ) -> Run {
+        self.resume(version, start, Vec::new(), world, limits).await
+    }
+
+    /// Runs `on-ended` with the call's record.
+    pub async fn run_ended(
+        &self,
+        version: &Version,
+        mut start: Start,
+        record: &CallRecord,
+        world: Arc<dyn World>,
+        limits: &Limits,
+    ) -> Run {
+        start.ended = Some(Box::new(record.clone()));
+        self.resume(version, start, Vec::new(), world, limits).await
+    }
+
+    /// Goes on with a run from what its tape has of it: `past` is answered from the tape and not
+    /// written again, what comes after goes to the world. A guest that asks something else than it
+    /// did is stopped as [`TrapKind::Parted`].
+    pub async fn resume(
+        &self,
+        version: &Version,
+        start: Start,
+        past: Vec<crate::Step>,
+        world: Arc<dyn World>,
+        limits: &Limits,
+    ) -> Run {
+        let resumed = !past.is_empty();
+        let mut guest = Guest::new(start, past, Some(world), limits);
+        let Some(_permit) = Room::enter(&self.room, &guest.start().tenant) else {
+            return Run { finish: Finish::NoRoom, tape: Vec::new(), cpu: Duration::ZERO };
+        };
+        if !resumed {
+            guest.write_began(version.hash());
+        }
+        let _running = version.figures.begin();
+        let (mut guest, end, cpu) = self.play(version, guest, limits).await;
+        let finish = match end {
+            End::Finish(finish) => finish,
+            End::Parted { backtrace, .. } => Finish::Trapped { kind: TrapKind::Parted, backtrace },
+        };
+        version.figures.note(cpu, matches!(finish, Finish::Failed(_) | Finish::Trapped { .. }));
+        let tape = guest.write_ended(&finish);
+        Run { finish, tape, cpu }
+    }
+
+    /// Plays a segment of a tape to a version, the same or another; nothing outside happens.
+    pub(crate) async fn rerun(&self, version: &Version, segment: &Segment, limits: &Limits) -> (usize, End) {
+        let guest = Guest::new(segment.start.clone(), segment.steps.clone(), None, limits);
+        let Some(_permit) = Room::enter(&self.room, &segment.start.tenant) else {
+            return (0, End::Finish(Finish::NoRoom));
+        };
+        let (guest, end, _cpu) = self.play(version, guest, limits).await;
+        (guest.played, end)
+    }
+
+    async fn play(&self, version: &Version, guest: Guest, limits: &Limits) -> (Guest, End, Duration) {
+        let mut store = Store::new(&self.engine, guest);
+        store.limiter(|guest| &mut guest.caps);
+        store.set_hostcall_fuel(limits.host_call_bytes);
+        store.epoch_deadline_callback(|mut store| store.data_mut().stretch.check());
+        store.set_epoch_deadline(1);
+        let mut cpu = Duration::ZERO;
+        let returned = {
+            let mut running = pin!(enter(&version.component().ready, &mut store));
+            std::future::poll_fn(|cx| {
+                let begin = Instant::now();
+                let poll: Poll<_> = running.as_mut().poll(cx);
+                cpu += begin.elapsed();
+                poll
+            })
+            .await
+        };
+        let end = match returned {
+            Ok(Ok(())) => End::Finish(match store.data_mut().handed_over() {
+                Some((script, settings)) => Finish::HandedOver { script, settings },
+                None => Finish::Returned,
+            }),
+            Ok(Err(wit::Failure::HungUp)) => End::Finish(Finish::HungUp),
+            Ok(Err(failure)) => End::Finish(Finish::Failed(failure.into())),
+            Err(error) => stopped(error, store.data().caps.refused),
+        };
+        (store.into_data(), end, cpu)
+    }
+
+    /// May this caller wait? `who`: the caller's place in `now.waiting`. Blocks for as long as the
+    /// limits' stretch, as all questions to a strategy.
+    pub fn admit(
+        &self,
+        version: &Version,
+        now: &Arc<Snapshot>,
+        who: usize,
+        limits: &Limits,
+    ) -> Result<Decision<Admission>, Finish> {
+        if who >= now.waiting.len() {
+            return Err(not_started("the caller is not in the snapshot"));
+        }
+        self.question(version, now, limits, |strategy, store, snapshot| {
+            let caller = store.data_mut().caller(now, who)?;
+            Ok(match strategy.call_admit(store, snapshot, caller)? {
+                queue_strategy::Admission::ComeIn => Admission::ComeIn,
+                queue_strategy::Admission::Refuse(why) => Admission::Refuse(why),
+            })
+        })
+    }
+
+    /// Who rings next, for whom.
+    pub fn rank(
+        &self,
+        version: &Version,
+        now: &Arc<Snapshot>,
+        limits: &Limits,
+    ) -> Result<Decision<Vec<Offer>>, Finish> {
+        self.question(version, now, limits, |strategy, store, snapshot| {
+            let offers = strategy.call_rank(store, snapshot)?.into_iter();
+            let offer = |offer: queue_strategy::Offer| Offer {
+                caller: offer.caller,
+                agents: offer.agents,
+                ring: length(offer.ring),
+            };
+            Ok(offers.map(offer).collect())
+        })
+    }
+
+    /// How long the caller will probably wait still. `who`: a caller's id in the snapshot.
+    pub fn expected_wait(
+        &self,
+        version: &Version,
+        now: &Arc<Snapshot>,
+        who: u32,
+        limits: &Limits,
+    ) -> Result<Decision<Option<Duration>>, Finish> {
+        self.question(version, now, limits, |strategy, store, snapshot| {
+            Ok(strategy.call_expected_wait(store, snapshot, who)?.map(length))
+        })
+    }
+
+    /// What to say to the caller now. `last_said`: since something was said last.
+    pub fn announce(
+        &self,
+        version: &Version,
+        now: &Arc<Snapshot>,
+        who: u32,
+        last_said: Duration,
+        limits: &Limits,
+    ) -> Result<Decision<Words>, Finish> {
+        self.question(version, now, limits, |strategy, store, snapshot| {
+            let words = strategy.call_announce(store, snapshot, who, host::types::millis(last_said))?;
+            Ok(host::types::prompts(words))
+        })
+    }
+
+    fn question<T>(
+        &self,
+        version: &Version,
+        now: &Arc<Snapshot>,
+        limits: &Limits,
+        ask: impl FnOnce(&QueueStrategy, &mut Store<Question>, Resource<SnapshotOf>) -> wasmtime::Result<T>,
+    ) -> Result<Decision<T>, Finish> {
+        let Ready::Strategy(ready) = &version.component().ready else {
+            return Err(not_started("the component is not a queue strategy"));
+        };
+        let _running = version.figures.begin();
+        let begin = Instant::now();
+        let mut store = Store::new(&self.engine, Question::new(limits));
+        store.limiter(|question| &mut question.caps);
+        store.set_hostcall_fuel(limits.host_call_bytes);
+        store.epoch_deadline_callback(|mut store| store.data_mut().stretch.check());
+        store.set_epoch_deadline(1);
+        let answer = ready.instantiate(&mut store).and_then(|strategy| {
+            let snapshot = store.data_mut().snapshot(now)?;
+            ask(&strategy, &mut store, snapshot)
+        });
+        let took = begin.elapsed();
+        version.figures.note(took, answer.is_err());
+        match answer {
+            Ok(answer) => Ok(Decision { answer, log: std::mem::take(&mut store.data_mut().log), took }),
+            Err(error) => match stopped(error, store.data().caps.refused) {
+                End::Finish(finish) => Err(finish),
+                End::Parted { .. } => unreachable!("a strategy has no tape"),
+            },
+        }
+    }
+}
+
+type SnapshotOf = crate::host::strategy::SnapshotHandle;
+
+/// How playing ended.
+pub(crate) enum End {
+    Finish(Finish),
+    /// The guest asked `now` where the tape has `recorded`.
+    Parted {
+        recorded: Option<Box<exchange::Command>>,
+        now: Box<exchange::Command>,
+        backtrace: String,
+    },
+}
+
+async fn enter(ready: &Ready, store: &mut Store<Guest>) -> wasmtime::Result<Result<(), wit::Failure>> {
+    let Ready::Call(ready) = ready else { return Err(Stop::Limit(TrapKind::NotStarted).into()) };
+    let script = ready.instantiate_async(&mut *store).await?;
+    let start = store.data().start();
+    match start.ended.clone() {
+        Some(record) => {
+            let record = store.data_mut().table.push(*record)?;
+            script.call_on_ended(store, record).await
+        }
+        None => {
+            let caller = start.caller.clone();
+            let caller = store.data_mut().table.push(caller)?;
+            script.call_on_call(store, caller).await
+        }
+    }
+}
+
+fn not_started(why: &str) -> Finish {
+    Finish::Trapped { kind: TrapKind::NotStarted, backtrace: why.into() }
+}
+
+/// Why Wasm was left other than by returning. `refused`: memory was refused to the guest before.
+fn stopped(error: wasmtime::Error, refused: bool) -> End {
+    let backtrace = backtrace(&error);
+    let error = match error.downcast::<Stop>() {
+        Ok(Stop::Parted { recorded, now, .. }) => return End::Parted { recorded, now, backtrace },
+        Ok(Stop::Limit(kind)) => return End::Finish(Finish::Trapped { kind, backtrace }),
+        Err(error) => error,
+    };
+    if error.is::<PoolConcurrencyLimitError>() {
+        return End::Finish(Finish::NoRoom);
+    }
+    let kind = match error.downcast_ref::<Trap>() {
+        Some(Trap::StackOverflow) => TrapKind::StackOverflow,
+        Some(Trap::Interrupt) => TrapKind::OutOfTime,
+        _ if refused => TrapKind::OutOfMemory,
+        Some(_) => TrapKind::Trap,
+        None if error.downcast_ref::<WasmBacktrace>().is_none() => TrapKind::NotStarted,
+        None => TrapKind::Trap,
+    };
+    End::Finish(Finish::Trapped { kind, backtrace })
+}
+
+/// The cause in words, then a line for each frame, innermost first.
+fn backtrace(error: &wasmtime::Error) -> String {
+    let mut text = error.root_cause().to_string();
+    let frames = error.downcast_ref::<WasmBacktrace>().map_or(&[][..], WasmBacktrace::frames);
+    for frame in frames.iter().take(limits::BACKTRACE_FRAMES) {
+        let symbol = frame.symbols().first();
+        let name = symbol.and_then(|symbol| symbol.name()).or(frame.func_name());
+        // Writing to a string can't fail.
+        let _ = write!(text, "\n  {}", name.unwrap_or("<unnamed function>"));
+        if let Some((file, line)) = symbol.and_then(|symbol| symbol.file().zip(symbol.line())) {
+            let _ = write!(text, " ({file}:{line})");
+        }
+    }
+    text
+}
+
+fn config(settings: &Settings) -> Config {
+    let count = settings.sandboxes;
+    let memories = count.saturating_mul(MEMORIES_EACH);
+    let mut pool = PoolingAllocationConfig::new();
+    pool.total_component_instances(count)
+        .total_core_instances(count.saturating_mul(CORE_INSTANCES_EACH).max(limits::CORE_INSTANCES))
+        .total_memories(memories.max(limits::MEMORIES))
+        .total_tables(count.saturating_mul(TABLES_EACH).max(limits::TABLES))
+        .total_stacks(count)
+        .max_core_instances_per_component(limits::CORE_INSTANCES)
+        .max_memories_per_component(limits::MEMORIES)
+        .max_tables_per_component(limits::TABLES)
+        .table_elements(limits::TABLE_ELEMENTS)
+        .max_memory_size(settings.memory)
+        .linear_memory_keep_resident(KEEP_RESIDENT)
+        .table_keep_resident(KEEP_RESIDENT);
+    let mut config = Config::new();
+    config
+        .allocation_strategy(InstanceAllocationStrategy::Pooling(pool))
+        .memory_reservation(settings.memory as u64)
+        .memory_guard_size(GUARD)
+        .memory_may_move(false)
+        .async_stack_size(FIBER_STACK)
+        .max_wasm_stack(WASM_STACK)
+        .epoch_interruption(true)
+        .concurrency_support(false)
+        // The same bits on every processor, or a replay would part.
+        .cranelift_nan_canonicalization(true)
+        .relaxed_simd_deterministic(true)
+        .wasm_backtrace_details(wasmtime::WasmBacktraceDetails::Enable);
+    config
+}
+
+fn start_clock(engine: &Engine) -> io::Result<()> {
+    let engine = engine.weak();
+    std::thread::Builder::new().name("script-clock".into()).spawn(move || {
+        while let Some(engine) = engine.upgrade() {
+            engine.increment_epoch();
+            drop(engine);
+            std::thread::sleep(TICK);
+        }
+    })?;
+    Ok(())
+}
+
+/// Counts sandboxes, in all and by tenant.
+struct Room {
+    sandboxes: u32,
+    per_tenant: u32,
+    taken: Mutex<Taken>,
+}
+
+#[derive(Default)]
+struct Taken {
+    all: u32,
+    by_tenant: HashMap<Arc<str>, u32>,
+}
+
+/// The right to one sandbox; given back when dropped.
+struct Permit {
+    room: Arc<Room>,
+    tenant: Arc<str>,
+}
+
+impl Room {
+    fn enter(room: &Arc<Self>, tenant: &Arc<str>) -> Option<Permit> {
+        let mut taken = room.taken.lock().unwrap_or_else(PoisonError::into_inner);
+        let mine = taken.by_tenant.get(tenant).copied().unwrap_or(0);
+        if taken.all >= room.sandboxes || mine >= room.per_tenant {
+            return None;
+        }
+        taken.all += 1;
+        taken.by_tenant.insert(tenant.clone(), mine + 1);
+        Some(Permit { room: room.clone(), tenant: tenant.clone() })
+    }
+}
+
+impl Drop for Permit {
+    fn drop(&mut self) {
+        let mut taken = self.room.taken.lock().unwrap_or_else(PoisonError::into_inner);
+        taken.all -= 1;
+        if let Some(mine) = taken.by_tenant.get_mut(&self.tenant) {
+            *mine -= 1;
+            if *mine == 0 {
+                taken.by_tenant.remove(&self.tenant);
+            }
+        }
+    }
+}

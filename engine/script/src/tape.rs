@@ -1,0 +1,346 @@
+//! The tape of a call: what its script asked and what it was answered, in order, from which the run
+//! can be played again.
+//!
+//! A tape is a row of segments, one per run: the call's first script, each script it was handed to,
+//! and `on-ended`. Segments are simply written one after another. A segment is
+//!
+//! ```text
+//! "STAPE" version:u8                                   the version is 1
+//! entry*                                               length:u32 little-endian, then postcard
+//!   0 Began { start, version }                         once, first
+//!   1 Step { at_ms, command, took_ms, answer }         per import
+//!   2 Ended { at_ms, finish }                          once, last; missing when the engine stopped
+//! ```
+//!
+//! Appended as the call goes; a cut tail (the power went) is left out when reading. What a command
+//! and an answer are is `exchange::verb`'s; variants there are added at the end.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use exchange::{Answer, CallId, CallRecord, Command, Failure, LegInfo};
+use serde::{Deserialize, Serialize};
+
+const MAGIC: &[u8; 5] = b"STAPE";
+const VERSION: u8 = 1;
+
+/// Segments in one tape that are read: a call handed over more often is cut there.
+pub const MAX_SEGMENTS: usize = 64;
+/// The longest tape that is read: as many full segments as fit reason.
+pub const MAX_TAPE: usize = 16 << 20;
+
+/// What a run begins with: all that decides it besides the answers to its imports.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Start {
+    /// The call.
+    pub call: CallId,
+    /// The tenant's name.
+    pub tenant: Arc<str>,
+    /// The script's name.
+    pub script: Arc<str>,
+    /// The caller's leg.
+    pub caller: LegInfo,
+    /// What `settings.get` answers: a JSON object.
+    pub settings: Arc<str>,
+    /// For `clock.random`.
+    pub seed: u64,
+    /// When the run began: seconds since 1970 UTC.
+    pub started: f64,
+    /// The record, when it is `on-ended` that runs and not `on-call`.
+    pub ended: Option<Box<CallRecord>>,
+}
+
+/// One import: asked, and answered.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Step {
+    /// Milliseconds from the start of the run to the asking.
+    pub at_ms: u32,
+    /// What was asked.
+    pub command: Command,
+    /// Milliseconds until the answer.
+    pub took_ms: u32,
+    /// What was answered.
+    pub answer: Answer,
+}
+
+/// How a run ended.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum Finish {
+    /// The script returned: the caller's leg ends.
+    Returned,
+    /// The script left with `hung-up`: the caller is gone.
+    HungUp,
+    /// The script left with another failure: the number's fallback takes over.
+    Failed(Failure),
+    /// The engine stopped the script: the number's fallback takes over.
+    Trapped {
+        /// Why.
+        kind: TrapKind,
+        /// In words, with the names of Wasm functions, innermost first.
+        backtrace: String,
+    },
+    /// The script returned after `hand-over`: this one goes on.
+    HandedOver {
+        /// The script's name.
+        script: String,
+        /// Its settings, a JSON object.
+        settings: String,
+    },
+    /// No sandbox was free, in the process or for this tenant; nothing ran and nothing is on the tape.
+    NoRoom,
+}
+
+/// Why the engine stopped a script.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum TrapKind {
+    /// It did what Wasm forbids, or gave up itself: unreachable, division by zero, out of bounds.
+    Trap,
+    /// Too much CPU between two imports.
+    OutOfTime,
+    /// It failed after memory was refused to it.
+    OutOfMemory,
+    /// Its stack was too deep.
+    StackOverflow,
+    /// More imports than a run may have.
+    TooManyHostCalls,
+    /// More than the budget for cleaning up after the caller has left, or for `on-ended`.
+    CleaningUp,
+    /// Its tape would be too long.
+    TapeFull,
+    /// More handles than a run may hold.
+    TooManyHandles,
+    /// The engine did not answer a look-up in time, or answered out of place.
+    Engine,
+    /// The component is not of the world that was asked for, or it could not start.
+    NotStarted,
+    /// Resumed from its tape, it asked something else than was recorded.
+    Parted,
+}
+
+impl TrapKind {
+    /// The name for logs and metrics.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Trap => "trap",
+            Self::OutOfTime => "out-of-time",
+            Self::OutOfMemory => "out-of-memory",
+            Self::StackOverflow => "stack-overflow",
+            Self::TooManyHostCalls => "too-many-host-calls",
+            Self::CleaningUp => "cleaning-up",
+            Self::TapeFull => "tape-full",
+            Self::TooManyHandles => "too-many-handles",
+            Self::Engine => "engine",
+            Self::NotStarted => "not-started",
+            Self::Parted => "parted",
+        }
+    }
+}
+
+impl fmt::Display for TrapKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Trap => "the script trapped",
+            Self::OutOfTime => "the script computed for too long between two imports",
+            Self::OutOfMemory => "the script wanted more memory than it may have",
+            Self::StackOverflow => "the script's stack was too deep",
+            Self::TooManyHostCalls => "the script called too many imports",
+            Self::CleaningUp => "the script went on for too long after the call",
+            Self::TapeFull => "the call's tape is full",
+            Self::TooManyHandles => "the script holds too many handles",
+            Self::Engine => "the engine gave no answer",
+            Self::NotStarted => "the script could not start",
+            Self::Parted => "the script parted from its tape",
+        })
+    }
+}
+
+#[derive(Serialize, Deserialize)]
+enum Entry {
+    Began { start: Start, version: String },
+    Step(Step),
+    Ended { at_ms: u32, finish: Finish },
+}
+
+/// The tag of `Entry::Step`, which is written piece by piece.
+const STEP: u8 = 1;
+
+/// One run, as recorded.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Segment {
+    /// What the run began with.
+    pub start: Start,
+    /// The component's hash, hex.
+    pub version: String,
+    /// Its imports.
+    pub steps: Vec<Step>,
+    /// When and how it ended; none when it still ran at the end of the tape.
+    pub finish: Option<(Duration, Finish)>,
+}
+
+/// A tape, read.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Tape {
+    /// The runs in their order; at least one.
+    pub segments: Vec<Segment>,
+    /// The end was missing or damaged and has been left out.
+    pub cut: bool,
+}
+
+/// Why a tape can't be read at all.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Unreadable {
+    /// It does not begin like a tape, or not even its first entry is whole.
+    NotATape,
+    /// Written by another version of the engine.
+    Version(u8),
+    /// Longer than [`MAX_TAPE`].
+    TooLong,
+}
+
+impl fmt::Display for Unreadable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NotATape => f.write_str("this is not a call's tape"),
+            Self::Version(version) => {
+                write!(f, "the tape has format {version}; this engine reads format {VERSION}")
+            }
+            Self::TooLong => write!(f, "the tape is longer than {MAX_TAPE} bytes"),
+        }
+    }
+}
+
+impl std::error::Error for Unreadable {}
+
+impl Tape {
+    /// Reads one call's tape. A damaged tail is left out and [`Tape::cut`] says so; a segment of an
+    /// unknown version is an error wherever it stands.
+    pub fn read(bytes: &[u8]) -> Result<Self, Unreadable> {
+        if bytes.len() > MAX_TAPE {
+            return Err(Unreadable::TooLong);
+        }
+        let mut tape = Tape { segments: Vec::new(), cut: false };
+        let mut rest = bytes;
+        while !rest.is_empty() {
+            if let Some(after) = rest.strip_prefix(MAGIC) {
+                match after.first() {
+                    Some(&VERSION) => rest = &after[1..],
+                    Some(&other) => return Err(Unreadable::Version(other)),
+                    None => tape.cut = true,
+                }
+            }
+            let Some(entry) = (!tape.cut).then(|| take_entry(&mut rest)).flatten() else {
+                tape.cut = true;
+                break;
+            };
+            if !tape.add(entry) {
+                tape.cut = true;
+                break;
+            }
+        }
+        if tape.segments.is_empty() { Err(Unreadable::NotATape) } else { Ok(tape) }
+    }
+
+    /// Whether the entry fits where the tape stands.
+    fn add(&mut self, entry: Entry) -> bool {
+        let room = self.segments.len() < MAX_SEGMENTS;
+        let open = self.segments.last_mut().filter(|segment| segment.finish.is_none());
+        match (entry, open) {
+            (Entry::Began { start, version }, _) if room => {
+                self.segments.push(Segment { start, version, steps: Vec::new(), finish: None });
+            }
+            (Entry::Step(step), Some(segment)) => segment.steps.push(step),
+            (Entry::Ended { at_ms, finish }, Some(segment)) => {
+                segment.finish = Some((Duration::from_millis(at_ms.into()), finish));
+            }
+            _ => return false,
+        }
+        true
+    }
+}
+
+fn take_entry(rest: &mut &[u8]) -> Option<Entry> {
+    let (length, after) = rest.split_first_chunk::<4>()?;
+    let (entry, after) = after.split_at_checked(u32::from_le_bytes(*length) as usize)?;
+    let (entry, left) = postcard::take_from_bytes(entry).ok()?;
+    *rest = after;
+    left.is_empty().then_some(entry)
+}
+
+/// Writes one segment, entry by entry.
+pub(crate) struct Writer {
+    bytes: Vec<u8>,
+    limit: usize,
+    /// Where the step that is being asked begins; what is behind it is not yet on the tape.
+    asking: Option<usize>,
+}
+
+/// The tape would be longer than its limit; the step was not written.
+#[derive(Debug)]
+pub(crate) struct Full;
+
+impl Writer {
+    pub(crate) fn new(limit: usize) -> Self {
+        Self { bytes: Vec::with_capacity(512), limit, asking: None }
+    }
+
+    /// Each of these answers the bytes to append to the call's tape.
+    pub(crate) fn began(&mut self, start: &Start, version: &str) -> &[u8] {
+        self.bytes.extend_from_slice(MAGIC);
+        self.bytes.push(VERSION);
+        let from = self.open();
+        self.put(&Entry::Began { start: start.clone(), version: version.into() });
+        self.close(from);
+        &self.bytes
+    }
+
+    /// Notes what is asked; nothing is on the tape before `answered`.
+    pub(crate) fn asked(&mut self, at_ms: u32, command: &Command) {
+        let from = self.open();
+        self.asking = Some(from);
+        self.bytes.push(STEP);
+        self.put(&(at_ms, command));
+    }
+
+    /// Completes the step that was asked.
+    pub(crate) fn answered(&mut self, took_ms: u32, answer: &Answer) -> Result<&[u8], Full> {
+        let from = self.asking.take().expect("answered follows asked");
+        self.put(&(took_ms, answer));
+        if self.bytes.len() > self.limit {
+            self.bytes.truncate(from);
+            return Err(Full);
+        }
+        self.close(from);
+        Ok(&self.bytes[from..])
+    }
+
+    pub(crate) fn ended(&mut self, at_ms: u32, finish: &Finish) -> &[u8] {
+        if let Some(from) = self.asking.take() {
+            self.bytes.truncate(from);
+        }
+        let from = self.open();
+        self.put(&Entry::Ended { at_ms, finish: finish.clone() });
+        self.close(from);
+        &self.bytes[from..]
+    }
+
+    pub(crate) fn take(&mut self) -> Vec<u8> {
+        std::mem::take(&mut self.bytes)
+    }
+
+    fn open(&mut self) -> usize {
+        let from = self.bytes.len();
+        self.bytes.extend_from_slice(&[0; 4]);
+        from
+    }
+
+    fn put<T: Serialize>(&mut self, value: &T) {
+        let bytes = std::mem::take(&mut self.bytes);
+        self.bytes = postcard::to_extend(value, bytes).expect("memory takes it and no type here can fail");
+    }
+
+    fn close(&mut self, from: usize) {
+        let length = u32::try_from(self.bytes.len() - from - 4).expect("a tape is bounded");
+        self.bytes[from..from + 4].copy_from_slice(&length.to_le_bytes());
+    }
+}
