@@ -3,3 +3,6 @@
 //! `protocol`, what a script may do in `script`.
 
 pub mod config;
+pub mod events;
+pub mod memory;
+pub mod metrics;

@@ -9,6 +9,7 @@
 //! | `c` tenant call | the call's record; ids begin with their time, so a scan backwards is newest first |
 //! | `e` tenant number | an event of the tenant's stream, by its sequence number |
 //! | `k` tenant key | a script's own memory: the moment it expires, and the value |
+//! | `l` tenant call | what a call did on the wire, line by line |
 //! | `p` tenant prompt | a prompt's description; its sound is a blob |
 //! | `r` tenant user contact | a registered contact |
 //! | `s` tenant script | which version is active, and since when |
@@ -31,6 +32,11 @@ pub fn calls(tenant: &str) -> Scan {
 /// The call records of a tenant with ids in `from..to`.
 pub fn calls_between(tenant: &str, from: u128, to: u128) -> Scan {
     Scan::range(call(tenant, from), call(tenant, to))
+}
+
+/// What a call did on the wire.
+pub fn ladder(tenant: &str, call: u128) -> Vec<u8> {
+    Key::new(b'l').text(tenant).bytes(&call.to_be_bytes()).0
 }
 
 /// An event of a tenant's stream.

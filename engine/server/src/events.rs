@@ -1,0 +1,139 @@
+//! What happens, for those who watch: per tenant a row of numbered events that a reader can go on
+//! reading where it stopped, and that wakes whoever waits for the next. The row is bounded; a reader
+//! that fell behind is told how many it missed.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use serde_json::{Value, json};
+use tokio::sync::watch;
+
+/// Events kept of one tenant; the oldest make room.
+pub const KEPT: usize = 10_000;
+
+/// One event.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Event {
+    /// Counts up by one within a tenant, from 1 at the start of the process; a reader that knows a
+    /// number of an earlier process is told that it missed something.
+    pub number: u64,
+    /// Seconds since 1970 UTC.
+    pub at: f64,
+    /// "call.arrived", "script.failed", "user.registered" ...
+    pub kind: &'static str,
+    /// What it is about.
+    pub data: Arc<Value>,
+}
+
+/// What a reader gets.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Page {
+    /// Events that were dropped before the first of `events`.
+    pub missed: u64,
+    /// In order.
+    pub events: Vec<Event>,
+}
+
+struct Row {
+    events: VecDeque<Event>,
+    last: u64,
+    /// The number of the last event: changing it wakes readers.
+    news: watch::Sender<u64>,
+}
+
+/// The rows of all tenants.
+#[derive(Default)]
+pub struct EventBus {
+    rows: Mutex<HashMap<String, Row>>,
+}
+
+impl EventBus {
+    /// Adds an event to a tenant's row. Never waits.
+    pub fn publish(&self, tenant: &str, kind: &'static str, data: Value) {
+        let at = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0.0, |since| since.as_secs_f64());
+        self.with_row(tenant, |row| {
+            row.last += 1;
+            if row.events.len() == KEPT {
+                row.events.pop_front();
+            }
+            row.events.push_back(Event { number: row.last, at, kind, data: Arc::new(data) });
+            row.news.send_replace(row.last);
+        });
+    }
+
+    /// Adds what the exchange noted.
+    pub fn note(&self, note: &exchange::Note) {
+        let data = json!({ "call": note.call.to_string(), "leg": note.leg.0, "about": note.about });
+        self.publish(&note.tenant, note.kind, data);
+    }
+
+    /// The events of a tenant behind number `last`, at most `most`.
+    pub fn read(&self, tenant: &str, last: u64, most: usize) -> Page {
+        self.with_row(tenant, |row| {
+            let first_kept = row.events.front().map_or(row.last + 1, |event| event.number);
+            // A number from the future is one of an earlier process: all that is kept is news.
+            let last = if last > row.last { 0 } else { last };
+            let missed = first_kept.saturating_sub(last + 1);
+            let skip = (last + 1).saturating_sub(first_kept) as usize;
+            Page { missed, events: row.events.iter().skip(skip).take(most).cloned().collect() }
+        })
+    }
+
+    /// The number of the tenant's last event, and news of later ones.
+    pub fn watch(&self, tenant: &str) -> watch::Receiver<u64> {
+        self.with_row(tenant, |row| row.news.subscribe())
+    }
+
+    fn with_row<T>(&self, tenant: &str, what: impl FnOnce(&mut Row) -> T) -> T {
+        let mut rows = self.rows.lock().unwrap_or_else(PoisonError::into_inner);
+        if !rows.contains_key(tenant) {
+            let row = Row { events: VecDeque::new(), last: 0, news: watch::Sender::new(0) };
+            rows.insert(tenant.to_owned(), row);
+        }
+        what(rows.get_mut(tenant).expect("inserted a line ago"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn numbers(page: &Page) -> Vec<u64> {
+        page.events.iter().map(|event| event.number).collect()
+    }
+
+    #[test]
+    fn a_reader_goes_on_where_it_stopped_and_tenants_are_apart() {
+        let bus = EventBus::default();
+        for n in 0..3 {
+            bus.publish("a", "test", json!(n));
+        }
+        bus.publish("b", "test", json!(9));
+        assert_eq!(numbers(&bus.read("a", 0, 2)), [1, 2]);
+        assert_eq!(numbers(&bus.read("a", 2, 10)), [3]);
+        assert_eq!(bus.read("a", 3, 10), Page::default());
+        assert_eq!(numbers(&bus.read("b", 0, 10)), [1]);
+    }
+
+    #[test]
+    fn a_reader_that_fell_behind_is_told_how_much_it_missed() {
+        let bus = EventBus::default();
+        for n in 0..KEPT + 5 {
+            bus.publish("a", "test", json!(n));
+        }
+        let page = bus.read("a", 2, 1);
+        assert_eq!((page.missed, numbers(&page)), (3, vec![6]));
+        let after_restart = bus.read("a", 1_000_000, 1);
+        assert_eq!((after_restart.missed, numbers(&after_restart)), (5, vec![6]));
+    }
+
+    #[test]
+    fn whoever_waits_is_woken() {
+        let bus = EventBus::default();
+        let news = bus.watch("a");
+        assert!(!news.has_changed().expect("the bus lives"));
+        bus.publish("a", "test", json!(1));
+        assert!(news.has_changed().expect("the bus lives"));
+    }
+}

@@ -1,0 +1,146 @@
+//! What is counted, by name, for `/metrics` in the OpenMetrics text form. Counting is an atomic add;
+//! names and units follow the Prometheus conventions.
+
+use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
+use prometheus_client::registry::{Registry, Unit};
+
+/// A tenant.
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+pub struct OfTenant {
+    /// Its name.
+    pub tenant: String,
+}
+
+/// A tenant's script.
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+pub struct OfScript {
+    /// The tenant's name.
+    pub tenant: String,
+    /// The script's name.
+    pub script: String,
+}
+
+/// A tenant's calls that ended one way.
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+pub struct OfOutcome {
+    /// The tenant's name.
+    pub tenant: String,
+    /// As in the call record.
+    pub outcome: String,
+}
+
+/// One way in which a script's run ended.
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+pub struct OfFailure {
+    /// The tenant's name.
+    pub tenant: String,
+    /// The script's name.
+    pub script: String,
+    /// "trap", "out-of-time", "missing" ...
+    pub why: String,
+}
+
+/// Everything that is counted.
+pub struct Metrics {
+    registry: Registry,
+    /// SIP messages read.
+    pub sip_received: Counter,
+    /// SIP messages sent.
+    pub sip_sent: Counter,
+    /// Bytes that were no SIP message.
+    pub sip_malformed: Counter,
+    /// SIP messages dropped because a shard had too much to do.
+    pub sip_dropped: Counter,
+    /// Requests with wrong credentials, from unknown sides, or over a bound.
+    pub sip_refused: Counter,
+    /// Calls that are up.
+    pub calls_up: Family<OfTenant, Gauge>,
+    /// Calls that ended.
+    pub calls: Family<OfOutcome, Counter>,
+    /// Contacts that are registered.
+    pub registered: Family<OfTenant, Gauge>,
+    /// Runs of scripts that failed.
+    pub script_failures: Family<OfFailure, Counter>,
+    /// CPU time of one run of a script.
+    pub script_cpu: Family<OfScript, Histogram>,
+    /// Carriers that went out of service.
+    pub trunks_lost: Family<OfTenant, Counter>,
+    /// RTP packets received, by closed legs.
+    pub rtp_received: Counter,
+    /// RTP packets sent, by closed legs.
+    pub rtp_sent: Counter,
+    /// RTP packets that never came, by closed legs.
+    pub rtp_lost: Counter,
+    /// Records, tapes or registrations that could not be kept.
+    pub store_failures: Counter,
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        let mut registry = Registry::with_prefix("strowger");
+        let histogram = || Histogram::new(exponential_buckets(0.000_02, 2.0, 14));
+        let metrics = Self {
+            sip_received: Counter::default(),
+            sip_sent: Counter::default(),
+            sip_malformed: Counter::default(),
+            sip_dropped: Counter::default(),
+            sip_refused: Counter::default(),
+            calls_up: Family::default(),
+            calls: Family::default(),
+            registered: Family::default(),
+            script_failures: Family::default(),
+            script_cpu: Family::new_with_constructor(histogram),
+            trunks_lost: Family::default(),
+            rtp_received: Counter::default(),
+            rtp_sent: Counter::default(),
+            rtp_lost: Counter::default(),
+            store_failures: Counter::default(),
+            registry: Registry::default(),
+        };
+        registry.register("sip_received", "SIP messages read", metrics.sip_received.clone());
+        registry.register("sip_sent", "SIP messages sent", metrics.sip_sent.clone());
+        registry.register("sip_malformed", "Bytes that were no SIP message", metrics.sip_malformed.clone());
+        registry.register("sip_dropped", "SIP messages dropped under load", metrics.sip_dropped.clone());
+        registry.register("sip_refused", "Requests refused for who sent them", metrics.sip_refused.clone());
+        registry.register("calls_up", "Calls that are up", metrics.calls_up.clone());
+        registry.register("calls", "Calls that ended", metrics.calls.clone());
+        registry.register("registered_contacts", "Contacts registered", metrics.registered.clone());
+        registry.register("script_failures", "Runs that failed", metrics.script_failures.clone());
+        let cpu = "CPU time of one run";
+        registry.register_with_unit("script_cpu", cpu, Unit::Seconds, metrics.script_cpu.clone());
+        registry.register("trunks_lost", "Carriers that stopped answering", metrics.trunks_lost.clone());
+        registry.register("rtp_received_packets", "RTP packets received", metrics.rtp_received.clone());
+        registry.register("rtp_sent_packets", "RTP packets sent", metrics.rtp_sent.clone());
+        registry.register("rtp_lost_packets", "RTP packets that never came", metrics.rtp_lost.clone());
+        registry.register("store_failures", "Writes that were not kept", metrics.store_failures.clone());
+        Self { registry, ..metrics }
+    }
+}
+
+impl Metrics {
+    /// The OpenMetrics text.
+    pub fn render(&self) -> String {
+        let mut text = String::new();
+        prometheus_client::encoding::text::encode(&mut text, &self.registry)
+            .expect("a String takes what is written");
+        text
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_counted_is_shown_with_its_labels() {
+        let metrics = Metrics::default();
+        metrics.calls.get_or_create(&OfOutcome { tenant: "a".into(), outcome: "missed".into() }).inc();
+        let text = metrics.render();
+        assert!(text.contains("strowger_calls_total{tenant=\"a\",outcome=\"missed\"} 1"), "{text}");
+        assert!(text.ends_with("# EOF\n"));
+    }
+}
