@@ -6,6 +6,7 @@
 mod compose;
 mod deadlines;
 pub mod dialog;
+pub mod digest;
 pub mod flow;
 pub mod framing;
 pub mod grammar;
