@@ -37,7 +37,8 @@ pub struct Options {
     /// meets a full one.
     pub keep_free: u64,
     /// Open even though acknowledged records are missing or altered: says so in the log, drops what
-    /// cannot be read, and counts anew. For an operator who has no better copy.
+    /// cannot be read, and counts anew; a database that will not open at all is set aside in its
+    /// folder, and an empty one begun. For an operator who has no better copy.
     pub accept_loss: bool,
 }
 
@@ -90,9 +91,20 @@ impl Store {
     /// acknowledged is missing or altered, unless the options accept that.
     pub fn open(folder: &Path, options: &Options) -> Result<Self, StoreError> {
         std::fs::create_dir_all(folder).map_err(StoreError::io("making the store's folder"))?;
-        let kv = options.engine.open(folder, options.cache_bytes)?;
         let witness = Witness::open(folder)?;
-        let tally = verified(kv.as_ref(), &witness, options.accept_loss)?;
+        let opened = || {
+            let kv = options.engine.open(folder, options.cache_bytes)?;
+            let tally = verified(kv.as_ref(), &witness, options.accept_loss)?;
+            Ok((kv, tally))
+        };
+        let (kv, tally) = match opened() {
+            Err(error @ (StoreError::Corrupt(_) | StoreError::Engine(_))) if options.accept_loss => {
+                tracing::error!(%error, "loss is accepted: the database is set aside and a new one begun");
+                set_aside(folder, options.engine)?;
+                opened()?
+            }
+            result => result?,
+        };
         witness.write(tally.commits)?;
         let shared = Arc::new(Shared {
             kv: RwLock::new(kv),
@@ -401,6 +413,14 @@ fn verified(kv: &dyn Kv, witness: &Witness, accept_loss: bool) -> Result<Tally, 
     changes.push(tally.change());
     kv.commit(&changes)?;
     Ok(tally)
+}
+
+/// Keeps what cannot be opened, under the first name that is free.
+fn set_aside(folder: &Path, engine: Engine) -> Result<(), StoreError> {
+    let name = engine.name();
+    let aside = (1..).map(|n| folder.join(format!("{name}-damaged-{n}"))).find(|path| !path.exists());
+    std::fs::rename(folder.join(name), aside.expect("the numbers do not end"))
+        .map_err(StoreError::io("setting the database aside"))
 }
 
 fn behind(found: u64, acknowledged: u64) -> StoreError {
