@@ -6,3 +6,5 @@ pub mod config;
 pub mod events;
 pub mod memory;
 pub mod metrics;
+pub mod records;
+pub mod shards;

@@ -1,0 +1,119 @@
+//! What the API and the node ask of the exchange's shards. The shards run on threads of their own;
+//! whoever asks gets a future, and a shard that has stopped answers with nothing.
+
+use std::pin::Pin;
+use std::sync::Arc;
+
+use exchange::{CallId, LiveCall, Presence};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use crate::config::World;
+
+/// An answer on its way from the shards.
+pub type Asked<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+/// The running exchange, as everything beside it sees it. What is asked about a tenant answers about
+/// that tenant only.
+pub trait Shards: Send + Sync + 'static {
+    /// Calls that are up.
+    fn calls(&self, tenant: &str) -> Asked<'_, Vec<LiveCall>>;
+
+    /// Hangs a call up, all its legs; false when no such call of this tenant is up.
+    fn hang_up(&self, tenant: &str, call: CallId) -> Asked<'_, bool>;
+
+    /// What each user is doing and where they are registered, in the order of the configuration.
+    fn users(&self, tenant: &str) -> Asked<'_, Vec<UserState>>;
+
+    /// How each trunk is, in the order of the configuration.
+    fn trunks(&self, tenant: &str) -> Asked<'_, Vec<TrunkState>>;
+
+    /// A call on one time axis, oldest first, while it is remembered; none when it is not.
+    fn ladder(&self, tenant: &str, call: CallId) -> Asked<'_, Option<Vec<Rung>>>;
+
+    /// Goes on with another configuration. Calls that are up stay in the world they began in.
+    fn reload(&self, world: Arc<World>);
+
+    /// From here on a new call gets 503; those that are up go on.
+    fn drain(&self);
+
+    /// Calls that are up, of all tenants.
+    fn live(&self) -> usize;
+
+    /// Whether every shard and every listening socket does its work.
+    fn ready(&self) -> bool;
+
+    /// Hangs up what is still there, writes what must be written, and ends the threads. Waits for it.
+    fn stop(&self);
+}
+
+/// A user, as seen now.
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+pub struct UserState {
+    /// The name.
+    pub name: String,
+    /// The extension.
+    pub number: String,
+    /// "offline", "free", "ringing" or "busy".
+    #[serde(serialize_with = "presence_name")]
+    #[schema(value_type = String, example = "free")]
+    pub presence: Presence,
+    /// Devices that are registered.
+    pub contacts: Vec<Contact>,
+}
+
+/// A registered device.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct Contact {
+    /// The Contact URI it gave.
+    pub uri: String,
+    /// Where its REGISTER came from: address and port.
+    pub received: String,
+    /// "udp" or "tcp".
+    pub transport: String,
+    /// Its User-Agent header.
+    pub user_agent: Option<String>,
+    /// Seconds until the registration ends.
+    pub expires_in: u32,
+}
+
+/// A trunk, as seen now.
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+pub struct TrunkState {
+    /// The name.
+    pub name: String,
+    /// Where calls are sent.
+    pub address: String,
+    /// Whether calls are sent there.
+    pub in_service: bool,
+    /// Why not: "timed out", "503" ...
+    pub reason: Option<String>,
+    /// When that was seen last, seconds since 1970 UTC; none when never probed.
+    pub checked: Option<f64>,
+    /// Calls on it.
+    pub channels_in_use: u32,
+    /// Calls at most.
+    pub channels: u32,
+}
+
+/// One arrow of a ladder.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct Rung {
+    /// Seconds since 1970 UTC.
+    pub at: f64,
+    /// Where it starts: an address, "exchange", "script" or "media".
+    pub from: String,
+    /// Where it ends; the same as `from` for what happens in one place.
+    pub to: String,
+    /// "INVITE sip:700@...", "200 OK", "gather \"1\"" ...
+    pub what: String,
+}
+
+fn presence_name<S: serde::Serializer>(presence: &Presence, to: S) -> Result<S::Ok, S::Error> {
+    to.serialize_str(match presence {
+        Presence::Offline => "offline",
+        Presence::Free => "free",
+        Presence::Ringing => "ringing",
+        Presence::Busy => "busy",
+    })
+}
