@@ -1,4 +1,12 @@
 //! The built exchange among telephones that others made. Each test has its own loopback network, its own
 //! exchange with its own data folder, and its own telephones, so any of them can be run alone.
 
+mod calls;
+mod demo;
+mod durability;
+mod malformed;
 mod phones;
+mod scripts;
+mod stop;
+mod trunks;
+mod world;

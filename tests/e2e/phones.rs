@@ -5,7 +5,7 @@ use std::time::Duration;
 use tests::baresip::Baresip;
 use tests::net::Net;
 use tests::pjsua::Pjsua;
-use tests::sipp::Sipp;
+use tests::sipp::{Sipp, UAC, UAC_CANCELS, UAS, UAS_OPTIONS, UAS_RINGS};
 
 const SOON: Duration = Duration::from_secs(10);
 
@@ -72,4 +72,41 @@ fn pjsua2_hears_its_own_tone_from_a_sipp_that_echoes() {
     phone.hang_up();
     phone.disconnected(SOON);
     phone.heard().assert_tone(440.0, Duration::from_secs(1));
+}
+
+#[test]
+fn the_scenarios_of_sipp_agree_with_each_other() {
+    let net = Net::new();
+    for (caller, called, calls) in [(UAC, UAS, 20), (UAC, UAS_OPTIONS, 20), (UAC_CANCELS, UAS_RINGS, 5)] {
+        let (from, to) = (net.sip(), net.sip());
+        let uas = Sipp::scenario(called, to).calls(calls, 10).start();
+        let uac = Sipp::scenario(caller, from).to(to).service("bob").word("from", "alice");
+        uac.calls(calls, 10).talks(SOON / 100).run(SOON).assert_all(calls);
+        uas.finish(SOON).assert_all(calls);
+    }
+}
+
+#[test]
+fn a_sipp_that_plays_a_carrier_answers_options_between_calls() {
+    let net = Net::new();
+    let (from, to) = (net.sip(), net.sip());
+    let uas = Sipp::scenario(UAS_OPTIONS, to).calls(2, 10).start();
+    let socket = std::net::UdpSocket::bind(from).expect("the address is free");
+    socket.set_read_timeout(Some(SOON)).expect("a socket can wait");
+    for n in 0..2 {
+        let options = format!(
+            "OPTIONS sip:{to} SIP/2.0\r\nVia: SIP/2.0/UDP {from};branch=z9hG4bK{n}\r\nMax-Forwards: 70\r\n\
+             From: <sip:a@{from}>;tag=1\r\nTo: <sip:{to}>\r\nCall-ID: {n}@{from}\r\nCSeq: 1 OPTIONS\r\n\
+             Content-Length: 0\r\n\r\n"
+        );
+        socket.send_to(options.as_bytes(), to).expect("sipp listens");
+        let mut buffer = [0; 2048];
+        let length = socket.recv(&mut buffer).expect("sipp answers");
+        assert!(
+            buffer[..length].starts_with(b"SIP/2.0 200 "),
+            "{}",
+            String::from_utf8_lossy(&buffer[..length])
+        );
+    }
+    uas.finish(SOON).assert_all(2);
 }

@@ -116,8 +116,13 @@ class Phone:
         for codec in self.endpoint.codecEnum2():
             wanted = {"PCMA/8000/1": 130, "PCMU/8000/1": 129}
             self.endpoint.codecSetPriority(codec.codecId, wanted.get(codec.codecId, 0))
-        if os.environ.get("PJSUA_CODEC"):
-            self.endpoint.codecSetPriority(os.environ["PJSUA_CODEC"], 140)
+        only = os.environ.get("PJSUA_ONLY_CODEC")
+        best = only or os.environ.get("PJSUA_CODEC")
+        if only:
+            for codec in self.endpoint.codecEnum2():
+                self.endpoint.codecSetPriority(codec.codecId, 0)
+        if best:
+            self.endpoint.codecSetPriority(best, 140)
         self.player = pj.AudioMediaPlayer()
         self.player.createPlayer(play)
         self.recorder = pj.AudioMediaRecorder()

@@ -38,6 +38,8 @@ pub struct Setup<'a> {
     pub tcp: bool,
     /// The codec it likes best: `PCMU/8000/1`; A-law if none.
     pub codec: Option<&'a str>,
+    /// No codec but that one.
+    pub only: bool,
 }
 
 /// A running telephone.
@@ -67,7 +69,7 @@ impl Pjsua {
             command.arg("tcp");
         }
         if let Some(codec) = setup.codec {
-            command.env("PJSUA_CODEC", codec);
+            command.env(if setup.only { "PJSUA_ONLY_CODEC" } else { "PJSUA_CODEC" }, codec);
         }
         let mut phone = Self { process: Process::spawn("pjsua2", &mut command), dir };
         phone.event("ready", START);

@@ -26,6 +26,8 @@ pub const UAC_CANCELS: &str = include_str!("../scenarios/uac-cancels.xml");
 pub const UAC_LISTENS: &str = include_str!("../scenarios/uac-listens.xml");
 /// Rings, answers 50 ms later, and waits for the far side to hang up.
 pub const UAS: &str = include_str!("../scenarios/uas.xml");
+/// Answers OPTIONS with 200, and calls as the plain uas does.
+pub const UAS_OPTIONS: &str = include_str!("../scenarios/uas-options.xml");
 /// Refuses every call with 503.
 pub const UAS_REFUSES: &str = include_str!("../scenarios/uas-refuses.xml");
 /// Rings until it is cancelled; logs the CANCEL with its headers.

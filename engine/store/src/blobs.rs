@@ -145,3 +145,43 @@ fn nibble(digit: u8) -> Option<u8> {
         _ => None,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_blob_is_whole_or_refused_and_writing_it_again_mends_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let blobs = Blobs::open(folder.path(), 0).unwrap();
+        let id = blobs.put(b"component").unwrap();
+        // FIPS 180-4's algorithm, as sha256sum gives it.
+        assert_eq!(id.to_string(), "6985ca1f4daa5a584a28eae043a239cb96689af1337ea13afb63e00c2bf512fa");
+        assert_eq!(id.to_string().parse(), Ok(id));
+        assert_eq!(blobs.get(&id).unwrap(), Some(b"component".to_vec()));
+        assert_eq!(blobs.get(&BlobId::of(b"another")).unwrap(), None);
+
+        fs::write(folder.path().join(id.to_string()), b"componenT").unwrap();
+        assert!(matches!(blobs.get(&id), Err(StoreError::Corrupt(_))));
+        assert_eq!(blobs.put(b"component").unwrap(), id);
+        assert_eq!(blobs.get(&id).unwrap(), Some(b"component".to_vec()));
+
+        blobs.remove(&id).unwrap();
+        blobs.remove(&id).unwrap();
+        assert_eq!(blobs.get(&id).unwrap(), None);
+    }
+
+    #[test]
+    fn what_was_half_written_is_cleared_away_and_bounds_hold() {
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join("00-0.part"), b"half").unwrap();
+        let blobs = Blobs::open(folder.path(), 0).unwrap();
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
+        assert!(matches!(blobs.put(&vec![0; MAX_BLOB + 1]), Err(StoreError::TooLarge { .. })));
+        let full = Blobs::open(folder.path(), u64::MAX / 2).unwrap();
+        assert!(matches!(full.put(b"any"), Err(StoreError::Full { .. })));
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
+        assert_eq!("é".repeat(32).parse::<BlobId>(), Err(NotABlobId));
+        assert_eq!("0".repeat(63).parse::<BlobId>(), Err(NotABlobId));
+    }
+}

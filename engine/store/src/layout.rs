@@ -1,8 +1,7 @@
 //! Where everything lies: the keys of every kind of record, in one place.
 //!
-//! A key is a letter for its kind and then its parts. A text part ends with a zero byte (a zero inside
-//! it is written as 0x00 0xFF), so that no tenant's keys begin with another's and prefixes can be
-//! scanned; numbers are big-endian, so that they sort. Values are encoded by whoever owns them.
+//! A key is a letter for its kind and then its parts. A text part ends with 0x00 0x01 (a zero inside it
+//! is written as 0x00 0xFF), so that no tenant's keys begin with another's and prefixes can be scanned; numbers are big-endian, so that they sort. Values are encoded by whoever owns them.
 //!
 //! | key | value |
 //! |---|---|
@@ -158,7 +157,7 @@ impl Key {
                 self.0.push(0xff);
             }
         }
-        self.0.push(0);
+        self.0.extend_from_slice(&[0, 1]);
         self
     }
 
@@ -178,11 +177,57 @@ fn read_text(mut bytes: &[u8]) -> Option<(String, &[u8])> {
                 text.push(0);
                 bytes = &rest[1..];
             }
-            (0, _) => return Some((String::from_utf8(text).ok()?, rest)),
+            (0, Some(1)) => return Some((String::from_utf8(text).ok()?, &rest[1..])),
+            (0, _) => return None,
             (byte, _) => {
                 text.push(*byte);
                 bytes = rest;
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_tenant_sees_into_another_whatever_it_is_called() {
+        let tenants = ["a", "ab", "a\0", "a\0b", "", "\u{ff}"];
+        for one in tenants {
+            for other in tenants.into_iter().filter(|other| *other != one) {
+                let Scan { from, to, .. } = calls(one);
+                let key = call(other, 0);
+                assert!(!(key >= from && Some(key) < to), "{one:?} sees {other:?}");
+            }
+        }
+        assert_ne!(memory("a", "b\0c"), registration("a", "b", "c"));
+        assert_ne!(version("a", "b\0", 1), version("a", "b", 1));
+    }
+
+    #[test]
+    fn calls_sort_by_their_ids_and_expiries_by_their_time() {
+        assert!(call("acme", 255) < call("acme", 256));
+        assert!(call("acme", u128::MAX) < call("acmf", 0));
+        assert!(expiry(1 << 40, "a", "z") < expiry((1 << 40) + 1, "a", "a"));
+        let Scan { from, to, .. } = expired(1000);
+        let within = |key: Vec<u8>| key >= from && Some(key) < to;
+        assert!(within(expiry(1000, "a", "k")) && !within(expiry(1001, "a", "k")));
+        let Scan { from, to, .. } = events_from("a", 7);
+        let within = |key: Vec<u8>| key >= from && Some(key) < to;
+        assert!(within(event("a", 7)) && within(event("a", u64::MAX)));
+        assert!(!within(event("a", 6)) && !within(event("b", 7)));
+    }
+
+    #[test]
+    fn keys_read_back() {
+        let parts = ("acme", "ana\0", "sip:ana@192.0.2.1");
+        let read = read_registration(&registration(parts.0, parts.1, parts.2)).unwrap();
+        assert_eq!((read.0.as_str(), read.1.as_str(), read.2.as_str()), parts);
+        assert_eq!(read_expiry(&expiry(9, "a", "")), Some((9, "a".into(), String::new())));
+        assert_eq!(read_expiry(&registration("a", "b", "c")), None);
+        assert_eq!(read_registration(b"r"), None);
+        assert_eq!(read_registration(b"ra\0b"), None);
+        assert_eq!(read_registration(b"ra\0\x01b\0\x01c\0\x01d"), None);
     }
 }

@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc;
 
-use store::{Batch, Engine, MAX_KEY, MAX_VALUE, Options, QUEUE, Scan, Store, StoreError, layout};
+use store::{Batch, Engine, Journal, MAX_KEY, MAX_VALUE, Options, QUEUE, Scan, Store, StoreError, layout};
 
 macro_rules! both {
     ($($case:ident),* $(,)?) => {
@@ -235,6 +235,42 @@ fn write_pairs(store: &Store) {
             writeln!(out, "ack {n}").unwrap();
             under_way -= 1;
         }
+    }
+}
+
+#[test]
+fn journal_entries_survive_kill_9() {
+    let mut chance = Chance::new("kill -9 of a journal");
+    let folder = tempfile::tempdir().unwrap();
+    let mut child = start_child(Engine::default(), folder.path(), "append", "exec");
+    let kill_at = 1 + chance.below(20_000);
+    let mut appended = 0;
+    for line in BufReader::new(child.stdout.take().unwrap()).lines() {
+        let line = line.unwrap();
+        let Some(n) = line.strip_prefix("ack ") else { continue };
+        appended = n.parse().unwrap();
+        if appended >= kill_at {
+            break;
+        }
+    }
+    child.kill().unwrap();
+    child.wait().unwrap();
+    assert!(appended >= kill_at, "the child ended early");
+    let (_, unsealed) = Journal::open(folder.path()).unwrap();
+    let [tape] = unsealed.as_slice() else { panic!("one tape was going on: {}", unsealed.len()) };
+    assert_eq!((tape.key.as_slice(), tape.cut), (b"going on".as_slice(), false));
+    assert!(tape.entries.len() as u64 > appended, "{} of {appended}", tape.entries.len());
+    for (n, entry) in (0_u64..).zip(&tape.entries) {
+        assert_eq!(entry, &n.to_le_bytes());
+    }
+}
+
+fn append(folder: &Path) {
+    let (journal, _) = Journal::open(folder).unwrap();
+    let mut out = std::io::stdout();
+    for n in 0_u64.. {
+        journal.append(b"going on", &n.to_le_bytes()).unwrap();
+        writeln!(out, "ack {n}").unwrap();
     }
 }
 
@@ -510,6 +546,7 @@ fn child() {
     let folder = PathBuf::from(std::env::var("STORE_FOLDER").unwrap());
     match what.as_str() {
         "write-pairs" => write_pairs(&open(engine, &folder).unwrap()),
+        "append" => append(&folder),
         "full-disk" => full_disk(engine, &folder),
         "file-limit" => file_limit(engine, &folder),
         other => panic!("no such child: {other}"),

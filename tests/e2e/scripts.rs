@@ -1,0 +1,152 @@
+//! Scripts that come, change and fail while calls go on.
+
+use std::collections::HashSet;
+use std::fs;
+use std::time::Duration;
+
+use serde_json::Value;
+use tests::exchange::guest;
+
+use crate::demo::tape;
+use crate::world::{LATER, SOON, World};
+
+const A_SECOND: Duration = Duration::from_secs(1);
+
+#[test]
+fn a_script_is_swapped_under_fifty_calls_and_none_is_lost() {
+    let mut world = World::new();
+    let echo = fs::read(guest("echo")).expect("the echo script is built");
+    let push = |world: &World, component: Vec<u8>| {
+        let (status, answer) = world.exchange.send("PUT", "/tenants/demo/scripts/mine", component);
+        assert_eq!(status, 201, "{answer}");
+        answer["version"].as_str().expect("a push answers the version").to_owned()
+    };
+    let first = push(&world, echo.clone());
+    let sipp = world.carrier_calls("703").calls(50, 10).talks(A_SECOND * 2).start();
+    world.exchange.eventually("a call on the first version", |exchange| {
+        (exchange.get("/tenants/demo/calls").to_string().contains(&first)).then_some(())
+    });
+    let second = push(&world, another_version(echo));
+    assert_ne!(first, second);
+    sipp.finish(LATER).assert_all(50);
+
+    let calls = world.exchange.calls(50);
+    assert_eq!(calls.len(), 50);
+    let versions: Vec<_> = calls.iter().map(|call| call["version"].as_str().unwrap_or_default()).collect();
+    assert_eq!(versions.iter().copied().collect::<HashSet<_>>(), HashSet::from([&*first, &*second]));
+    // In the order that they came: the first version, and from one call on the second.
+    let swapped =
+        versions.iter().position(|version| *version == second).expect("a call on the second version");
+    assert!(versions[swapped..].iter().all(|version| *version == second), "{versions:?}");
+    for call in &calls {
+        assert_eq!(call["outcome"], "answered", "{call}");
+        let tape = tape(&world.exchange, call);
+        assert!(tape.contains("answer") && tape.contains(call["version"].as_str().unwrap_or("-")), "{tape}");
+    }
+
+    // Back again without a push.
+    let body = format!("{{\"version\":\"{first}\"}}");
+    let (status, answer) = world.exchange.send("POST", "/tenants/demo/scripts/mine/activate", body);
+    assert!((200..300).contains(&status), "{status} {answer}");
+    world.carrier_calls("703").calls(1, 1).talks(A_SECOND).run(SOON).assert_all(1);
+    assert_eq!(world.exchange.calls(51)[50]["version"], *first);
+}
+
+#[test]
+fn what_a_script_does_wrong_only_its_own_call_notices() {
+    let mut world = World::with(|_| {
+        ["trap", "spin", "bomb"]
+            .iter()
+            .map(|does| {
+                format!(
+                    "  [[tenant.number]]\n  number = \"{}\"\n  script = \"behave\"\n  settings = {{ does = \"{does}\" }}\n  \
+                     fallback = [\"user:ana\"]\n",
+                    wrong_number(does)
+                )
+            })
+            .collect()
+    });
+    let mut ana = world.pjsua("ana", 440.0);
+    // Others talk all the while.
+    let others = world.carrier_calls("702").calls(20, 2).talks(A_SECOND * 3).start();
+    let mut vera = world.pjsua("vera", 1000.0);
+    // 703 asks for a script that nobody has loaded yet.
+    for number in ["trap", "spin", "bomb", "missing"].map(wrong_number) {
+        vera.call(&world.uri(number));
+        ana.event("ringing", SOON);
+        ana.answer();
+        vera.confirmed(SOON);
+        vera.talk(A_SECOND);
+        vera.hang_up();
+        vera.disconnected(SOON);
+        ana.disconnected(SOON);
+    }
+    others.finish(LATER).assert_all(20);
+
+    let calls = world.exchange.calls(24);
+    for number in ["trap", "spin", "bomb", "missing"].map(wrong_number) {
+        let call = calls.iter().find(|call| call["dialled"] == number).expect("the call is in the register");
+        let failure = call["failure"].as_str().unwrap_or_default();
+        assert!(!failure.is_empty(), "{call}");
+        assert_eq!(call["answered_by"], "ana", "{call}");
+    }
+    let healthy = |call: &&Value| call["dialled"] == "702" && call["failure"].is_null();
+    assert_eq!(calls.iter().filter(healthy).count(), 20);
+}
+
+fn wrong_number(does: &str) -> &'static str {
+    match does {
+        "trap" => "911",
+        "spin" => "912",
+        "bomb" => "913",
+        _ => "703",
+    }
+}
+
+#[test]
+fn what_is_no_call_script_is_refused_at_the_door() {
+    let world = World::new();
+    let module = b"\0asm\x01\0\0\0".to_vec();
+    let empty = b"\0asm\x0d\0\x01\0".to_vec();
+    for (what, body) in
+        [("a text", b"hello".to_vec()), ("a core module", module), ("an empty component", empty)]
+    {
+        let (status, answer) = world.exchange.send("PUT", "/tenants/demo/scripts/mine", body);
+        assert_eq!(status, 422, "{what}: {answer}");
+    }
+    let (status, _) =
+        world.exchange.send("PUT", "/tenants/nobody/scripts/mine", fs::read(guest("echo")).unwrap());
+    assert!(matches!(status, 403 | 404), "{status}");
+}
+
+#[test]
+fn a_tenant_writes_builds_and_pushes_a_script_and_the_next_call_runs_it() {
+    let mut world = World::new();
+    let (status, said, why) = world.exchange.cli(&["script", "new", "mine"]);
+    assert_eq!(status, 0, "{said}{why}");
+    let folder = world.exchange.folder().join("mine");
+    let lines =
+        fs::read_to_string(folder.join("src/lib.rs")).expect("a new script has a source").lines().count();
+    assert!(lines <= 60, "a script of thirty lines and its test have {lines} lines");
+    let (status, said, why) = world.exchange.cli(&["script", "build", "mine"]);
+    assert_eq!(status, 0, "{said}{why}");
+    let (status, said, why) = world.exchange.cli(&["script", "push", "--tenant", "demo", "mine"]);
+    assert_eq!(status, 0, "{said}{why}");
+    world.carrier_calls("703").calls(1, 1).talks(A_SECOND).run(SOON).assert_all(1);
+    let call = world.exchange.calls(1).remove(0);
+    assert_eq!((call["script"].as_str(), call["failure"].as_str()), (Some("mine"), None), "{call}");
+
+    // Yesterday's call against the same component: the tape replays.
+    let id = call["id"].as_str().expect("a call has an id").to_owned();
+    let (status, said, why) = world.exchange.cli(&["replay", &id]);
+    assert_eq!(status, 0, "{said}{why}");
+    assert!(said.contains("same"), "{said}{why}");
+}
+
+/// The same component with a custom section more (component model binary format: section 0, a name, bytes), so
+/// with another hash.
+fn another_version(mut component: Vec<u8>) -> Vec<u8> {
+    component.extend([0, 8, 7]);
+    component.extend(b"another");
+    component
+}

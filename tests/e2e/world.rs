@@ -1,0 +1,136 @@
+//! The world that most tests happen in: the demo's users and numbers under known passwords, and a carrier.
+
+use std::net::SocketAddrV4;
+use std::time::Duration;
+
+use tests::baresip::Baresip;
+use tests::exchange::{Exchange, guest};
+use tests::net::Net;
+use tests::pjsua::{Account, Pjsua, Setup};
+use tests::sipp::{Sipp, UAC};
+
+/// For whatever takes a few round trips.
+pub const SOON: Duration = Duration::from_secs(15);
+/// For what takes as long as a caller's patience.
+pub const LATER: Duration = Duration::from_secs(40);
+
+/// The users, as name, extension and password.
+pub const USERS: [(&str, &str, &str); 3] =
+    [("ana", "101", "ana-secret"), ("boris", "102", "boris-secret"), ("vera", "103", "vera-secret")];
+
+/// An exchange with the demo's numbers, and a carrier that may call them.
+pub struct World {
+    pub net: Net,
+    pub exchange: Exchange,
+    /// Where calls of the carrier come from.
+    pub carrier: SocketAddrV4,
+}
+
+impl World {
+    pub fn new() -> Self {
+        Self::with(|_| String::new())
+    }
+
+    /// With more in the tenant: TOML that begins a subsection of `[[tenant]]`.
+    pub fn with(more: impl FnOnce(&Net) -> String) -> Self {
+        let net = Net::new();
+        let (ip, carrier) = (net.host(), net.sip());
+        let tenants = tenants(&ip.to_string(), carrier, &more(&net));
+        let exchange = Exchange::start(ip, &tenants);
+        Self { net, exchange, carrier }
+    }
+
+    /// A URI at the exchange.
+    pub fn uri(&self, number: &str) -> String {
+        format!("sip:{number}@{}", self.exchange.ip())
+    }
+
+    /// A pjsua2 telephone, registered for a user.
+    pub fn pjsua(&self, user: &str, hz: f64) -> Pjsua {
+        self.pjsua_with(user, hz, Setup::default())
+    }
+
+    pub fn pjsua_with(&self, user: &str, hz: f64, setup: Setup) -> Pjsua {
+        let mut phone = Pjsua::with(self.net.sip(), hz, setup);
+        assert_eq!(self.register(&mut phone, user, password(user)), 200, "{user} registers");
+        phone
+    }
+
+    /// Registers a telephone, and answers the final status.
+    pub fn register(&self, phone: &mut Pjsua, user: &str, password: &str) -> u64 {
+        let domain = self.exchange.ip().to_string();
+        phone.register(Account { domain: &domain, server: &domain, user, password })
+    }
+
+    /// A baresip, registered for a user. `more` is added to its account: `;audio_codecs=PCMU`.
+    pub fn baresip(&self, user: &str, hz: f64, more: &str) -> Baresip {
+        let (ip, password) = (self.exchange.ip(), password(user));
+        let account = format!("<sip:{user}@{ip}>;auth_user={user};auth_pass={password};regint=60{more}");
+        let mut phone = Baresip::start(self.net.sip(), &account, hz);
+        phone.event("REGISTER_OK", SOON);
+        phone
+    }
+
+    /// Calls from the carrier: a sipp that is still to be told how many.
+    pub fn carrier_calls(&self, number: &str) -> Sipp {
+        Sipp::scenario(UAC, self.carrier)
+            .to(self.exchange.sip())
+            .service(number)
+            .word("from", "+359888123456")
+    }
+}
+
+pub fn password(user: &str) -> &'static str {
+    USERS.iter().find(|(name, ..)| *name == user).expect("a user of the demo").2
+}
+
+/// The tenant as TOML.
+pub fn tenants(domain: &str, carrier: SocketAddrV4, more: &str) -> String {
+    let users: String = USERS
+        .iter()
+        .map(|(name, number, password)| {
+            format!("  [[tenant.user]]\n  name = \"{name}\"\n  number = \"{number}\"\n  password = \"{password}\"\n")
+        })
+        .collect();
+    format!(
+        r#"
+[[tenant]]
+name = "demo"
+domains = ["{domain}"]
+  [tenant.limits]
+  calls_per_second = 200
+  [[tenant.group]]
+  name = "all"
+  members = ["ana", "boris", "vera"]
+  [[tenant.script]]
+  name = "mine"
+  [[tenant.script]]
+  name = "behave"
+  file = "{behave}"
+  [[tenant.number]]
+  number = "700"
+  script = "strowger/menu"
+  settings = {{ prompt = "welcome", choices = {{ 1 = {{ ring = "ana" }}, 2 = {{ ring = "boris" }} }} }}
+  fallback = ["user:ana"]
+  [[tenant.number]]
+  number = "701"
+  script = "strowger/ring"
+  settings = {{ group = "all" }}
+  fallback = ["user:ana"]
+  [[tenant.number]]
+  number = "702"
+  script = "strowger/echo"
+  [[tenant.number]]
+  number = "703"
+  script = "mine"
+  fallback = ["user:ana"]
+  [[tenant.trunk]]
+  name = "carrier"
+  address = "sip:{carrier}"
+  inbound_from = ["{carrier_ip}/32"]
+  probe = 0
+{users}{more}"#,
+        carrier_ip = carrier.ip(),
+        behave = guest("behave").display(),
+    )
+}
