@@ -83,8 +83,13 @@ impl Dial {
     ///
     /// # Errors
     /// The best failure heard: any refusal before [`Failure::Busy`], busy before [`Failure::NoAnswer`], those before
-    /// [`Failure::Unreachable`]; [`Failure::HungUp`] when the caller leaves.
-    pub fn ring(self) -> Result<Leg> {
+    /// [`Failure::Unreachable`], which is also the answer when there is nobody to ring; [`Failure::HungUp`] when the
+    /// caller leaves.
+    pub fn ring(mut self) -> Result<Leg> {
+        self.stages.retain(|stage| !stage.targets.is_empty());
+        if self.stages.is_empty() {
+            return Err(Failure::Unreachable);
+        }
         let Some(each) = self.each else {
             return host::dial(self.stages, self.options).map(Leg);
         };

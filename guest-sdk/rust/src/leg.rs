@@ -81,6 +81,19 @@ impl Leg {
         self.0.reject(status, reason)
     }
 
+    /// Refuses the caller with the SIP status that says why ([`Failure::sip_status`]); a caller who is answered already
+    /// is hung up on. For the end of a script.
+    pub fn decline(&self, why: &Failure) -> Result {
+        match self.reject(why.sip_status(), "") {
+            Err(Failure::HungUp) => Err(Failure::HungUp),
+            Err(_) => {
+                self.hang_up();
+                Ok(())
+            }
+            Ok(()) => Ok(()),
+        }
+    }
+
     /// Plays, and waits until all is heard. Keys pressed meanwhile stay for the next `gather` or menu.
     pub fn play(&self, what: impl IntoPrompts) -> Result {
         self.0.play(&what.into_prompts(), false)

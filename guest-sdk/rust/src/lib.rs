@@ -52,7 +52,11 @@ pub mod sim;
 mod dial;
 mod host;
 mod leg;
+mod routing;
 mod words;
+
+// What the attributes write names this crate from outside.
+extern crate self as strowger_script;
 
 #[cfg(not(target_arch = "wasm32"))]
 #[doc(hidden)]
@@ -63,6 +67,7 @@ pub use serde_json;
 
 pub use dial::{AndBridge, Dial, RING_FOR, bridge, bridge_until, dial, hand_over, tag};
 pub use leg::{BETWEEN_KEYS, FIRST_KEY, Gather, Leg, Menu, NORMAL_CLEARING};
+pub use routing::{Next, Places};
 pub use strowger_script_macros::{call_script, settings};
 pub use words::*;
 
@@ -75,7 +80,9 @@ pub mod prelude {
     #[cfg(not(target_arch = "wasm32"))]
     pub use crate::sim::{Caller, Number, User};
     pub use crate::words::*;
-    pub use crate::{AndBridge, Dial, Leg, bridge, bridge_until, dial, hand_over, kv, log, tag};
-    pub use serde_json::json;
+    pub use crate::{
+        AndBridge, Dial, Leg, Next, Places, bridge, bridge_until, dial, hand_over, kv, log, tag,
+    };
+    pub use serde_json::{Value, json};
     pub use strowger_script_macros::{call_script, settings};
 }

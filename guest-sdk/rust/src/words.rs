@@ -34,6 +34,22 @@ pub enum Failure {
     Other(String),
 }
 
+impl Failure {
+    /// The SIP status that tells a caller so (RFC 3261 §21): 486 for busy, 480 where nobody answers or nothing is
+    /// registered, 404 for what does not exist, 503 at a limit.
+    pub fn sip_status(&self) -> u16 {
+        match self {
+            Failure::HungUp => 487,
+            Failure::Busy => 486,
+            Failure::NoAnswer | Failure::Unreachable => 480,
+            Failure::Refused(status) => *status,
+            Failure::NotFound(_) => 404,
+            Failure::Limit(_) => 503,
+            Failure::Invalid(_) | Failure::TimedOut | Failure::Other(_) => 500,
+        }
+    }
+}
+
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

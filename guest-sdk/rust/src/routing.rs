@@ -1,0 +1,122 @@
+//! Where to ring and what to do next, as settings write them: for scripts whose settings are made by people.
+
+use crate::directory;
+use crate::leg::Leg;
+use crate::words::{Failure, IntoTargets, Result, Target};
+use crate::{hand_over, settings};
+use serde::{Deserialize, Deserializer};
+
+/// The longest list of places.
+const MOST_PLACES: usize = 64;
+
+/// Where to ring, each written as in a number's `fallback`: "user:ana" (by name or extension), "group:sales",
+/// "tel:+359888000101", "sip:desk@example.com".
+///
+/// ```
+/// use strowger_script::Places;
+///
+/// let places: Places = serde_json::from_str(r#"["user:ana", "tel:+359888000101"]"#)?;
+/// assert!(serde_json::from_str::<Places>(r#"["ana"]"#).is_err());
+/// # Ok::<(), serde_json::Error>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Places(Vec<Place>);
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Place {
+    At(Target),
+    Group(String),
+}
+
+/// Groups become their members, as they are now.
+impl IntoTargets for &Places {
+    fn into_targets(self) -> Vec<Target> {
+        let at = |place: &Place| match place {
+            Place::At(target) => vec![target.clone()],
+            Place::Group(name) => directory::group(name).into_targets(),
+        };
+        self.0.iter().flat_map(at).collect()
+    }
+}
+
+impl<'de> Deserialize<'de> for Places {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        use serde::de::Error;
+        let written = Vec::<String>::deserialize(from)?;
+        if written.len() > MOST_PLACES {
+            return Err(D::Error::custom(format!("{} places; at most {MOST_PLACES}", written.len())));
+        }
+        let place = |text: &String| {
+            let (kind, rest) = text.split_once(':').unwrap_or(("", text));
+            match kind {
+                _ if rest.is_empty() => None,
+                "user" => Some(Place::At(Target::User(rest.to_owned()))),
+                "group" => Some(Place::Group(rest.to_owned())),
+                "tel" => Some(Place::At(Target::Number(rest.to_owned()))),
+                "sip" | "sips" => Some(Place::At(Target::Uri(text.clone()))),
+                _ => None,
+            }
+        };
+        let wrong = |text| {
+            D::Error::custom(format!("{text:?}: write \"user:\", \"group:\", \"tel:\" or \"sip:\" first"))
+        };
+        written
+            .iter()
+            .map(|text| place(text).ok_or_else(|| wrong(text)))
+            .collect::<Result<_, _>>()
+            .map(Places)
+    }
+}
+
+#[cfg(not(target_arch = "wasm32"))]
+impl schemars::JsonSchema for Places {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Places".into()
+    }
+
+    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        schemars::json_schema!({
+            "description": "Where to ring: \"user:ana\" (by name or extension), \"group:sales\", \
+                            \"tel:+359888000101\", \"sip:desk@example.com\".",
+            "type": "array",
+            "maxItems": MOST_PLACES,
+            "items": { "type": "string", "pattern": "^(user|group|tel|sips?):.+$" },
+        })
+    }
+}
+
+/// What to do next with a caller.
+#[settings]
+pub enum Next {
+    /// Hand the call over to another script.
+    HandOver {
+        /// A script of the tenant, or a shipped one: "strowger/menu".
+        script: String,
+        /// Its settings.
+        #[serde(default = "nothing")]
+        settings: serde_json::Value,
+    },
+    /// Answer, play a recording by name, and end the call.
+    Play(String),
+    /// Refuse the call with a SIP status, 300 to 699; one that is answered already is ended.
+    Reject(u16),
+}
+
+/// Settings that set nothing.
+fn nothing() -> serde_json::Value {
+    serde_json::json!({})
+}
+
+impl Next {
+    /// Does it; the script returns what this does.
+    pub fn go(&self, caller: &Leg) -> Result {
+        match self {
+            Next::HandOver { script, settings } => hand_over(script, settings),
+            Next::Play(prompt) => {
+                caller.answer()?;
+                caller.play(prompt)
+            }
+            Next::Reject(status) => caller.decline(&Failure::Refused(*status)),
+        }
+    }
+}
