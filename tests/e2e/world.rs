@@ -92,6 +92,12 @@ pub fn tenants(domain: &str, carrier: SocketAddrV4, more: &str) -> String {
             format!("  [[tenant.user]]\n  name = \"{name}\"\n  number = \"{number}\"\n  password = \"{password}\"\n")
         })
         .collect();
+    let scripts: String = ["behave", "trap", "spin", "bomb", "flood"]
+        .iter()
+        .map(|name| {
+            format!("  [[tenant.script]]\n  name = \"{name}\"\n  file = \"{}\"\n", guest(name).display())
+        })
+        .collect();
     format!(
         r#"
 [[tenant]]
@@ -104,10 +110,7 @@ domains = ["{domain}"]
   members = ["ana", "boris", "vera"]
   [[tenant.script]]
   name = "mine"
-  [[tenant.script]]
-  name = "behave"
-  file = "{behave}"
-  [[tenant.number]]
+{scripts}  [[tenant.number]]
   number = "700"
   script = "strowger/menu"
   settings = {{ prompt = "welcome", choices = {{ 1 = {{ ring = "ana" }}, 2 = {{ ring = "boris" }} }} }}
@@ -131,6 +134,6 @@ domains = ["{domain}"]
   probe = 0
 {users}{more}"#,
         carrier_ip = carrier.ip(),
-        behave = guest("behave").display(),
+        scripts = scripts,
     )
 }

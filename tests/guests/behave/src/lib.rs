@@ -1,12 +1,12 @@
-//! A call script that does what its settings say: what no script should do, what is to be measured, and what
-//! must be there again after a crash.
+//! A call script that does what its settings say: what is to be measured, and what must be there again after
+//! a crash.
 
 use strowger_script::prelude::*;
 
 /// What to do.
 #[settings]
 pub struct Behave {
-    /// "trap", "spin", "bomb", "tone", "ring" or "count".
+    /// "tone", "ring" or "count".
     pub does: String,
     /// Whom "ring" dials: a telephone number.
     pub number: Option<String>,
@@ -15,16 +15,6 @@ pub struct Behave {
 #[call_script]
 fn on_call(caller: Leg, how: Behave) -> Result {
     match how.does.as_str() {
-        "trap" => panic!("as the settings say"),
-        "spin" => loop {
-            std::hint::black_box(());
-        },
-        "bomb" => {
-            let mut all = Vec::new();
-            loop {
-                all.push(std::hint::black_box(vec![1_u8; 1 << 20]));
-            }
-        }
         // Answers, plays one second, and hangs up.
         "tone" => {
             caller.answer()?;
