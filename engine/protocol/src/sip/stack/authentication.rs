@@ -6,23 +6,36 @@ use std::time::Instant;
 
 use super::{Credentials, Gatekeeper};
 use crate::sip::compose::Sent;
-use crate::sip::message::{Request, Response};
+use crate::sip::digest::{self, Algorithm, Denied};
+use crate::sip::headers::HeaderName;
+use crate::sip::message::{Message, Request, Response};
+use crate::sip::wire;
 
-pub(super) struct Verifier;
+/// What users may answer with, the best first (RFC 8760 §2.4): many telephones know only the second.
+const ALGORITHMS: [Algorithm; 2] = [Algorithm::Sha256, Algorithm::Md5];
 
-pub(super) fn verifier(instance: u8, seed: u64) -> Verifier {
-    let _ = (instance, seed);
-    Verifier
+/// Challenges and verifies users.
+pub(super) struct Verifier {
+    secret: [u8; 32],
+    /// Counts from the first message on.
+    server: Option<digest::Server>,
 }
 
 /// What a request proved.
 pub(super) enum Verdict {
     User(Arc<str>),
-    Challenge { headers: Vec<String>, bad_credentials: bool },
-    Malformed,
+    /// These WWW-Authenticate go out with a 401; the same for an unknown user and a wrong password.
+    Challenge {
+        headers: Vec<String>,
+        bad_credentials: bool,
+    },
 }
 
 impl Verifier {
+    pub(super) fn new(secret: [u8; 32]) -> Self {
+        Self { secret, server: None }
+    }
+
     pub(super) fn judge(
         &mut self,
         now: Instant,
@@ -31,17 +44,44 @@ impl Verifier {
         realm: &str,
         gatekeeper: &dyn Gatekeeper,
     ) -> Verdict {
-        let _ = (now, request, tenant, realm, gatekeeper.password("", ""));
-        Verdict::Malformed
+        let server = self.server.get_or_insert_with(|| digest::Server::new(self.secret, now));
+        let shown = digest::Credentials::for_realm(&request.headers, HeaderName::Authorization, realm);
+        let denied = match &shown {
+            None => None,
+            Some(shown) => {
+                let password = gatekeeper.password(tenant, &shown.username);
+                let (method, body) = (request.method.as_str(), &request.body);
+                match server.verify(now, realm, &ALGORITHMS, shown, method, body, password.as_deref()) {
+                    Ok(()) => return Verdict::User(shown.username.as_str().into()),
+                    Err(denied) => Some(denied),
+                }
+            }
+        };
+        let challenges = server.challenges(now, realm, &ALGORITHMS, denied == Some(Denied::Stale));
+        Verdict::Challenge {
+            headers: challenges.iter().map(ToString::to_string).collect(),
+            bad_credentials: denied == Some(Denied::Wrong),
+        }
     }
 }
 
+/// The lines that `sent` lacked, by the challenge of `response`; none if it asks for what we don't know.
+/// `chance`: random.
 pub(super) fn answer(
     response: &Response,
     sent: &Sent,
     credentials: &Credentials,
     chance: u64,
 ) -> Option<Vec<u8>> {
-    let _ = (response, sent, credentials, chance);
-    None
+    let mut client = digest::Client::new(&credentials.user, &credentials.password, chance);
+    client.take_challenge(response).ok()?;
+    let Ok(Message::Request(mut request)) = wire::read(&sent.bytes) else { return None };
+    client.authorize(&mut request);
+    let mut lines = String::new();
+    for name in [HeaderName::Authorization, HeaderName::ProxyAuthorization] {
+        for value in request.headers.all(name) {
+            lines.extend([name.as_str(), ": ", value, "\r\n"]);
+        }
+    }
+    Some(lines.into_bytes())
 }

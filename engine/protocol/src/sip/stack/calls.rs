@@ -5,9 +5,10 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 
-use super::client::Owner;
+use super::client::{Asking, Owner};
+use super::server::{Received, Reply};
 use super::{Cause, EndedBy, Event, MAX_REDIRECTS, Output, Peer, SessionId, Stack};
-use crate::sip::compose::{self, ALLOW, Echo, NewRequest, Sent};
+use crate::sip::compose::{self, ALLOW, NewRequest, Sent};
 use crate::sip::deadlines::{Armed, Deadlines};
 use crate::sip::dialog::Dialog;
 use crate::sip::flow::{Destination, Flow};
@@ -18,22 +19,19 @@ use crate::sip::session::{
     Answered, Cancel, Due, MAX_EARLY_DIALOGS, Offer, PROVISIONAL_REFRESH, Party, Session, State,
 };
 use crate::sip::timers::{GIVE_UP, GLARE_OTHER, GLARE_OWNER};
-use crate::sip::transaction::key::{ClientKey, ServerKey};
+use crate::sip::transaction::key::ClientKey;
 
 impl Stack {
     /// A new INVITE from someone who may.
     pub(super) fn session_invited(
         &mut self,
         now: Instant,
-        key: ServerKey,
+        received: Received,
         merged: Box<str>,
-        echo: Echo,
-        flow: Flow,
-        request: Request,
-        essentials: Essentials,
         peer: Peer,
         out: &mut Vec<Output>,
     ) {
+        let Received { key, echo, flow, request, essentials } = received;
         let id = self.new_session_id();
         let tag = self.ids.tag(id.0);
         let dialog = match Dialog::uas(&request, &essentials, &tag) {
@@ -47,8 +45,8 @@ impl Stack {
         let destination = Destination::from(flow);
         let user = request.uri.user().unwrap_or_default();
         let contact = compose::contact(&user, flow.transport, self.config.advertised(&destination));
-        let server = self.begin_server(key, Some(merged), echo, Some(id), tag.as_str(), true);
-        self.respond(now, server, 100, "", &[], None, out);
+        let server = self.begin_server(key, Some(merged), echo, Some(id), &tag, true);
+        self.respond(now, server, Reply::new(100), out);
         let party = Party {
             id,
             credentials: None,
@@ -68,13 +66,10 @@ impl Stack {
         &mut self,
         now: Instant,
         id: SessionId,
-        key: ServerKey,
-        echo: Echo,
-        flow: Flow,
-        request: Request,
-        essentials: Essentials,
+        received: Received,
         out: &mut Vec<Output>,
     ) {
+        let Received { key, echo, flow, request, essentials } = received;
         let Some(mut session) = self.sessions.remove(&id) else { return };
         let in_order = session
             .dialog_of(&essentials.call_id, essentials.from.tag())
@@ -95,12 +90,12 @@ impl Stack {
         let server = self.begin_server(key, None, echo, Some(id), "", is_invite);
         match request.method {
             Method::Bye => {
-                self.respond(now, server, 200, "", &[], None, out);
+                self.respond(now, server, Reply::new(200), out);
                 let reason = request.headers.get(HeaderName::Reason).map(str::to_owned);
                 self.session_hung_up(now, session, reason, out);
             }
             Method::Info if !matches!(session.state, State::Ending { .. }) => {
-                self.respond(now, server, 200, "", &[], None, out);
+                self.respond(now, server, Reply::new(200), out);
                 if !session.over {
                     let content_type = request.content_type().unwrap_or_default();
                     let event = Event::Info { session: id, content_type, body: request.body };
@@ -112,7 +107,7 @@ impl Stack {
                 self.session_reinvited(now, session, server, essentials.cseq.number, request, out)
             }
             _ => {
-                self.respond(now, server, 481, "", &[], None, out);
+                self.respond(now, server, Reply::new(481), out);
                 self.put(session);
             }
         }
@@ -130,7 +125,7 @@ impl Stack {
         match &session.state {
             // §15.1.2: requests that still wait are answered 487.
             State::Ringing { server, .. } | State::Talking { offer: Offer::Received { server, .. }, .. } => {
-                self.respond(now, *server, 487, "", &[], None, out);
+                self.respond(now, *server, Reply::new(487), out);
             }
             // Two BYEs crossed: ours is answered too and then the session goes.
             State::Ending { .. } => return self.put(session),
@@ -159,37 +154,53 @@ impl Stack {
             State::Talking { dialog, offer, queued } => match offer {
                 Offer::Idle | Offer::Backoff { .. } => {
                     if let Offer::Backoff { sdp, .. } = offer {
+                        // Once theirs is through there is nothing left to collide with.
                         queued.get_or_insert(sdp.take());
                     }
                     match request.contact() {
                         Ok(contact) => dialog.refresh_target(contact.uri),
                         Err(error) => {
                             *offer = Offer::Idle;
-                            self.respond(now, server, 400, &error.reason(), &[], None, out);
+                            self.respond(
+                                now,
+                                server,
+                                Reply { reason: &error.reason(), ..Reply::new(400) },
+                                out,
+                            );
                             return self.put(session);
                         }
                     }
                     *offer = Offer::Received { server, cseq };
-                    self.respond(now, server, 100, "", &[], None, out);
+                    self.respond(now, server, Reply::new(100), out);
                     let offer = body(&request.body);
                     out.push(Output::Event(Event::Reinvited { session: session.party.id, offer }));
                 }
                 Offer::Received { .. } => {
                     let wait = (self.ids.number() % 11).to_string();
-                    self.respond(now, server, 500, "", &[("Retry-After", &wait)], None, out);
+                    self.respond(
+                        now,
+                        server,
+                        Reply { headers: &[("Retry-After", &wait)], ..Reply::new(500) },
+                        out,
+                    );
                 }
                 // Ours is open: glare. Or our 2xx has not met its ACK (RFC 5407 §3.1.2).
                 Offer::Sent { .. } | Offer::AckDue { .. } | Offer::Answered(_) => {
-                    self.respond(now, server, 491, "", &[], None, out);
+                    self.respond(now, server, Reply::new(491), out);
                 }
             },
             State::Ringing { .. } => {
                 let wait = (self.ids.number() % 11).to_string();
-                self.respond(now, server, 500, "", &[("Retry-After", &wait)], None, out);
+                self.respond(
+                    now,
+                    server,
+                    Reply { headers: &[("Retry-After", &wait)], ..Reply::new(500) },
+                    out,
+                );
             }
-            State::Calling { .. } => self.respond(now, server, 491, "", &[], None, out),
+            State::Calling { .. } => self.respond(now, server, Reply::new(491), out),
             // RFC 5407 §3.1.4: our BYE ended the dialog.
-            State::Ending { .. } => self.respond(now, server, 481, "", &[], None, out),
+            State::Ending { .. } => self.respond(now, server, Reply::new(481), out),
         }
         self.put(session);
     }
@@ -206,13 +217,13 @@ impl Stack {
         let Some(mut session) = self.sessions.remove(&id) else { return };
         match &mut session.state {
             State::Ringing { server: ringing, .. } if *ringing == server => {
-                self.respond(now, server, 487, "", &[], None, out);
+                self.respond(now, server, Reply::new(487), out);
                 end(&mut session, EndedBy::Cancelled, reason, out);
                 return;
             }
             State::Talking { offer, .. } if matches!(*offer, Offer::Received { server: open, .. } if open == server) =>
             {
-                self.respond(now, server, 487, "", &[], None, out);
+                self.respond(now, server, Reply::new(487), out);
                 *offer = Offer::Idle;
                 self.next_offer(now, &mut session, out);
             }
@@ -517,7 +528,7 @@ impl Stack {
             keep_to_destination: false,
         };
         self.send_ack(&party, &mut dialog, key, None, out);
-        self.send_in_dialog(now, &party, &mut dialog, "BYE", &[], None, Owner::Nobody, out);
+        self.send_in_dialog(now, &party, &mut dialog, Content::new("BYE", &[]), Owner::Nobody, out);
     }
 
     /// The ACK of a 2xx (§13.2.2.4), kept by the INVITE's transaction for copies of it.
@@ -532,7 +543,9 @@ impl Stack {
         let Some(transaction) = self.clients.get(&invite) else { return };
         let (cseq, authorization) = (transaction.sent.cseq, transaction.sent.authorization().to_vec());
         let branch = self.ids.number();
-        let (to, ack) = self.write_in_dialog(party, dialog, "ACK", cseq, branch, &authorization, &[], sdp);
+        let body = sdp.map(|sdp| ("application/sdp", sdp));
+        let content = Content { authorization: &authorization, body, ..Content::new("ACK", &[]) };
+        let (to, ack) = self.write_in_dialog(party, dialog, cseq, branch, content);
         out.push(Output::Send { to, bytes: ack.bytes.clone() });
         if let Some(transaction) = self.clients.get_mut(&invite) {
             transaction.keep_ack(&dialog.remote_tag, to, ack.bytes);
@@ -549,7 +562,7 @@ impl Stack {
         let State::Talking { dialog, .. } = &mut session.state else { return };
         let reason = reason.map(|reason| ("Reason", reason));
         let owner = Owner::Session(session.party.id);
-        self.send_in_dialog(now, &session.party, dialog, "BYE", reason.as_slice(), None, owner, out);
+        self.send_in_dialog(now, &session.party, dialog, Content::new("BYE", reason.as_slice()), owner, out);
         session.state = State::Ending { dialog: dialog.clone() };
     }
 
@@ -562,7 +575,8 @@ impl Stack {
     ) {
         let Some(transaction) = self.clients.get(&invite) else { return };
         let (sent, to) = (transaction.sent.cancellation(reason), transaction.destination());
-        self.begin_client(now, ClientKey { cancel: true, ..invite }, sent, to, Owner::Nobody, None, out);
+        let asking = Asking { to, owner: Owner::Nobody, credentials: None };
+        self.begin_client(now, ClientKey { cancel: true, ..invite }, sent, asking, out);
     }
 
     pub(super) fn send_reinvite(
@@ -580,7 +594,8 @@ impl Stack {
         let headers = [("Contact", session.party.contact.as_str()), ("Allow", ALLOW)];
         let owner = Owner::Session(session.party.id);
         let body = sdp.as_deref().map(|sdp| ("application/sdp", sdp));
-        let invite = self.send_in_dialog(now, &session.party, dialog, "INVITE", &headers, body, owner, out);
+        let content = Content { body, ..Content::new("INVITE", &headers) };
+        let invite = self.send_in_dialog(now, &session.party, dialog, content, owner, out);
         *offer = Offer::Sent { invite, sdp };
     }
 
@@ -593,22 +608,20 @@ impl Stack {
         }
     }
 
+    /// A request inside a dialog, other than ACK; answers its transaction.
     pub(super) fn send_in_dialog(
         &mut self,
         now: Instant,
         party: &Party,
         dialog: &mut Dialog,
-        method: &'static str,
-        headers: &[(&str, &str)],
-        body: Option<(&str, &[u8])>,
+        content: Content<'_>,
         owner: Owner,
         out: &mut Vec<Output>,
     ) -> ClientKey {
         let key = ClientKey { branch: self.ids.number(), cancel: false };
         let cseq = dialog.next_cseq();
-        let (to, sent) =
-            self.write_in_dialog_with(party, dialog, method, cseq, key.branch, &[], headers, body);
-        self.begin_client(now, key, sent, to, owner, party.credentials.clone(), out);
+        let (to, sent) = self.write_in_dialog(party, dialog, cseq, key.branch, content);
+        self.begin_client(now, key, sent, Asking { to, owner, credentials: party.credentials.clone() }, out);
         key
     }
 
@@ -616,50 +629,46 @@ impl Stack {
         &self,
         party: &Party,
         dialog: &Dialog,
-        method: &'static str,
         cseq: u32,
         branch: u64,
-        authorization: &[u8],
-        headers: &[(&str, &str)],
-        sdp: Option<&[u8]>,
-    ) -> (Destination, Sent) {
-        let body = sdp.map(|sdp| ("application/sdp", sdp));
-        self.write_in_dialog_with(party, dialog, method, cseq, branch, authorization, headers, body)
-    }
-
-    fn write_in_dialog_with(
-        &self,
-        party: &Party,
-        dialog: &Dialog,
-        method: &'static str,
-        cseq: u32,
-        branch: u64,
-        authorization: &[u8],
-        headers: &[(&str, &str)],
-        body: Option<(&str, &[u8])>,
+        content: Content<'_>,
     ) -> (Destination, Sent) {
         let to = party.next_hop(dialog);
         let (uri, routes) = dialog.way();
-        let mut all = Vec::with_capacity(headers.len() + 1);
-        all.extend_from_slice(headers);
-        all.push(("User-Agent", self.config.user_agent.as_str()));
+        let mut headers = Vec::with_capacity(content.headers.len() + 1);
+        headers.extend_from_slice(content.headers);
+        headers.push(("User-Agent", self.config.user_agent.as_str()));
         let request = NewRequest {
-            method,
+            method: content.method,
             uri: &uri,
             to_transport: to.transport,
             sent_by: self.config.advertised(&to),
             branch: &self.ids.branch(branch),
             cseq,
-            authorization,
+            authorization: content.authorization,
             max_forwards: 70,
             routes: &routes,
             from: &dialog.local,
             call_id: &dialog.call_id,
             to: &dialog.remote,
-            headers: &all,
-            body,
+            headers: &headers,
+            body: content.body,
         };
         (to, request.write())
+    }
+}
+
+/// What a request inside a dialog says beyond the dialog.
+pub(super) struct Content<'a> {
+    pub(super) method: &'static str,
+    pub(super) authorization: &'a [u8],
+    pub(super) headers: &'a [(&'a str, &'a str)],
+    pub(super) body: Option<(&'a str, &'a [u8])>,
+}
+
+impl<'a> Content<'a> {
+    pub(super) fn new(method: &'static str, headers: &'a [(&'a str, &'a str)]) -> Self {
+        Self { method, authorization: &[], headers, body: None }
     }
 }
 

@@ -33,6 +33,13 @@ enum Machine {
     Other(Client),
 }
 
+/// Where a request goes, for whom, and with which password if one is asked for.
+pub(super) struct Asking {
+    pub(super) to: Destination,
+    pub(super) owner: Owner,
+    pub(super) credentials: Option<Credentials>,
+}
+
 /// Who hears of a response.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Owner {
@@ -49,9 +56,7 @@ impl Stack {
         now: Instant,
         key: ClientKey,
         sent: Sent,
-        to: Destination,
-        owner: Owner,
-        credentials: Option<Credentials>,
+        Asking { to, owner, credentials }: Asking,
         out: &mut Vec<Output>,
     ) {
         let reliable = to.transport.is_reliable();
@@ -160,7 +165,7 @@ impl Stack {
         }
         let (sent_by, branch) = (self.config.advertised(&to), self.ids.branch(new.branch));
         let sent = transaction.sent.again(cseq, to.transport, sent_by, &branch, &authorization);
-        self.begin_client(now, new, sent, to, owner, None, out);
+        self.begin_client(now, new, sent, Asking { to, owner, credentials: None }, out);
         true
     }
 

@@ -73,9 +73,12 @@ pub struct Load {
 impl Stack {
     /// An empty stack. `seed`: 64 bits that nobody else can know; two stacks of one letter need two seeds.
     pub fn new(config: StackConfig, seed: u64) -> Self {
+        let mut ids = Ids::new(config.instance, seed);
+        let mut secret = [0; 32];
+        secret.chunks_exact_mut(8).for_each(|word| word.copy_from_slice(&ids.number().to_le_bytes()));
         Self {
-            ids: Ids::new(config.instance, seed),
-            verifier: authentication::verifier(config.instance, seed),
+            ids,
+            verifier: authentication::Verifier::new(secret),
             config,
             clients: HashMap::new(),
             servers: HashMap::new(),

@@ -17,7 +17,7 @@ use crate::sip::headers::HeaderName;
 use crate::sip::message::{Essentials, Request, Response};
 use crate::sip::method::Method;
 use crate::sip::timers::GIVE_UP;
-use crate::sip::transaction::key::{Received, ServerKey, is_modern};
+use crate::sip::transaction::key::{self, ServerKey, is_modern};
 use crate::sip::transaction::{InviteServer, Server, ServerStep, Timeout};
 use crate::sip::uri::Uri;
 use crate::sip::wire::ReadError;
@@ -33,6 +33,30 @@ pub(super) struct ServerTransaction {
     tag: Box<str>,
     last: Option<Bytes>,
     armed: Armed,
+}
+
+/// A request that belongs to no transaction yet, and what was read of it.
+pub(super) struct Received {
+    pub(super) key: ServerKey,
+    pub(super) echo: Echo,
+    pub(super) flow: Flow,
+    pub(super) request: Request,
+    pub(super) essentials: Essentials,
+}
+
+/// A response: its status, and what the request does not say for it.
+pub(super) struct Reply<'a> {
+    pub(super) status: u16,
+    /// Empty for the usual phrase.
+    pub(super) reason: &'a str,
+    pub(super) headers: &'a [(&'a str, &'a str)],
+    pub(super) sdp: Option<&'a [u8]>,
+}
+
+impl Reply<'_> {
+    pub(super) fn new(status: u16) -> Self {
+        Self { status, reason: "", headers: &[], sdp: None }
+    }
 }
 
 enum Machine {
@@ -77,14 +101,21 @@ impl Stack {
             method => method.as_str(),
         };
         let key = key_of(&request, &essentials, method);
-        match (self.by_request.get(&key).copied(), &request.method) {
-            (known, Method::Ack) => self.handle_ack(now, known, flow, request, essentials, out),
-            (known, Method::Cancel) => self.handle_cancel(now, known, flow, request, essentials, out),
-            (Some(id), _) => self.request_again(id, out),
-            (None, _) if essentials.to.tag().is_some() => {
-                self.request_in_dialog(now, key, flow, request, essentials, out);
+        let known = self.by_request.get(&key).copied();
+        match (known, &request.method) {
+            (_, Method::Ack) => self.handle_ack(now, known, flow, &essentials, request.body, out),
+            (Some(id), method) if *method != Method::Cancel => self.request_again(id, out),
+            _ => {
+                let echo = Echo::new(&request, &essentials, &flow);
+                let received = Received { key, echo, flow, request, essentials };
+                if received.request.method == Method::Cancel {
+                    self.handle_cancel(now, known, received, out);
+                } else if received.essentials.to.tag().is_some() {
+                    self.request_in_dialog(now, received, out);
+                } else {
+                    self.request_outside(now, received, gatekeeper, out);
+                }
             }
-            (None, _) => self.request_outside(now, key, flow, request, essentials, gatekeeper, out),
         }
     }
 
@@ -105,8 +136,8 @@ impl Stack {
         now: Instant,
         known: Option<u64>,
         flow: Flow,
-        request: Request,
-        essentials: Essentials,
+        essentials: &Essentials,
+        sdp: Bytes,
         out: &mut Vec<Output>,
     ) {
         if let Some(id) = known
@@ -119,24 +150,16 @@ impl Stack {
             return;
         }
         // The ACK of a 2xx is a transaction of its own (§13.2.2.4); one that belongs nowhere is dropped.
-        if let Some(id) = self.session_named(&essentials) {
-            self.session_acked(now, id, flow, &essentials, request.body, out);
+        if let Some(id) = self.session_named(essentials) {
+            self.session_acked(now, id, flow, essentials, sdp, out);
         }
     }
 
-    fn handle_cancel(
-        &mut self,
-        now: Instant,
-        known: Option<u64>,
-        flow: Flow,
-        request: Request,
-        essentials: Essentials,
-        out: &mut Vec<Output>,
-    ) {
+    fn handle_cancel(&mut self, now: Instant, known: Option<u64>, received: Received, out: &mut Vec<Output>) {
+        let Received { echo, flow, request, essentials, .. } = received;
         // Only the hop that sent an INVITE can cancel it: a stranger who guesses its branch can't.
         let invite = known.and_then(|id| self.servers.get(&id).map(|transaction| (id, transaction)));
         let invite = invite.filter(|(_, invite)| invite.echo.back.remote.ip() == flow.remote.ip());
-        let echo = Echo::new(&request, &essentials, &flow);
         let Some((id, transaction)) = invite else {
             let tag = self.stateless_tag(&essentials);
             return send(&echo, 481, &tag, &[], out);
@@ -150,81 +173,68 @@ impl Stack {
         }
     }
 
-    fn request_in_dialog(
-        &mut self,
-        now: Instant,
-        key: ServerKey,
-        flow: Flow,
-        request: Request,
-        essentials: Essentials,
-        out: &mut Vec<Output>,
-    ) {
-        let echo = Echo::new(&request, &essentials, &flow);
-        let Some(id) = self.session_named(&essentials) else {
-            return send(&echo, 481, "", &[], out);
+    fn request_in_dialog(&mut self, now: Instant, received: Received, out: &mut Vec<Output>) {
+        let Received { echo, request, essentials, .. } = &received;
+        let Some(id) = self.session_named(essentials) else {
+            return send(echo, 481, "", &[], out);
         };
-        if let Some(refusal) = extensions_refused(&request) {
-            return send(&echo, 420, "", &[("Unsupported", &refusal)], out);
+        if let Some(refusal) = extensions_refused(request) {
+            return send(echo, 420, "", &[("Unsupported", &refusal)], out);
         }
         match request.method {
-            Method::Options => send(&echo, 200, "", &CAPABILITIES, out),
-            Method::Invite | Method::Bye | Method::Info => {
-                self.session_asked(now, id, key, echo, flow, request, essentials, out);
-            }
-            Method::Other(_) => send(&echo, 501, "", &[("Allow", ALLOW)], out),
-            _ => send(&echo, 405, "", &[("Allow", ALLOW)], out),
+            Method::Options => send(echo, 200, "", &CAPABILITIES, out),
+            Method::Invite | Method::Bye | Method::Info => self.session_asked(now, id, received, out),
+            Method::Other(_) => send(echo, 501, "", &[("Allow", ALLOW)], out),
+            _ => send(echo, 405, "", &[("Allow", ALLOW)], out),
         }
     }
 
     fn request_outside(
         &mut self,
         now: Instant,
-        key: ServerKey,
-        flow: Flow,
-        request: Request,
-        essentials: Essentials,
+        received: Received,
         gatekeeper: &dyn Gatekeeper,
         out: &mut Vec<Output>,
     ) {
-        let echo = Echo::new(&request, &essentials, &flow);
-        let tag = self.stateless_tag(&essentials);
+        let Received { echo, flow, request, essentials, .. } = &received;
+        let (flow, tag) = (*flow, self.stateless_tag(essentials));
         match &request.method {
             Method::Invite | Method::Register | Method::Options => {}
             Method::Bye | Method::Info | Method::Update | Method::Prack => {
-                return send(&echo, 481, &tag, &[], out);
+                return send(echo, 481, &tag, &[], out);
             }
-            Method::Other(_) => return send(&echo, 501, &tag, &[("Allow", ALLOW)], out),
-            _ => return send(&echo, 405, &tag, &[("Allow", ALLOW)], out),
+            Method::Other(_) => return send(echo, 501, &tag, &[("Allow", ALLOW)], out),
+            _ => return send(echo, 405, &tag, &[("Allow", ALLOW)], out),
         }
         if let Uri::Other { .. } = request.uri {
-            return send(&echo, 416, &tag, &[], out);
+            return send(echo, 416, &tag, &[], out);
         }
-        if let Some(refusal) = extensions_refused(&request) {
-            return send(&echo, 420, &tag, &[("Unsupported", &refusal)], out);
+        if let Some(refusal) = extensions_refused(request) {
+            return send(echo, 420, &tag, &[("Unsupported", &refusal)], out);
         }
         // Whoever asks what we can do gets the same answer, known or not.
         if request.method == Method::Options {
-            return send(&echo, 200, &tag, &CAPABILITIES, out);
+            return send(echo, 200, &tag, &CAPABILITIES, out);
         }
         if request.method == Method::Invite && essentials.max_forwards == Some(0) {
-            return send(&echo, 483, &tag, &[], out);
+            return send(echo, 483, &tag, &[], out);
         }
-        let merged = merged_key(&essentials);
+        let merged = merged_key(essentials);
         if self.merged.contains_key(&*merged) {
-            return send(&echo, 482, &tag, &[], out);
+            return send(echo, 482, &tag, &[], out);
         }
         if self.is_full() {
             out.push(Output::Event(Event::Security { what: Security::Overload, flow }));
-            return send(&echo, 503, &tag, &[("Retry-After", RETRY_AFTER)], out);
+            return send(echo, 503, &tag, &[("Retry-After", RETRY_AFTER)], out);
         }
-        let peer = match gatekeeper.admit(&flow, &request) {
+        let peer = match gatekeeper.admit(&flow, request) {
             Admission::Refuse { status } => {
                 out.push(Output::Event(Event::Security { what: Security::Refused, flow }));
-                return send(&echo, status.clamp(400, 699), &tag, &[], out);
+                return send(echo, status.clamp(400, 699), &tag, &[], out);
             }
             Admission::Trunk { tenant, name } => Peer::Trunk { tenant, name },
             Admission::Authenticate { tenant, realm } => {
-                match self.verifier.judge(now, &request, &tenant, &realm, gatekeeper) {
+                match self.verifier.judge(now, request, &tenant, &realm, gatekeeper) {
                     Verdict::User(name) => Peer::User { tenant, name },
                     Verdict::Challenge { headers, bad_credentials } => {
                         if bad_credentials {
@@ -232,24 +242,22 @@ impl Stack {
                         }
                         let headers: Vec<_> =
                             headers.iter().map(|value| ("WWW-Authenticate", value.as_str())).collect();
-                        return send(&echo, 401, &tag, &headers, out);
+                        return send(echo, 401, &tag, &headers, out);
                     }
-                    Verdict::Malformed => return send(&echo, 400, &tag, &[], out),
                 }
             }
         };
         match (request.method == Method::Invite, peer) {
-            (true, peer) => {
-                self.session_invited(now, key, merged, echo, flow, request, essentials, peer, out)
-            }
+            (true, peer) => self.session_invited(now, received, merged, peer, out),
             (false, Peer::User { tenant, name: user }) => {
-                let id = self.begin_server(key, None, echo, None, tag, false);
+                let Received { key, echo, request, .. } = received;
+                let id = self.begin_server(key, None, echo, None, &tag, false);
                 self.deadlines.arm(Who::Register(id), &mut Armed::default(), Some(now + GIVE_UP));
                 let request = Box::new(request);
                 out.push(Output::Event(Event::Register { id: RegisterId(id), tenant, user, request, flow }));
             }
             // A carrier has nobody to register here.
-            (false, Peer::Trunk { .. }) => send(&echo, 403, &tag, &[], out),
+            (false, Peer::Trunk { .. }) => send(echo, 403, &tag, &[], out),
         }
     }
 
@@ -265,7 +273,7 @@ impl Stack {
         let headers: Vec<_> = headers.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
         if self.servers.get(&id.0).is_some_and(|transaction| matches!(transaction.machine, Machine::Other(_)))
         {
-            self.respond(now, id.0, status, "", &headers, None, out);
+            self.respond(now, id.0, Reply { headers: &headers, ..Reply::new(status) }, out);
         }
     }
 
@@ -283,7 +291,7 @@ impl Stack {
         merged: Option<Box<str>>,
         echo: Echo,
         owner: Option<SessionId>,
-        tag: impl Into<Box<str>>,
+        tag: &str,
         invite: bool,
     ) -> u64 {
         self.last_server += 1;
@@ -315,10 +323,7 @@ impl Stack {
         &mut self,
         now: Instant,
         id: u64,
-        status: u16,
-        reason: &str,
-        headers: &[(&str, &str)],
-        sdp: Option<&[u8]>,
+        Reply { status, reason, headers, sdp }: Reply<'_>,
         out: &mut Vec<Output>,
     ) {
         let Some(transaction) = self.servers.get_mut(&id) else { return };
@@ -457,7 +462,7 @@ fn extensions_refused(request: &Request) -> Option<String> {
 fn key_of(request: &Request, essentials: &Essentials, method: &str) -> ServerKey {
     let branch = essentials.via.branch().unwrap_or_default();
     let uri = if is_modern(branch) { String::new() } else { request.uri.to_string() };
-    ServerKey::new(Received {
+    ServerKey::new(key::Received {
         branch,
         host: essentials.via.host.as_str(),
         port: essentials.via.port.unwrap_or(0),

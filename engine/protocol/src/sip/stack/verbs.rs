@@ -5,13 +5,15 @@ use std::time::Instant;
 
 use bytes::Bytes;
 
-use super::calls::{answered, end, failed, ringing};
-use super::client::Owner;
+use super::calls::{Content, answered, end, failed, ringing};
+use super::client::{Asking, Owner};
+use super::server::Reply;
 use super::{Cause, EndedBy, Invite, Output, ProbeId, SessionId, Stack};
 use crate::sip::compose::{self, ALLOW, NewRequest};
 use crate::sip::deadlines::Armed;
 use crate::sip::flow::Destination;
 use crate::sip::session::{Cancel, Offer, Party, Session, State};
+use crate::sip::timers::GIVE_UP;
 use crate::sip::transaction::key::ClientKey;
 
 impl Stack {
@@ -65,7 +67,8 @@ impl Stack {
         };
         let offered = invite.sdp.is_some();
         let state = State::Calling { invite: key, early: Vec::new(), cancel: Cancel::No, offered };
-        self.begin_client(now, key, sent, to, Owner::Session(id), invite.credentials, out);
+        let asking = Asking { to, owner: Owner::Session(id), credentials: invite.credentials };
+        self.begin_client(now, key, sent, asking, out);
         self.put(Box::new(Session { party, over: false, armed: Armed::default(), state }));
         id
     }
@@ -106,7 +109,12 @@ impl Stack {
         {
             *refresh_at = ringing(now);
             let headers = [("Contact", session.party.contact.as_str()), ("Allow", ALLOW)];
-            self.respond(now, *server, status, reason, &headers, sdp.as_deref(), out);
+            self.respond(
+                now,
+                *server,
+                Reply { reason, headers: &headers, sdp: sdp.as_deref(), ..Reply::new(status) },
+                out,
+            );
         }
         self.put(session);
     }
@@ -137,7 +145,12 @@ impl Stack {
         let Some(mut session) = self.sessions.remove(&session) else { return };
         let State::Ringing { server, .. } = session.state else { return self.put(session) };
         let headers: Vec<_> = headers.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
-        self.respond(now, server, status.clamp(300, 699), reason, &headers, None, out);
+        self.respond(
+            now,
+            server,
+            Reply { reason, headers: &headers, ..Reply::new(status.clamp(300, 699)) },
+            out,
+        );
         end(&mut session, EndedBy::Local, None, out);
     }
 
@@ -153,7 +166,7 @@ impl Stack {
             State::Calling { invite, cancel, .. } => {
                 let invite = *invite;
                 if self.clients.get(&invite).is_some_and(|transaction| transaction.is_proceeding()) {
-                    *cancel = Cancel::Sent { give_up_at: now + crate::sip::timers::GIVE_UP };
+                    *cancel = Cancel::Sent { give_up_at: now + GIVE_UP };
                     self.send_cancel(now, invite, reason, out);
                 } else {
                     *cancel = Cancel::Wanted { reason: reason.map(str::to_owned) };
@@ -162,7 +175,7 @@ impl Stack {
             }
             State::Ringing { server, .. } => {
                 let headers = reason.map(|reason| ("Reason", reason));
-                self.respond(now, *server, 480, "", headers.as_slice(), None, out);
+                self.respond(now, *server, Reply { headers: headers.as_slice(), ..Reply::new(480) }, out);
                 end(&mut session, EndedBy::Local, None, out);
                 return;
             }
@@ -178,7 +191,7 @@ impl Stack {
                         let invite = *invite;
                         self.send_ack(&session.party, dialog, invite, None, out);
                     }
-                    Offer::Received { server, .. } => self.respond(now, *server, 487, "", &[], None, out),
+                    Offer::Received { server, .. } => self.respond(now, *server, Reply::new(487), out),
                     Offer::Idle | Offer::Sent { .. } | Offer::Backoff { .. } => {}
                 }
                 end(&mut session, EndedBy::Local, None, out);
@@ -208,10 +221,9 @@ impl Stack {
         out: &mut Vec<Output>,
     ) {
         let Some(mut session) = self.sessions.remove(&session) else { return };
-        if let State::Talking { dialog, offer, .. } = &mut session.state
+        if let State::Talking { offer, .. } = &mut session.state
             && let Offer::Received { server, cseq } = *offer
         {
-            debug_assert!(dialog.remote_cseq.is_some_and(|last| last >= cseq));
             self.send_ok(now, &session.party, server, sdp, out);
             *offer = answered(now, server, cseq);
         }
@@ -232,7 +244,7 @@ impl Stack {
             && let Offer::Received { server, .. } = *offer
         {
             *offer = Offer::Idle;
-            self.respond(now, server, status.clamp(300, 699), reason, &[], None, out);
+            self.respond(now, server, Reply { reason, ..Reply::new(status.clamp(300, 699)) }, out);
             self.next_offer(now, &mut session, out);
         }
         self.put(session);
@@ -252,16 +264,8 @@ impl Stack {
             && !session.over
         {
             let owner = Owner::Session(session.party.id);
-            self.send_in_dialog(
-                now,
-                &session.party,
-                dialog,
-                "INFO",
-                &[],
-                Some((content_type, body)),
-                owner,
-                out,
-            );
+            let content = Content { body: Some((content_type, body)), ..Content::new("INFO", &[]) };
+            self.send_in_dialog(now, &session.party, dialog, content, owner, out);
         }
         self.put(session);
     }
@@ -305,7 +309,8 @@ impl Stack {
             body: None,
         };
         let sent = request.write();
-        self.begin_client(now, key, sent, destination, Owner::Probe(id), None, out);
+        let asking = Asking { to: destination, owner: Owner::Probe(id), credentials: None };
+        self.begin_client(now, key, sent, asking, out);
         id
     }
 
@@ -320,6 +325,6 @@ impl Stack {
         let user_agent = self.config.user_agent.clone();
         let headers =
             [("Contact", party.contact.as_str()), ("Allow", ALLOW), ("Server", user_agent.as_str())];
-        self.respond(now, server, 200, "", &headers, sdp.as_deref(), out);
+        self.respond(now, server, Reply { headers: &headers, sdp: sdp.as_deref(), ..Reply::new(200) }, out);
     }
 }

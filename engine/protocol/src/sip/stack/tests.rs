@@ -1,1 +1,0 @@
-//! Two stacks and a link between them, in virtual time.
