@@ -1,7 +1,8 @@
 //! Where everything lies: the keys of every kind of record, in one place.
 //!
 //! A key is a letter for its kind and then its parts. A text part ends with 0x00 0x01 (a zero inside it
-//! is written as 0x00 0xFF), so that no tenant's keys begin with another's and prefixes can be scanned; numbers are big-endian, so that they sort. Values are encoded by whoever owns them.
+//! is written as 0x00 0xFF), so that no tenant's keys begin with another's and prefixes can be scanned;
+//! numbers are big-endian, so that they sort. Values are encoded by whoever owns them.
 //!
 //! | key | value |
 //! |---|---|
