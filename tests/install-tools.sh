@@ -11,7 +11,9 @@ pjsua2="pjsua2-python==2.15.1"
 # Each line: a command, and the Debian package that has it.
 wanted="sipp sip-tester
 baresip baresip-core
-stdbuf coreutils"
+stdbuf coreutils
+unshare util-linux
+ip iproute2"
 if [ "${1:-}" = bench ]; then
   wanted="$wanted
 kamailio kamailio

@@ -34,8 +34,19 @@ fn main() {
     if std::env::args().any(|argument| argument == "--test" || argument == "--list") {
         return;
     }
+    // `cargo bench -p tests -- relayed` measures only that.
+    let wanted: Vec<String> =
+        std::env::args().skip(1).filter(|argument| !argument.starts_with('-')).collect();
     let before = Machine::read();
-    let rows = [ivr(), bridged(), relayed(), registered(), held()];
+    let all: [(&str, Measure); 5] = [
+        ("ivr", ivr),
+        ("bridged", bridged),
+        ("relayed", relayed),
+        ("registered", registered),
+        ("held", held),
+    ];
+    let chosen = all.iter().filter(|(name, _)| wanted.is_empty() || wanted.iter().any(|w| w == name));
+    let rows: Vec<Row> = chosen.map(|(_, measure)| measure()).collect();
     println!("\n{before}\n{}\n", Machine::read());
     println!(
         "{:<44} {:>12} {:>24} {:>7} {:>9}",
@@ -45,6 +56,9 @@ fn main() {
         println!("{row}");
     }
 }
+
+/// Measures a line of the table.
+type Measure = fn() -> Row;
 
 /// INVITE, the script answers, plays a second, hangs up.
 fn ivr() -> Row {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use tests::exchange::Exchange;
 use tests::sipp::Sipp;
 
-use crate::world::{SOON, World};
+use crate::world::{GREETING_HZ, SOON, World};
 
 const A_WHILE: Duration = Duration::from_secs(2);
 const A_SECOND: Duration = Duration::from_secs(1);
@@ -69,6 +69,7 @@ fn a_key_in_the_menu_of_700_rings_who_belongs_to_it() {
     ana.heard().assert_tone(600.0, A_SECOND);
     boris.heard().assert_tone(440.0, A_SECOND);
     let heard = vera.heard();
+    heard.assert_tone(GREETING_HZ, A_SECOND * 7 / 10);
     heard.assert_tone(600.0, A_SECOND);
     heard.assert_no_tone(440.0);
 }

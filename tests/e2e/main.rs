@@ -6,6 +6,7 @@ mod demo;
 mod durability;
 mod malformed;
 mod phones;
+mod screen;
 mod scripts;
 mod stop;
 mod trunks;

@@ -8,11 +8,15 @@ use tests::exchange::{Exchange, guest};
 use tests::net::Net;
 use tests::pjsua::{Account, Pjsua, Setup};
 use tests::sipp::{Sipp, UAC};
+use tests::sound::write_tone;
 
 /// For whatever takes a few round trips.
 pub const SOON: Duration = Duration::from_secs(15);
 /// For what takes as long as a caller's patience.
 pub const LATER: Duration = Duration::from_secs(40);
+
+/// The menu's greeting is a tone.
+pub const GREETING_HZ: f64 = 1500.0;
 
 /// The users, as name, extension and password.
 pub const USERS: [(&str, &str, &str); 3] =
@@ -37,6 +41,12 @@ impl World {
         let (ip, carrier) = (net.host(), net.sip());
         let tenants = tenants(&ip.to_string(), carrier, &more(&net));
         let exchange = Exchange::start(ip, &tenants);
+        // What 700 says.
+        let greeting = exchange.folder().join("greeting.wav");
+        write_tone(&greeting, GREETING_HZ, Duration::from_secs(1));
+        let wav = std::fs::read(greeting).expect("it was just written");
+        let (status, answer) = exchange.send("PUT", "/tenants/demo/prompts/greeting", wav);
+        assert!((200..300).contains(&status), "{status} {answer}");
         Self { net, exchange, carrier }
     }
 
@@ -113,12 +123,12 @@ domains = ["{domain}"]
 {scripts}  [[tenant.number]]
   number = "700"
   script = "strowger/menu"
-  settings = {{ prompt = "welcome", choices = {{ 1 = {{ ring = "ana" }}, 2 = {{ ring = "boris" }} }} }}
+  settings = {{ menu = {{ prompts = ["greeting"], choices = {{ 1 = {{ ring = {{ places = ["ana"] }} }}, 2 = {{ ring = {{ places = ["boris"] }} }} }} }} }}
   fallback = ["user:ana"]
   [[tenant.number]]
   number = "701"
   script = "strowger/ring"
-  settings = {{ group = "all" }}
+  settings = {{ places = ["group:all"] }}
   fallback = ["user:ana"]
   [[tenant.number]]
   number = "702"
