@@ -39,8 +39,9 @@ pub const MAX_KEY: usize = 1024;
 /// A value's length in bytes; larger ones are refused with [`StoreError::TooLarge`]. A script's own memory
 /// takes 64 KiB a value, with its envelope; tapes are cut into parts, components and prompts are blobs.
 pub const MAX_VALUE: usize = 96 * 1024;
-/// A batch's keys and values together; larger ones are refused with [`StoreError::TooLarge`].
-pub const MAX_BATCH: usize = 8 << 20;
+/// A batch's keys and values together; larger ones are refused with [`StoreError::TooLarge`]. The longest
+/// tape (16 MiB) is sealed with its record in one.
+pub const MAX_BATCH: usize = 20 << 20;
 /// A component (20 MiB) or a prompt; larger ones are refused with [`StoreError::TooLarge`].
 pub const MAX_BLOB: usize = 32 << 20;
 /// Records in a page of a scan; a scan ends there and is gone on with.
