@@ -7,8 +7,15 @@
 //! [`Happening::Digit`].
 
 mod command;
+mod core;
 mod media;
+mod player;
 pub mod prompts;
+mod recorder;
+mod slots;
+mod stream;
+mod thread;
+mod writer;
 
 pub use command::{Command, CutBy, EndOfRecording, Event, Happening, Sound, Stats, StreamId};
 pub use media::{CommandError, Config, Media, NoPorts, StartError, Stream};

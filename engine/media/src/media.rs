@@ -2,12 +2,19 @@
 
 use std::fmt;
 use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, SocketAddr, UdpSocket};
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
-use std::time::Duration;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use crate::command::{Command, Event, StreamId};
+use crate::core::Core;
+use crate::slots::Slots;
+use crate::thread::{Inbox, Message, Thread};
+use crate::writer::{self, WriterHandle};
 
 /// What the media threads need to know.
 #[derive(Clone, Debug)]
@@ -97,9 +104,16 @@ pub struct Stream {
     pub address: SocketAddr,
 }
 
-/// All streams of the process. Dropping it ends its threads.
-#[derive(Debug)]
-pub struct Media {}
+/// All streams of the process. Dropping it closes them, completes their recordings and ends the
+/// threads.
+pub struct Media {
+    advertise: IpAddr,
+    bind: IpAddr,
+    slots: Arc<Slots>,
+    inboxes: Arc<[Inbox]>,
+    writer: WriterHandle,
+    threads: Vec<JoinHandle<()>>,
+}
 
 impl Media {
     /// More media threads than this are refused.
@@ -112,26 +126,153 @@ impl Media {
     pub const MAX_SOUNDS: usize = 256;
     /// Keys that may wait to be sent on one stream.
     pub const MAX_DIGITS: usize = 64;
+    /// Pairs of ports that are tried when others hold the ports.
+    const MAX_TRIES: usize = 64;
 
     /// Starts the threads. `events` is called on them: it must not wait, only pass on.
     pub fn start(
         config: Config,
         events: impl Fn(Event) + Send + Sync + 'static,
     ) -> Result<Media, StartError> {
-        let _ = (config, events);
-        Ok(Media {})
+        if config.threads < 1 || config.threads > Self::MAX_THREADS {
+            return Err(StartError::Threads(config.threads));
+        }
+        let slots = Slots::new(&config.ports, config.seed).ok_or(StartError::Ports(config.ports))?;
+        std::fs::create_dir_all(&config.recordings)
+            .map_err(|why| StartError::Recordings(config.recordings.clone(), why))?;
+        let os = |why: rustix::io::Errno| StartError::Os(why.into());
+        let events: Arc<dyn Fn(Event) + Send + Sync> = Arc::new(events);
+        let slots = Arc::new(slots);
+        let (inboxes, waiting): (Vec<_>, Vec<_>) = (0..config.threads)
+            .map(|_| Inbox::new())
+            .collect::<Result<Vec<_>, _>>()
+            .map_err(os)?
+            .into_iter()
+            .unzip();
+        let inboxes: Arc<[Inbox]> = inboxes.into();
+        let (handle, writer) = writer::writer(config.recordings, Arc::clone(&events));
+
+        let spawn = |name: String, run: Box<dyn FnOnce() + Send>| {
+            std::thread::Builder::new().name(name).spawn(run).map_err(StartError::Os)
+        };
+        let mut media = Media {
+            advertise: config.advertise,
+            bind: config.bind,
+            slots: Arc::clone(&slots),
+            inboxes: Arc::clone(&inboxes),
+            writer: handle.clone(),
+            threads: Vec::new(),
+        };
+        let wall = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        for (index, waiting) in waiting.into_iter().enumerate() {
+            // Far apart, whatever the seed.
+            let seed = config.seed.rotate_left(32) ^ (index as u64) << 56;
+            let core = Core::new(
+                Instant::now(),
+                wall,
+                slots.len(),
+                config.timeout,
+                seed,
+                Arc::clone(&events),
+                handle.clone(),
+            );
+            let thread =
+                Thread::new(index, Arc::clone(&inboxes), waiting, Arc::clone(&slots), core).map_err(os)?;
+            media.threads.push(spawn(format!("media-{index}"), Box::new(|| thread.run()))?);
+        }
+        media.threads.push(spawn("recordings".to_owned(), Box::new(|| writer.run()))?);
+        Ok(media)
     }
 
     /// Opens a pair of ports, without waiting for anyone. `owner` comes back in every event.
     /// `beside`: a stream that this one will probably be joined with; it goes to the same thread.
     pub fn open(&self, owner: u64, beside: Option<StreamId>) -> Result<Stream, NoPorts> {
-        let _ = (owner, beside);
+        let load = |thread: usize| self.inboxes[thread].load.load(Ordering::Relaxed);
+        let thread = beside
+            .and_then(|beside| self.slots.thread(beside))
+            .filter(|thread| load(*thread) < Self::MAX_STREAMS)
+            .or_else(|| (0..self.inboxes.len()).min_by_key(|thread| load(*thread)))
+            .filter(|thread| load(*thread) < Self::MAX_STREAMS)
+            .ok_or(NoPorts)?;
+        for _ in 0..Self::MAX_TRIES {
+            let id = self.slots.take(thread).ok_or(NoPorts)?;
+            let port = self.slots.port(id);
+            // Another program may hold one of the two: the next pair, then.
+            let Ok((rtp, rtcp)) = self.bind(port) else {
+                self.slots.release(id);
+                continue;
+            };
+            self.inboxes[thread].load.fetch_add(1, Ordering::Relaxed);
+            self.inboxes[thread].send(Message::Open { id, owner, rtp, rtcp });
+            return Ok(Stream { id, address: SocketAddr::new(self.advertise, port) });
+        }
         Err(NoPorts)
     }
 
-    /// Tells a stream something, without waiting for it.
+    fn bind(&self, port: u16) -> io::Result<(UdpSocket, UdpSocket)> {
+        let bind = |port| {
+            let socket = UdpSocket::bind(SocketAddr::new(self.bind, port))?;
+            socket.set_nonblocking(true)?;
+            Ok::<_, io::Error>(socket)
+        };
+        Ok((bind(port)?, bind(port + 1)?))
+    }
+
+    /// Tells a stream something, without waiting for it. The commands of one stream come from one
+    /// thread at a time, or their order is anyone's guess.
     pub fn command(&self, stream: StreamId, command: Command) -> Result<(), CommandError> {
-        let _ = (stream, command);
-        Err(CommandError::Closed)
+        let thread = self.slots.thread(stream).ok_or(CommandError::Closed)?;
+        // A stream can always be closed.
+        if self.inboxes[thread].len() >= Self::MAX_COMMANDS && !matches!(command, Command::Close) {
+            return Err(CommandError::Overloaded);
+        }
+        let Command::Relay { with } = command else {
+            self.inboxes[thread].send(Message::Command(stream, command));
+            return Ok(());
+        };
+        let other = self.slots.thread(with).ok_or(CommandError::Closed)?;
+        if other != thread {
+            // Both live on one thread from now on, so that no packet has to change threads.
+            if !self.slots.hand_over(with, other, thread) {
+                return Err(CommandError::Closed);
+            }
+            self.inboxes[thread].send(Message::Expect(with));
+            self.inboxes[other].send(Message::Leave(with, thread));
+        }
+        self.inboxes[thread].send(Message::Join(stream, with));
+        if with != stream {
+            self.inboxes[thread].send(Message::Join(with, stream));
+        }
+        Ok(())
+    }
+
+    /// Seconds of recordings that were left out because the disk was too slow.
+    pub fn left_out(&self) -> u64 {
+        self.writer.left_out()
+    }
+
+    /// Streams that are open.
+    pub fn streams(&self) -> usize {
+        self.inboxes.iter().map(|inbox| inbox.load.load(Ordering::Relaxed)).sum()
+    }
+}
+
+impl fmt::Debug for Media {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Media").field("streams", &self.streams()).finish_non_exhaustive()
+    }
+}
+
+impl Drop for Media {
+    fn drop(&mut self) {
+        for inbox in self.inboxes.iter() {
+            inbox.send(Message::Stop);
+        }
+        // The writer ends when nobody can leave it anything any more.
+        self.writer = WriterHandle::closed();
+        for thread in self.threads.drain(..) {
+            // A thread that panicked has said so.
+            let _ = thread.join();
+        }
     }
 }

@@ -1,0 +1,313 @@
+//! All streams of one thread, and what they do together. Time, datagrams and commands come in, datagrams
+//! leave through the streams' sockets and events through the callback: nothing here waits, and
+//! nothing here is a socket, so that tests run it on their own time.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use protocol::rtp::dtmf::KeyEvent;
+
+use crate::command::{Command, CutBy, EndOfRecording, Event, StreamId};
+use crate::recorder::Limits;
+use crate::stream::{Context, Heard, Socket, Stream};
+use crate::writer::WriterHandle;
+
+/// The wheel: one turn of it is a packet of every stream that sends by itself.
+pub(crate) const FRAME_TIME: Duration = Duration::from_millis(20);
+
+/// Frames that a late thread makes up for; when it is later, time is left out.
+const MAX_CATCH_UP: u32 = 10;
+
+/// How often reports, time-outs and idle recordings are looked at.
+const HOUSEKEEPING: Duration = Duration::from_millis(500);
+
+pub(crate) struct Core<S> {
+    context: Context,
+    /// By slot.
+    streams: Vec<Option<Box<Stream<S>>>>,
+    /// How many of them there are.
+    count: usize,
+    /// Slots of streams that the wheel turns for.
+    ticking: Vec<u32>,
+    /// None while nothing ticks.
+    next_frame: Option<Instant>,
+    next_housekeeping: Instant,
+    chance: u64,
+}
+
+impl<S: Socket> Core<S> {
+    /// `slots`: how many there are in the process. `wall`: since 1970, at `now`.
+    pub fn new(
+        now: Instant,
+        wall: Duration,
+        slots: usize,
+        timeout: Duration,
+        seed: u64,
+        events: Arc<dyn Fn(Event) + Send + Sync>,
+        writer: WriterHandle,
+    ) -> Self {
+        Self {
+            context: Context { now, wall, events, writer, unwritten: Vec::new(), timeout },
+            streams: std::iter::repeat_with(|| None).take(slots).collect(),
+            count: 0,
+            ticking: Vec::new(),
+            next_frame: None,
+            next_housekeeping: now + HOUSEKEEPING,
+            chance: seed,
+        }
+    }
+
+    pub fn open(&mut self, now: Instant, id: StreamId, owner: u64, rtp: S, rtcp: S) {
+        self.advance(now);
+        let chance = &mut self.chance;
+        let stream = Stream::new(now, id, owner, rtp, rtcp, || {
+            // SplitMix64: every number of the seed's sequence differs.
+            *chance = chance.wrapping_add(0x9e37_79b9_7f4a_7c15);
+            let mixed = (*chance ^ (*chance >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+            let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+            mixed ^ (mixed >> 31)
+        });
+        self.insert(Box::new(stream));
+    }
+
+    /// A stream comes, from its opening or from another thread.
+    pub fn insert(&mut self, mut stream: Box<Stream<S>>) {
+        let slot = stream.id.slot;
+        stream.ticking = false;
+        if let Some(place) = self.streams.get_mut(slot as usize) {
+            self.count += usize::from(place.is_none());
+            *place = Some(stream);
+            self.tick_if_needed(slot);
+        }
+    }
+
+    /// A stream goes to another thread, whole; the one it was joined to is alone now.
+    pub fn remove(&mut self, id: StreamId) -> Option<Box<Stream<S>>> {
+        self.stream(id)?;
+        self.part(id);
+        let stream = self.streams[id.slot as usize].take();
+        self.count -= 1;
+        self.ticking.retain(|slot| *slot != id.slot);
+        stream
+    }
+
+    pub fn stream(&mut self, id: StreamId) -> Option<&mut Stream<S>> {
+        self.streams.get_mut(id.slot as usize)?.as_deref_mut().filter(|stream| stream.id == id)
+    }
+
+    /// The stream of a slot, for whoever reads its socket.
+    pub fn at(&self, slot: u32) -> Option<&Stream<S>> {
+        self.streams.get(slot as usize)?.as_deref()
+    }
+
+    pub fn ids(&self) -> Vec<StreamId> {
+        self.streams.iter().flatten().map(|stream| stream.id).collect()
+    }
+
+    /// An RTP packet; `bytes` is used to pass it on.
+    pub fn handle_rtp(&mut self, now: Instant, slot: u32, from: SocketAddr, bytes: &mut [u8]) {
+        self.advance(now);
+        let Some(Some(stream)) = self.streams.get_mut(slot as usize) else { return };
+        let mut keys = Vec::new();
+        let heard = stream.handle_rtp(&self.context, from, bytes, |key| keys.push(key));
+        let peer = stream.peer;
+        let came_as_event = matches!(heard, Heard::Key(_));
+        if let Some(peer) = peer.and_then(|peer| self.stream(peer)) {
+            match heard {
+                Heard::Nothing => {}
+                Heard::Sound(packet, codec) => peer.pass_sound(now, &packet, codec, bytes),
+                Heard::Key(packet) => peer.pass_key(now, &packet, bytes),
+            }
+        }
+        if !keys.is_empty() {
+            self.handle_keys(slot, &keys, came_as_event);
+        }
+        // A key that was begun must be ended by the clock if its end is lost.
+        if came_as_event {
+            self.tick_if_needed(slot);
+        }
+    }
+
+    fn handle_keys(&mut self, slot: u32, keys: &[KeyEvent], came_as_event: bool) {
+        let Some(Some(stream)) = self.streams.get_mut(slot as usize) else { return };
+        keys.iter().for_each(|key| stream.handle_key(&mut self.context, *key));
+        let Some(peer) = stream.peer.filter(|_| came_as_event) else { return };
+        for key in keys {
+            if let KeyEvent::Began(key) = key {
+                self.say_key(peer, *key, false);
+            }
+        }
+    }
+
+    fn say_key(&mut self, id: StreamId, key: char, always: bool) {
+        if let Some(Some(stream)) = self.streams.get_mut(id.slot as usize)
+            && stream.id == id
+        {
+            stream.say_key(&self.context, key, always);
+            self.tick_if_needed(id.slot);
+        }
+    }
+
+    pub fn handle_rtcp(&mut self, now: Instant, slot: u32, from: SocketAddr, bytes: &[u8]) {
+        self.advance(now);
+        if let Some(Some(stream)) = self.streams.get_mut(slot as usize) {
+            stream.handle_rtcp(&self.context, from, bytes);
+        }
+    }
+
+    /// A command, but [`Command::Relay`], which is [`Core::join`], and [`Command::Close`], which is
+    /// [`Core::close`]. Nothing happens when the stream is gone.
+    pub fn handle_command(&mut self, now: Instant, id: StreamId, command: Command) {
+        self.advance(now);
+        if matches!(command, Command::Unrelay) {
+            self.part(id);
+            return;
+        }
+        let Some(Some(stream)) = self.streams.get_mut(id.slot as usize) else { return };
+        if stream.id != id {
+            return;
+        }
+        let context = &mut self.context;
+        match command {
+            Command::Negotiated(agreed) => stream.negotiated(context, agreed),
+            Command::Play { token, what, cut_by_key, looped } => {
+                stream.play(context, token, what, cut_by_key, looped)
+            }
+            Command::Stop => stream.end_play(context, Some(CutBy::Command)),
+            Command::SendDigits { token, digits } => stream.send_digits(context, Some(token), &digits),
+            Command::Digit { digit, duration } => {
+                stream.handle_key(context, KeyEvent::Began(digit));
+                stream.handle_key(context, KeyEvent::Ended(digit, duration));
+                if let Some(peer) = stream.peer.filter(|peer| *peer != id) {
+                    self.say_key(peer, digit, true);
+                }
+            }
+            Command::Record { token, name, most, silence, stop_on_key } => {
+                let limits = Limits { most: Some(most), silence, stop_on_key };
+                stream.record(context, token, name, limits);
+            }
+            Command::StopRecord => stream.end_message(context, EndOfRecording::Command),
+            Command::Tap { token, name } => stream.tap(context, token, name),
+            Command::Untap => stream.end_tap(context),
+            Command::Relay { .. } | Command::Unrelay | Command::Close => {}
+        }
+        self.tick_if_needed(id.slot);
+    }
+
+    /// From now on `id` is heard by `to`; whoever either was joined to before is alone. Both ways are
+    /// joined by calling it for both.
+    pub fn join(&mut self, id: StreamId, to: StreamId) {
+        let Some(stream) = self.stream(id) else { return };
+        if stream.peer == Some(to) {
+            return;
+        }
+        self.part(id);
+        if let Some(stream) = self.stream(id) {
+            stream.joined(Some(to));
+        }
+    }
+
+    /// Nobody hears `id`, and `id` hears nobody.
+    fn part(&mut self, id: StreamId) {
+        let Some(stream) = self.stream(id) else { return };
+        let peer = stream.peer;
+        stream.joined(None);
+        if let Some(peer) = peer.and_then(|peer| self.stream(peer))
+            && peer.peer == Some(id)
+        {
+            peer.joined(None);
+        }
+    }
+
+    /// Ends a stream and drops its sockets; false when it is gone already.
+    pub fn close(&mut self, now: Instant, id: StreamId) -> bool {
+        self.advance(now);
+        let Some(mut stream) = self.remove(id) else { return false };
+        stream.close(&mut self.context);
+        true
+    }
+
+    /// The last of the recordings goes to the writer, however long that takes: the thread ends.
+    pub fn finish(self) {
+        self.context.unwritten.into_iter().for_each(|job| self.context.writer.send(job));
+    }
+
+    /// When [`Core::handle_timeout`] is due; none when there are no streams.
+    pub fn next_timeout(&self) -> Option<Instant> {
+        if self.count == 0 && self.context.unwritten.is_empty() {
+            return None;
+        }
+        Some(self.next_frame.map_or(self.next_housekeeping, |frame| frame.min(self.next_housekeeping)))
+    }
+
+    /// Turns the wheel as far as it should be, and keeps house.
+    pub fn handle_timeout(&mut self, now: Instant) {
+        self.advance(now);
+        let mut turns = 0;
+        while let Some(frame) = self.next_frame
+            && frame <= now
+        {
+            turns += 1;
+            if turns > MAX_CATCH_UP {
+                self.next_frame = Some(now + FRAME_TIME);
+                break;
+            }
+            // The next is counted from when this was due, so that lateness never adds up.
+            self.next_frame = Some(frame + FRAME_TIME);
+            self.turn();
+        }
+        if self.next_housekeeping <= now {
+            self.next_housekeeping = now + HOUSEKEEPING;
+            for stream in self.streams.iter_mut().flatten() {
+                stream.handle_timeout(&mut self.context);
+            }
+            for job in std::mem::take(&mut self.context.unwritten) {
+                if let Err(job) = self.context.writer.try_send(job) {
+                    self.context.unwritten.push(job);
+                }
+            }
+        }
+    }
+
+    fn turn(&mut self) {
+        let mut keys = Vec::new();
+        let mut index = 0;
+        while let Some(slot) = self.ticking.get(index).copied() {
+            let Some(Some(stream)) = self.streams.get_mut(slot as usize) else {
+                self.ticking.swap_remove(index);
+                continue;
+            };
+            stream.ticking = stream.handle_frame(&mut self.context, |key| keys.push(key));
+            match stream.ticking {
+                true => index += 1,
+                false => drop(self.ticking.swap_remove(index)),
+            }
+            if !keys.is_empty() {
+                self.handle_keys(slot, &keys, true);
+                keys.clear();
+            }
+        }
+        if self.ticking.is_empty() {
+            self.next_frame = None;
+        }
+    }
+
+    /// The wheel turns for a stream from now on, if it must.
+    fn tick_if_needed(&mut self, slot: u32) {
+        let Some(Some(stream)) = self.streams.get_mut(slot as usize) else { return };
+        if stream.ticking || !stream.needs_frames() {
+            return;
+        }
+        stream.ticking = true;
+        self.ticking.push(slot);
+        if self.next_frame.is_none() {
+            self.next_frame = Some(self.context.now);
+        }
+    }
+
+    fn advance(&mut self, now: Instant) {
+        self.context.wall += now.saturating_duration_since(self.context.now);
+        self.context.now = self.context.now.max(now);
+    }
+}

@@ -1,0 +1,195 @@
+//! A recording on the media thread's side: puts what is heard at its place in time, one or two
+//! channels, and hands seconds of it to the writer. Packets of a stream say where they belong by their
+//! timestamps; the clock decides where they don't, and what is missing is silence.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use protocol::rtp::CLOCK;
+
+use crate::command::EndOfRecording;
+use crate::writer::{Ended, Job, WriterHandle};
+
+/// Samples of a channel that are kept for late packets before they are handed to the writer: as many
+/// as a packet may be behind.
+const SLACK: usize = MAX_DRIFT as usize;
+/// Samples of a channel in one job for the writer.
+const CHUNK: usize = CLOCK as usize;
+/// A packet this far from where the clock would put it is put where the clock says.
+const MAX_DRIFT: i64 = CLOCK as i64;
+/// Mean square of a packet that counts as sound: about -40 dBm0, above line noise.
+const LOUD: u64 = 300 * 300;
+
+/// Which side of a conversation; a message has the first only.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Side {
+    Heard = 0,
+    Said = 1,
+}
+
+#[derive(Debug)]
+pub(crate) struct Recorder {
+    file: Arc<Ended>,
+    writer: WriterHandle,
+    channels: usize,
+    started: Instant,
+    sides: [Anchor; 2],
+    /// Interleaved, from `begin` on.
+    buffer: Vec<i16>,
+    /// Samples of a channel handed to the writer before the buffer.
+    begin: u64,
+    /// Of those, how many the writer was too busy for; it writes silence in their place.
+    owed: u64,
+    most: Option<u64>,
+    silence: Option<u64>,
+    pub stop_on_key: bool,
+    /// Where the last loud packet ended.
+    loud_until: u64,
+}
+
+/// Which place a timestamp means.
+#[derive(Clone, Copy, Debug, Default)]
+struct Anchor(Option<(u32, u64)>);
+
+/// Limits of a message.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Limits {
+    pub most: Option<Duration>,
+    pub silence: Option<Duration>,
+    pub stop_on_key: bool,
+}
+
+impl Recorder {
+    pub fn new(now: Instant, file: Ended, channels: usize, limits: Limits, writer: WriterHandle) -> Self {
+        let samples = |time: Duration| (time.as_millis() as u64).saturating_mul(u64::from(CLOCK / 1000));
+        Self {
+            file: Arc::new(file),
+            writer,
+            channels,
+            started: now,
+            sides: [Anchor::default(); 2],
+            buffer: Vec::new(),
+            begin: 0,
+            owed: 0,
+            most: limits.most.map(samples),
+            silence: limits.silence.map(samples),
+            stop_on_key: limits.stop_on_key,
+            loud_until: 0,
+        }
+    }
+
+    /// A packet's samples. `timestamp` counts on from the packet before, unless the source is new.
+    pub fn handle_samples(
+        &mut self,
+        now: Instant,
+        side: Side,
+        timestamp: u32,
+        new_source: bool,
+        samples: impl ExactSizeIterator<Item = i16>,
+    ) {
+        let clock = self.clock(now);
+        let place = self.sides[side as usize].place(timestamp, clock, new_source);
+        let mut energy = 0;
+        let count = samples.len() as u64;
+        for (n, sample) in samples.enumerate() {
+            energy += u64::from(sample.unsigned_abs()).pow(2);
+            let Some(at) = (place + n as u64).checked_sub(self.begin) else { continue };
+            let index = at as usize * self.channels + side as usize;
+            if index >= self.buffer.len() {
+                self.buffer.resize((at as usize + 1) * self.channels, 0);
+            }
+            self.buffer[index] = sample;
+        }
+        if count > 0 && energy / count >= LOUD {
+            self.loud_until = self.loud_until.max(place + count);
+        }
+        if self.buffer.len() >= (CHUNK + SLACK) * self.channels {
+            self.hand_over(CHUNK);
+        }
+    }
+
+    /// Time passes, though nothing may be heard. The answer says when a limit ends the recording.
+    pub fn handle_timeout(&mut self, now: Instant) -> Option<EndOfRecording> {
+        let clock = self.clock(now);
+        if self.most.is_some_and(|most| clock >= most) {
+            return Some(EndOfRecording::Most);
+        }
+        if self.silence.is_some_and(|silence| clock >= self.loud_until + silence) {
+            return Some(EndOfRecording::Silence);
+        }
+        let settled = clock.saturating_sub(self.begin + SLACK as u64) as usize;
+        if settled >= CHUNK {
+            self.pad(settled);
+            self.hand_over(settled);
+        }
+        None
+    }
+
+    /// Hands over the rest. The writer tells when the file is complete.
+    pub fn end(mut self, now: Instant, why: EndOfRecording) -> Job {
+        let length = self.clock(now).min(self.most.unwrap_or(u64::MAX));
+        let rest = length.saturating_sub(self.begin) as usize;
+        self.pad(rest);
+        self.buffer.truncate(rest * self.channels);
+        Job { owed: self.owed, samples: std::mem::take(&mut self.buffer), end: Some(why), ..self.job() }
+    }
+
+    fn clock(&self, now: Instant) -> u64 {
+        let passed = now.saturating_duration_since(self.started);
+        passed.as_micros() as u64 * u64::from(CLOCK) / 1_000_000
+    }
+
+    fn pad(&mut self, samples: usize) {
+        if self.buffer.len() < samples * self.channels {
+            self.buffer.resize(samples * self.channels, 0);
+        }
+    }
+
+    fn hand_over(&mut self, samples: usize) {
+        let rest = self.buffer.split_off(samples * self.channels);
+        let chunk = std::mem::replace(&mut self.buffer, rest);
+        self.begin += samples as u64;
+        match self.writer.try_send(Job { owed: self.owed, samples: chunk, ..self.job() }) {
+            Ok(()) => self.owed = 0,
+            // Too busy: the file keeps its time, with silence.
+            Err(_) => self.owed += samples as u64,
+        }
+    }
+
+    fn job(&self) -> Job {
+        Job {
+            file: Arc::clone(&self.file),
+            channels: self.channels as u16,
+            owed: 0,
+            samples: Vec::new(),
+            end: None,
+        }
+    }
+}
+
+impl Anchor {
+    fn place(&mut self, timestamp: u32, clock: u64, new_source: bool) -> u64 {
+        if let Some((known, place)) = self.0
+            && !new_source
+        {
+            let at = place as i64 + i64::from(timestamp.wrapping_sub(known) as i32);
+            if (at - clock as i64).abs() <= MAX_DRIFT {
+                let at = at.max(0) as u64;
+                self.0 = Some((timestamp, at));
+                return at;
+            }
+        }
+        self.0 = Some((timestamp, clock));
+        clock
+    }
+}
+
+/// Whether a name stays inside the folder of recordings: names of letters, digits, "-", "_" and ".",
+/// none beginning with ".", with "/" between them.
+pub(crate) fn is_file_name(name: &str) -> bool {
+    /// Longer ones are refused.
+    const MOST: usize = 200;
+    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
+    name.len() <= MOST
+        && name.split('/').all(|part| !part.is_empty() && !part.starts_with('.') && part.chars().all(plain))
+}

@@ -1,0 +1,579 @@
+//! One leg's RTP and RTCP: what it does with a packet, with 20 ms of time, and with a command that
+//! concerns it alone. Its sockets are behind [`Socket`], so that all of it runs without any. What two
+//! streams do together is the [`crate::core`]'s.
+
+use std::collections::VecDeque;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use protocol::rtp::dtmf::{EventReceiver, EventSender, KeyEvent, Payload, Step};
+use protocol::rtp::inband::{Detector, KeyTone};
+use protocol::rtp::receiver::Verdict;
+use protocol::rtp::rtcp::{self, Reporter};
+use protocol::rtp::wire::HEADER;
+use protocol::rtp::{FRAME, Header, Packet, Receiver, Sender, g711};
+use protocol::sdp::{Codec, Negotiated};
+
+use crate::command::{CutBy, EndOfRecording, Event, Happening, Sound, Stats, StreamId};
+use crate::media::Media;
+use crate::player::Player;
+use crate::recorder::{Limits, Recorder, Side, is_file_name};
+use crate::writer::{Ended, Job, WriterHandle};
+
+/// Where datagrams leave.
+pub(crate) trait Socket {
+    /// Best effort, without waiting: a datagram that can't be sent now is a lost one.
+    fn send(&self, bytes: &[u8], to: SocketAddr);
+}
+
+impl Socket for std::net::UdpSocket {
+    fn send(&self, bytes: &[u8], to: SocketAddr) {
+        let _ = self.send_to(bytes, to);
+    }
+}
+
+/// What streams of one thread share.
+pub(crate) struct Context {
+    pub now: Instant,
+    /// Since 1970.
+    pub wall: Duration,
+    pub events: Arc<dyn Fn(Event) + Send + Sync>,
+    pub writer: WriterHandle,
+    /// Last jobs of recordings that the writer was too busy for; they are tried again.
+    pub unwritten: Vec<Job>,
+    pub timeout: Duration,
+}
+
+impl Context {
+    fn write_last(&mut self, job: Job) {
+        if let Err(job) = self.writer.try_send(job) {
+            self.unwritten.push(job);
+        }
+    }
+}
+
+pub(crate) struct Stream<S> {
+    pub id: StreamId,
+    pub owner: u64,
+    pub rtp: S,
+    pub rtcp: S,
+    /// Whoever hears this stream, and is heard.
+    pub peer: Option<StreamId>,
+    /// Whether the wheel turns for it.
+    pub ticking: bool,
+    agreed: Option<Negotiated>,
+    /// When the silence that ends in a time-out began, unless packets came since.
+    quiet_since: Instant,
+    /// Told once for this silence.
+    told: bool,
+    heard_before: bool,
+    receiver: Receiver,
+    sender: Sender,
+    reporter: Reporter,
+    /// Where the far side's RTCP came from.
+    rtcp_source: Option<SocketAddr>,
+    keys: EventReceiver,
+    /// Only while telephone events are not negotiated.
+    detector: Option<Box<Detector>>,
+    player: Option<Player>,
+    digits: VecDeque<Digits>,
+    waiting_digits: usize,
+    message: Option<Box<Recorder>>,
+    tap: Option<Box<Recorder>>,
+}
+
+/// Keys to be sent, and whoever wishes to hear when they are.
+struct Digits {
+    token: Option<u64>,
+    count: usize,
+    steps: Steps,
+}
+
+enum Steps {
+    Events(EventSender),
+    Tones(Tones),
+}
+
+/// Keys as tones: each as long as an event of ours, and as far apart.
+struct Tones {
+    keys: std::vec::IntoIter<char>,
+    tone: Option<KeyTone>,
+    frames: u8,
+}
+
+/// What a packet is, for the one who passes it on.
+pub(crate) enum Heard {
+    /// Nothing to pass on.
+    Nothing,
+    /// G.711 of this codec, in these bytes.
+    Sound(Packet, Codec),
+    /// A packet of a telephone event.
+    Key(Packet),
+}
+
+impl<S: Socket> Stream<S> {
+    /// `chance`: makes SSRC, sequence number and timestamp.
+    pub fn new(
+        now: Instant,
+        id: StreamId,
+        owner: u64,
+        rtp: S,
+        rtcp: S,
+        mut chance: impl FnMut() -> u64,
+    ) -> Self {
+        let numbers = chance();
+        Self {
+            id,
+            owner,
+            rtp,
+            rtcp,
+            peer: None,
+            ticking: false,
+            agreed: None,
+            quiet_since: now,
+            told: false,
+            heard_before: false,
+            receiver: Receiver::new(now),
+            sender: Sender::new((numbers >> 32) as u32, numbers as u16, chance() as u32),
+            reporter: Reporter::new(now, chance()),
+            rtcp_source: None,
+            keys: EventReceiver::default(),
+            detector: None,
+            player: None,
+            digits: VecDeque::new(),
+            waiting_digits: 0,
+            message: None,
+            tap: None,
+        }
+    }
+
+    pub fn negotiated(&mut self, context: &Context, agreed: Negotiated) {
+        if let Some(before) = self.agreed
+            && before.remote != agreed.remote
+            && !agreed.remote.ip().is_unspecified()
+        {
+            self.receiver.unlock();
+            self.rtcp_source = None;
+        }
+        // Only one of the two ways is listened for.
+        self.detector = agreed.receives.events.is_none().then(Box::default);
+        self.agreed = Some(agreed);
+        self.quiet_since = context.now;
+        self.told = false;
+    }
+
+    /// An RTP packet arrived. Keys that it begins or ends are told to `keys`.
+    pub fn handle_rtp(
+        &mut self,
+        context: &Context,
+        from: SocketAddr,
+        bytes: &[u8],
+        mut keys: impl FnMut(KeyEvent),
+    ) -> Heard {
+        let Some(agreed) = &self.agreed else {
+            self.receiver.ignore();
+            return Heard::Nothing;
+        };
+        let Ok(packet) = Packet::read(bytes) else {
+            self.receiver.ignore();
+            return Heard::Nothing;
+        };
+        let Verdict::Accept { new_source } = self.receiver.handle_packet(context.now, from, &packet.header)
+        else {
+            return Heard::Nothing;
+        };
+        if new_source {
+            self.keys.reset(&mut keys);
+            if !self.heard_before {
+                self.heard_before = true;
+                self.tell(context, Happening::FirstPacket);
+            }
+        }
+        if !agreed.direction.receives() {
+            return Heard::Nothing;
+        }
+        let payload = packet.payload(bytes);
+        if Some(packet.header.payload_type) == agreed.receives.events {
+            if let Some(payload) = Payload::read(payload) {
+                self.keys.handle_packet(context.now, packet.header.timestamp, payload, keys);
+            }
+            return Heard::Key(packet);
+        }
+        if packet.header.payload_type != agreed.receives.audio {
+            return Heard::Nothing;
+        }
+        let codec = agreed.codec;
+        if self.detector.is_some() || self.message.is_some() || self.tap.is_some() {
+            self.listen(context.now, codec, &packet.header, new_source, payload, keys);
+        }
+        Heard::Sound(packet, codec)
+    }
+
+    /// Sound for whoever listens beside the way to the peer.
+    fn listen(
+        &mut self,
+        now: Instant,
+        codec: Codec,
+        header: &Header,
+        new_source: bool,
+        payload: &[u8],
+        keys: impl FnMut(KeyEvent),
+    ) {
+        let table = g711::samples(codec);
+        let samples = || payload.iter().map(|octet| table[usize::from(*octet)]);
+        for recorder in [&mut self.message, &mut self.tap].into_iter().flatten() {
+            recorder.handle_samples(now, Side::Heard, header.timestamp, new_source, samples());
+        }
+        if let Some(detector) = &mut self.detector {
+            detector.handle_samples(samples(), keys);
+        }
+    }
+
+    /// Whether relayed packets can be sent now: not while something of our own is.
+    fn is_passing(&self) -> bool {
+        self.player.is_none() && self.digits.is_empty()
+    }
+
+    /// Sends the peer's sound, in place: `bytes` hold its packet.
+    pub fn pass_sound(&mut self, now: Instant, packet: &Packet, codec: Codec, bytes: &mut [u8]) {
+        let Some(agreed) = self.agreed.filter(|agreed| agreed.direction.sends()) else { return };
+        if !self.is_passing() {
+            return;
+        }
+        let length = packet.end - packet.start;
+        let Some(header) = self.sender.pass(now, &packet.header, agreed.sends.audio, length) else { return };
+        g711::transcode(codec, agreed.codec, &mut bytes[packet.start..packet.end]);
+        let begin = header.write_before(bytes, packet.start);
+        self.rtp.send(&bytes[begin..packet.end], self.remote(&agreed));
+        if let Some(tap) = &mut self.tap {
+            let table = g711::samples(agreed.codec);
+            let samples = bytes[packet.start..packet.end].iter().map(|octet| table[usize::from(*octet)]);
+            tap.handle_samples(now, Side::Said, header.timestamp, header.marker, samples);
+        }
+    }
+
+    /// Sends a packet of the peer's key, if this side has telephone events.
+    pub fn pass_key(&mut self, now: Instant, packet: &Packet, bytes: &mut [u8]) {
+        let Some(agreed) = self.agreed.filter(|agreed| agreed.direction.sends()) else { return };
+        let Some(events) = agreed.sends.events.filter(|_| self.is_passing()) else { return };
+        let length = packet.end - packet.start;
+        if let Some(header) = self.sender.pass(now, &packet.header, events, length) {
+            let begin = header.write_before(bytes, packet.start);
+            self.rtp.send(&bytes[begin..packet.end], self.remote(&agreed));
+        }
+    }
+
+    /// Sends the peer's key, if this side has no telephone events to pass on; `always` even if it has,
+    /// since the key did not come as one.
+    pub fn say_key(&mut self, context: &Context, key: char, always: bool) {
+        let Some(agreed) = &self.agreed else { return };
+        if always || agreed.sends.events.is_none() {
+            let mut text = [0; 4];
+            self.send_digits(context, None, key.encode_utf8(&mut text));
+        }
+    }
+
+    /// Another source will be passed on, or none.
+    pub fn joined(&mut self, peer: Option<StreamId>) {
+        self.peer = peer;
+        self.sender.switch();
+    }
+
+    /// A key began or ended, however it was heard.
+    pub fn handle_key(&mut self, context: &mut Context, key: KeyEvent) {
+        match key {
+            KeyEvent::Began(key) => {
+                if self.player.as_ref().is_some_and(|player| player.cut_by_key) {
+                    self.end_play(context, Some(CutBy::Key(key)));
+                }
+                if self.message.as_ref().is_some_and(|message| message.stop_on_key) {
+                    self.end_message(context, EndOfRecording::Key(key));
+                }
+            }
+            KeyEvent::Ended(digit, duration) => self.tell(context, Happening::Digit { digit, duration }),
+        }
+    }
+
+    pub fn play(
+        &mut self,
+        context: &Context,
+        token: u64,
+        mut what: Vec<Sound>,
+        cut_by_key: bool,
+        looped: bool,
+    ) {
+        self.end_play(context, Some(CutBy::Command));
+        what.truncate(Media::MAX_SOUNDS);
+        self.sender.switch();
+        self.player = Some(Player::new(token, what, cut_by_key, looped));
+    }
+
+    pub fn end_play(&mut self, context: &Context, cut_by: Option<CutBy>) {
+        if let Some(player) = self.player.take() {
+            self.sender.switch();
+            self.tell(context, Happening::PlayEnded { token: player.token, cut_by });
+        }
+    }
+
+    pub fn send_digits(&mut self, context: &Context, token: Option<u64>, digits: &str) {
+        let room = Media::MAX_DIGITS - self.waiting_digits;
+        let digits: String = digits.chars().take(room).collect();
+        if digits.is_empty() {
+            token.into_iter().for_each(|token| self.tell(context, Happening::DigitsSent { token }));
+            return;
+        }
+        let count = digits.chars().count();
+        self.waiting_digits += count;
+        let events = self.agreed.is_some_and(|agreed| agreed.sends.events.is_some());
+        let steps =
+            if events { Steps::Events(EventSender::new(&digits)) } else { Steps::Tones(Tones::new(&digits)) };
+        self.digits.push_back(Digits { token, count, steps });
+    }
+
+    pub fn record(&mut self, context: &mut Context, token: u64, name: String, limits: Limits) {
+        self.end_message(context, EndOfRecording::Command);
+        self.message = self.recorder(context, token, name, 1, limits);
+    }
+
+    pub fn end_message(&mut self, context: &mut Context, why: EndOfRecording) {
+        if let Some(message) = self.message.take() {
+            context.write_last(message.end(context.now, why));
+        }
+    }
+
+    pub fn tap(&mut self, context: &mut Context, token: u64, name: String) {
+        self.end_tap(context);
+        self.tap = self.recorder(context, token, name, 2, Limits::default());
+    }
+
+    pub fn end_tap(&mut self, context: &mut Context) {
+        if let Some(tap) = self.tap.take() {
+            context.write_last(tap.end(context.now, EndOfRecording::Command));
+        }
+    }
+
+    fn recorder(
+        &self,
+        context: &Context,
+        token: u64,
+        name: String,
+        channels: usize,
+        limits: Limits,
+    ) -> Option<Box<Recorder>> {
+        if !is_file_name(&name) {
+            let (length, ended_by) = (Duration::ZERO, EndOfRecording::Failed);
+            self.tell(context, Happening::Recorded { token, name, length, ended_by });
+            return None;
+        }
+        let file = Ended { owner: self.owner, stream: self.id, token, name };
+        Some(Box::new(Recorder::new(context.now, file, channels, limits, context.writer.clone())))
+    }
+
+    /// What came on the RTCP port.
+    pub fn handle_rtcp(&mut self, context: &Context, from: SocketAddr, bytes: &[u8]) {
+        let known = [self.receiver.source(), self.agreed.and_then(|agreed| agreed.remote_rtcp)];
+        let is_theirs = known.into_iter().flatten().any(|known| known.ip() == from.ip());
+        let ssrc = self.sender.ssrc();
+        if is_theirs && self.reporter.handle_packet(context.now, context.wall, ssrc, bytes).is_ok() {
+            self.rtcp_source = Some(from);
+        } else {
+            self.receiver.ignore();
+        }
+    }
+
+    /// 20 ms pass. Answers whether the wheel must go on turning for this stream.
+    pub fn handle_frame(&mut self, context: &mut Context, mut keys: impl FnMut(KeyEvent)) -> bool {
+        self.keys.handle_timeout(context.now, &mut keys);
+        match self.digits.front_mut().map(|digits| digits.steps.next()) {
+            Some(Frame::Event(payload, begins)) => self.send_event(context.now, payload, begins),
+            Some(Frame::Sound(sound)) => self.send_sound(context.now, &sound),
+            Some(Frame::Nothing) => {}
+            Some(Frame::Done) => {
+                self.sender.switch();
+                if let Some(done) = self.digits.pop_front() {
+                    self.waiting_digits -= done.count;
+                    done.token
+                        .into_iter()
+                        .for_each(|token| self.tell(context, Happening::DigitsSent { token }));
+                }
+            }
+            None => self.play_frame(context),
+        }
+        if let Some(why) = self.message.as_mut().and_then(|message| message.handle_timeout(context.now)) {
+            self.end_message(context, why);
+        }
+        self.needs_frames()
+    }
+
+    /// Whether something of this stream depends on 20 ms passing.
+    pub fn needs_frames(&self) -> bool {
+        self.player.is_some()
+            || !self.digits.is_empty()
+            || self.message.is_some()
+            || self.keys.next_timeout().is_some()
+    }
+
+    fn play_frame(&mut self, context: &Context) {
+        let Some(player) = &mut self.player else { return };
+        let mut frame = [0; FRAME];
+        let filled = player.fill(&mut frame);
+        if filled > 0 {
+            self.send_sound(context.now, &frame);
+        }
+        if filled < FRAME {
+            self.end_play(context, None);
+        }
+    }
+
+    fn send_sound(&mut self, now: Instant, frame: &[i16; FRAME]) {
+        let Some(agreed) = self.agreed.filter(|agreed| agreed.direction.sends()) else { return };
+        let mut bytes = [0; HEADER + FRAME];
+        for (octet, sample) in bytes[HEADER..].iter_mut().zip(frame) {
+            *octet = g711::encode(agreed.codec, *sample);
+        }
+        let header = self.sender.next(now, agreed.sends.audio, FRAME);
+        header.write_before(&mut bytes, HEADER);
+        self.rtp.send(&bytes, self.remote(&agreed));
+        if let Some(tap) = &mut self.tap {
+            tap.handle_samples(now, Side::Said, header.timestamp, header.marker, frame.iter().copied());
+        }
+    }
+
+    fn send_event(&mut self, now: Instant, payload: Payload, begins: bool) {
+        let Some(agreed) = self.agreed.filter(|agreed| agreed.direction.sends()) else { return };
+        // Renegotiated away in the middle of a key: it is left unsaid.
+        let Some(events) = agreed.sends.events else { return };
+        let mut bytes = [0; HEADER + 4];
+        bytes[HEADER..].copy_from_slice(&payload.write());
+        self.sender.event(now, events, begins).write_before(&mut bytes, HEADER);
+        self.rtp.send(&bytes, self.remote(&agreed));
+    }
+
+    /// Several times a second: reports, recordings, and whether the far side is still there.
+    pub fn handle_timeout(&mut self, context: &mut Context) {
+        if let Some(tap) = &mut self.tap {
+            tap.handle_timeout(context.now);
+        }
+        let Some(agreed) = self.agreed else { return };
+        let mut out = [0; rtcp::MAX_BYTES];
+        let (now, wall) = (context.now, context.wall);
+        let length = self.reporter.handle_timeout(now, wall, &self.sender, &mut self.receiver, &mut out);
+        if let (Some(length), Some(remote)) = (length, self.remote_rtcp(&agreed)) {
+            self.rtcp.send(&out[..length], remote);
+        }
+        if let Some(heard_at) = self.receiver.heard_at()
+            && heard_at > self.quiet_since
+        {
+            self.quiet_since = heard_at;
+            self.told = false;
+        }
+        if !agreed.direction.receives() {
+            // Nothing is to be heard; the far side has the whole time after the hold.
+            self.quiet_since = now;
+        } else if !self.told && now.saturating_duration_since(self.quiet_since) >= context.timeout {
+            self.told = true;
+            self.tell(context, Happening::Timeout);
+        }
+    }
+
+    /// Ends all that goes on, says BYE, and tells the figures.
+    pub fn close(&mut self, context: &mut Context) {
+        self.end_play(context, Some(CutBy::Command));
+        self.end_message(context, EndOfRecording::Command);
+        self.end_tap(context);
+        if let Some(agreed) = self.agreed
+            && let Some(remote) = self.remote_rtcp(&agreed)
+            && !self.reporter.is_over()
+            && (self.sender.packets() > 0 || self.heard_before)
+        {
+            let mut out = [0; rtcp::MAX_BYTES];
+            let (now, wall) = (context.now, context.wall);
+            let length = self.reporter.write_bye(now, wall, &self.sender, &mut self.receiver, &mut out);
+            self.rtcp.send(&out[..length], remote);
+        }
+        let stats = Stats {
+            received: self.receiver.received(),
+            lost: self.receiver.lost(),
+            jitter: self.receiver.jitter(),
+            sent: u64::from(self.sender.packets()),
+            ignored: self.receiver.ignored(),
+            lost_there: self.reporter.heard_there().lost,
+        };
+        self.tell(context, Happening::Closed(stats));
+    }
+
+    /// Where the far side is heard from, else where it said it is.
+    fn remote(&self, agreed: &Negotiated) -> SocketAddr {
+        self.receiver.source().unwrap_or(agreed.remote)
+    }
+
+    fn remote_rtcp(&self, agreed: &Negotiated) -> Option<SocketAddr> {
+        let said = agreed.remote_rtcp?;
+        Some(match (self.rtcp_source, self.receiver.source()) {
+            (Some(source), _) => source,
+            // Behind a NAT, by the habit of neighbouring ports.
+            (None, Some(source)) if source != agreed.remote => {
+                SocketAddr::new(source.ip(), source.port().checked_add(1)?)
+            }
+            _ => said,
+        })
+    }
+
+    fn tell(&self, context: &Context, what: Happening) {
+        (context.events)(Event { owner: self.owner, stream: self.id, what });
+    }
+}
+
+/// 20 ms of keys.
+enum Frame {
+    Event(Payload, bool),
+    Sound(Box<[i16; FRAME]>),
+    Nothing,
+    Done,
+}
+
+impl Steps {
+    fn next(&mut self) -> Frame {
+        match self {
+            Self::Events(events) => match events.step() {
+                Step::Event { payload, begins } => Frame::Event(payload, begins),
+                Step::Pause => Frame::Nothing,
+                Step::Done => Frame::Done,
+            },
+            Self::Tones(tones) => tones.next(),
+        }
+    }
+}
+
+impl Tones {
+    /// 100 ms of tone, 100 ms of silence; a comma is half a second.
+    const TONE: u8 = 5;
+    const GAP: u8 = 5;
+    const PAUSE: u8 = 25;
+
+    fn new(digits: &str) -> Self {
+        let keys = digits.chars().filter(|key| *key == ',' || KeyTone::new(*key).is_some());
+        Self { keys: keys.collect::<Vec<_>>().into_iter(), tone: None, frames: 0 }
+    }
+
+    fn next(&mut self) -> Frame {
+        if self.frames == 0 {
+            match self.keys.next() {
+                None => return Frame::Done,
+                Some(',') => self.frames = Self::PAUSE,
+                Some(key) => {
+                    self.tone = KeyTone::new(key);
+                    self.frames = Self::TONE + Self::GAP;
+                }
+            }
+        }
+        self.frames -= 1;
+        let mut sound = Box::new([0; FRAME]);
+        match &mut self.tone {
+            Some(tone) if self.frames >= Self::GAP => tone.fill(&mut *sound),
+            _ => self.tone = None,
+        }
+        Frame::Sound(sound)
+    }
+}

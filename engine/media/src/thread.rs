@@ -1,0 +1,252 @@
+//! A media thread: epoll over its streams' sockets, a queue of messages, and the [`Core`]'s clock.
+
+use std::collections::HashMap;
+use std::mem::MaybeUninit;
+use std::net::UdpSocket;
+use std::os::fd::OwnedFd;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::Instant;
+
+use crossbeam_channel::{Receiver, Sender};
+use rustix::event::epoll::{self, EventData, EventFlags};
+use rustix::event::{EventfdFlags, Timespec, eventfd};
+use rustix::io;
+
+use crate::command::{Command, StreamId};
+use crate::core::Core;
+use crate::slots::Slots;
+use crate::stream::Stream;
+
+/// What a thread is told.
+pub(crate) enum Message {
+    Open {
+        id: StreamId,
+        owner: u64,
+        rtp: UdpSocket,
+        rtcp: UdpSocket,
+    },
+    Command(StreamId, Command),
+    /// The first is heard by the second from now on.
+    Join(StreamId, StreamId),
+    /// A stream is on its way from another thread: what is for it waits here.
+    Expect(StreamId),
+    /// A stream goes to that thread.
+    Leave(StreamId, usize),
+    /// It comes.
+    Arrive(Box<Stream<UdpSocket>>),
+    /// It was closed before it could leave.
+    Absent(StreamId),
+    /// Close all and end.
+    Stop,
+}
+
+/// The way to a thread.
+#[derive(Debug)]
+pub(crate) struct Inbox {
+    messages: Sender<Message>,
+    wake: OwnedFd,
+    /// Whether the thread is told already that messages wait.
+    woken: AtomicBool,
+    /// Streams opened on it or on their way to it.
+    pub load: AtomicUsize,
+}
+
+impl Inbox {
+    pub fn new() -> io::Result<(Self, Receiver<Message>)> {
+        // Its length is checked where commands come in; what threads tell each other is bounded by
+        // the streams they have.
+        let (messages, waiting) = crossbeam_channel::unbounded();
+        let wake = eventfd(0, EventfdFlags::NONBLOCK | EventfdFlags::CLOEXEC)?;
+        let (woken, load) = (AtomicBool::new(false), AtomicUsize::new(0));
+        Ok((Self { messages, wake, woken, load }, waiting))
+    }
+
+    /// Messages that wait.
+    pub fn len(&self) -> usize {
+        self.messages.len()
+    }
+
+    /// Leaves a message. It is lost only when the thread is gone.
+    pub fn send(&self, message: Message) {
+        if self.messages.send(message).is_ok() && !self.woken.swap(true, Ordering::SeqCst) {
+            let _ = io::write(&self.wake, &1u64.to_ne_bytes());
+        }
+    }
+}
+
+/// Names the wake-up among the sockets, which are named `slot << 1`, RTCP with 1 more.
+const WAKE: u64 = u64::MAX;
+
+/// Sockets served between two looks at the clock.
+const EVENTS: usize = 64;
+
+/// The longest datagram read; what is longer is cut, and refused as no RTP or passed over.
+const MAX_DATAGRAM: usize = 2048;
+
+/// Messages that wait for one stream that is on its way; those after are left out.
+const MAX_EARLY: usize = 256;
+
+pub(crate) struct Thread {
+    index: usize,
+    inboxes: Arc<[Inbox]>,
+    waiting: Receiver<Message>,
+    slots: Arc<Slots>,
+    epoll: OwnedFd,
+    core: Core<UdpSocket>,
+    /// What waits for streams that are on their way.
+    expected: HashMap<StreamId, Vec<Message>>,
+}
+
+impl Thread {
+    pub fn new(
+        index: usize,
+        inboxes: Arc<[Inbox]>,
+        waiting: Receiver<Message>,
+        slots: Arc<Slots>,
+        core: Core<UdpSocket>,
+    ) -> io::Result<Self> {
+        let epoll = epoll::create(epoll::CreateFlags::CLOEXEC)?;
+        epoll::add(&epoll, &inboxes[index].wake, EventData::new_u64(WAKE), EventFlags::IN)?;
+        Ok(Self { index, inboxes, waiting, slots, epoll, core, expected: HashMap::new() })
+    }
+
+    /// Until told to stop.
+    pub fn run(mut self) {
+        let mut events = [MaybeUninit::uninit(); EVENTS];
+        let mut bytes = [0; MAX_DATAGRAM];
+        loop {
+            let timeout = self.core.next_timeout().map(|at| {
+                let left = at.saturating_duration_since(Instant::now());
+                Timespec { tv_sec: left.as_secs() as i64, tv_nsec: i64::from(left.subsec_nanos()) }
+            });
+            let ready = match epoll::wait(&self.epoll, &mut events, timeout.as_ref()) {
+                Ok((ready, _)) => ready,
+                Err(_) => &mut [],
+            };
+            let now = Instant::now();
+            let names = ready.iter().map(|event| event.data.u64());
+            // What was commanded before a packet was sent is done before the packet is read.
+            if names.clone().any(|name| name == WAKE) && !self.handle_messages(now) {
+                return self.core.finish();
+            }
+            for name in names.filter(|name| *name != WAKE) {
+                self.receive(now, name, &mut bytes);
+            }
+            if self.core.next_timeout().is_some_and(|at| at <= now) {
+                self.core.handle_timeout(now);
+            }
+        }
+    }
+
+    /// One datagram; if there are more, epoll says so again.
+    fn receive(&mut self, now: Instant, name: u64, bytes: &mut [u8; MAX_DATAGRAM]) {
+        let slot = (name >> 1) as u32;
+        let Some(stream) = self.core.at(slot) else { return };
+        let is_rtcp = name & 1 == 1;
+        let socket = if is_rtcp { &stream.rtcp } else { &stream.rtp };
+        let Ok((length, from)) = socket.recv_from(bytes) else { return };
+        if is_rtcp {
+            self.core.handle_rtcp(now, slot, from, &bytes[..length]);
+        } else {
+            self.core.handle_rtp(now, slot, from, &mut bytes[..length]);
+        }
+    }
+
+    /// False when it is time to end.
+    fn handle_messages(&mut self, now: Instant) -> bool {
+        let inbox = &self.inboxes[self.index];
+        let _ = io::read(&inbox.wake, &mut [0; 8]);
+        // From here on whoever leaves a message wakes us again.
+        inbox.woken.store(false, Ordering::SeqCst);
+        while let Ok(message) = self.waiting.try_recv() {
+            if matches!(message, Message::Stop) {
+                for id in self.core.ids() {
+                    self.close(now, id);
+                }
+                return false;
+            }
+            self.handle_message(now, message);
+        }
+        true
+    }
+
+    fn handle_message(&mut self, now: Instant, message: Message) {
+        let for_stream = match &message {
+            Message::Command(id, _) | Message::Join(id, _) | Message::Leave(id, _) => Some(*id),
+            _ => None,
+        };
+        if let Some(id) = for_stream {
+            if let Some(early) = self.expected.get_mut(&id) {
+                if early.len() < MAX_EARLY {
+                    early.push(message);
+                }
+                return;
+            }
+            // It left: what was sent here meanwhile follows it.
+            if let Some(thread) = self.slots.thread(id).filter(|thread| *thread != self.index)
+                && self.core.stream(id).is_none()
+            {
+                self.inboxes[thread].send(message);
+                return;
+            }
+        }
+        match message {
+            Message::Open { id, owner, rtp, rtcp } => {
+                if self.watch(id, &rtp, &rtcp).is_ok() {
+                    self.core.open(now, id, owner, rtp, rtcp);
+                } else {
+                    drop((rtp, rtcp));
+                    self.slots.release(id);
+                    self.inboxes[self.index].load.fetch_sub(1, Ordering::Relaxed);
+                }
+            }
+            Message::Command(id, Command::Close) => self.close(now, id),
+            Message::Command(id, command) => self.core.handle_command(now, id, command),
+            Message::Join(id, to) => self.core.join(id, to),
+            Message::Expect(id) => {
+                self.expected.insert(id, Vec::new());
+            }
+            Message::Leave(id, thread) => {
+                let answer = match self.core.remove(id) {
+                    Some(stream) => {
+                        let _ = epoll::delete(&self.epoll, &stream.rtp);
+                        let _ = epoll::delete(&self.epoll, &stream.rtcp);
+                        self.inboxes[self.index].load.fetch_sub(1, Ordering::Relaxed);
+                        Message::Arrive(stream)
+                    }
+                    None => Message::Absent(id),
+                };
+                self.inboxes[thread].send(answer);
+            }
+            Message::Arrive(stream) => {
+                let id = stream.id;
+                // Its sockets are open, and were watched before: it can't fail but for memory.
+                let _ = self.watch(id, &stream.rtp, &stream.rtcp);
+                self.inboxes[self.index].load.fetch_add(1, Ordering::Relaxed);
+                self.core.insert(stream);
+                for message in self.expected.remove(&id).into_iter().flatten() {
+                    self.handle_message(now, message);
+                }
+            }
+            Message::Absent(id) => {
+                self.expected.remove(&id);
+            }
+            Message::Stop => {}
+        }
+    }
+
+    fn watch(&self, id: StreamId, rtp: &UdpSocket, rtcp: &UdpSocket) -> io::Result<()> {
+        let name = u64::from(id.slot) << 1;
+        epoll::add(&self.epoll, rtp, EventData::new_u64(name), EventFlags::IN)?;
+        epoll::add(&self.epoll, rtcp, EventData::new_u64(name | 1), EventFlags::IN)
+    }
+
+    /// Its sockets are closed before its ports are free.
+    fn close(&mut self, now: Instant, id: StreamId) {
+        if self.core.close(now, id) {
+            self.slots.release(id);
+            self.inboxes[self.index].load.fetch_sub(1, Ordering::Relaxed);
+        }
+    }
+}
