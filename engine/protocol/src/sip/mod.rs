@@ -16,6 +16,7 @@ pub mod message;
 pub mod method;
 pub mod name_addr;
 pub mod params;
+pub mod registrar;
 mod session;
 pub mod stack;
 pub mod timers;
