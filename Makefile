@@ -26,6 +26,7 @@ bench: build
 	tests/install-tools.sh bench
 	cargo bench -p protocol --bench parse
 	cargo bench -p script --bench decision
+	cargo bench -p store --bench commits
 	cargo bench -p tests --bench side_by_side
 
 # One minute over all targets.
