@@ -19,4 +19,4 @@ mod writer;
 
 pub use command::{Command, CutBy, EndOfRecording, Event, Happening, Sound, Stats, StreamId};
 pub use media::{CommandError, Config, Media, NoPorts, StartError, Stream};
-pub use prompts::{PromptError, Prompts};
+pub use prompts::{PromptError, Prompts, check as check_prompt};

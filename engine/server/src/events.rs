@@ -43,18 +43,30 @@ struct Row {
 }
 
 /// The rows of all tenants.
-#[derive(Default)]
 pub struct EventBus {
     rows: Mutex<HashMap<String, Row>>,
+    kept: usize,
+}
+
+impl Default for EventBus {
+    fn default() -> Self {
+        Self::keeping(KEPT)
+    }
 }
 
 impl EventBus {
+    /// Keeps so many events in each row.
+    pub fn keeping(kept: usize) -> Self {
+        Self { rows: Mutex::default(), kept }
+    }
+
     /// Adds an event to a tenant's row. Never waits.
     pub fn publish(&self, tenant: &str, kind: &'static str, data: Value) {
-        let at = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0.0, |since| since.as_secs_f64());
+        let at = wall();
+        let kept = self.kept;
         self.with_row(tenant, |row| {
             row.last += 1;
-            if row.events.len() == KEPT {
+            if row.events.len() == kept {
                 row.events.pop_front();
             }
             row.events.push_back(Event { number: row.last, at, kind, data: Arc::new(data) });
@@ -93,6 +105,11 @@ impl EventBus {
         }
         what(rows.get_mut(tenant).expect("inserted a line ago"))
     }
+}
+
+/// Seconds since 1970 UTC.
+pub fn wall() -> f64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0.0, |since| since.as_secs_f64())
 }
 
 #[cfg(test)]

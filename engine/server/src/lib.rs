@@ -6,5 +6,8 @@ pub mod config;
 pub mod events;
 pub mod memory;
 pub mod metrics;
+pub mod node;
+pub mod prompts;
 pub mod records;
+pub mod scripts;
 pub mod shards;

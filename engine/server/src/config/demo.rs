@@ -54,12 +54,12 @@ domains = [{domains}]
   [[tenant.number]]
   number = "700"
   script = "strowger/menu"
-  settings = {{ prompt = "welcome", choices = {{ 1 = {{ ring = "ana" }}, 2 = {{ ring = "boris" }} }} }}
+  settings = {{ menu = {{ prompts = ["welcome"], choices = {{ 1 = {{ ring = {{ places = ["user:ana"] }} }}, 2 = {{ ring = {{ places = ["user:boris"] }} }} }} }} }}
   fallback = ["user:ana"]
   [[tenant.number]]
   number = "701"
   script = "strowger/ring"
-  settings = {{ group = "all" }}
+  settings = {{ places = ["group:all"] }}
   fallback = ["user:ana"]
   [[tenant.number]]
   number = "702"

@@ -38,9 +38,6 @@ pub struct Limits {
     pub log_call: u64,
     /// `prompt_size`: a larger WAV gets 413 at upload.
     pub prompt_size: u64,
-    /// `script_versions`: versions kept of a script; the oldest that is neither active nor in a
-    /// call makes room.
-    pub script_versions: u32,
 }
 
 impl Default for Limits {
@@ -62,7 +59,6 @@ impl Default for Limits {
             log_line: 4 << 10,
             log_call: 64 << 10,
             prompt_size: 16 << 20,
-            script_versions: 50,
         }
     }
 }

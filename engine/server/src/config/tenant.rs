@@ -450,7 +450,6 @@ fn limits(section: Section<'_, '_>) -> Limits {
         log_line: section.size("log_line", 80..=64 << 10, d.log_line),
         log_call: section.size("log_call", 80..=16 << 20, d.log_call),
         prompt_size: section.size("prompt_size", 1 << 10..=256 << 20, d.prompt_size),
-        script_versions: count("script_versions", 2..=1000, d.script_versions),
     };
     section.finish();
     limits

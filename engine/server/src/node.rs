@@ -1,0 +1,229 @@
+//! The node: what the shards, the API and the command line share, from opening the data folder to a
+//! graceful stop. It owns the store, the scripts, the prompts and the current world; calls belong to
+//! the shards.
+
+use std::fmt;
+use std::fs::{self, File};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::sync::{Arc, OnceLock, PoisonError, RwLock};
+use std::time::Duration;
+
+use rustix::fs::{FlockOperation, flock};
+use serde_json::json;
+use store::{Blobs, Engine, Journal, Options, Store, StoreError, Unsealed};
+
+use crate::config::{self, Mistakes, StoreKind, World};
+use crate::events::{EventBus, wall};
+use crate::memory::Memory;
+use crate::metrics::Metrics;
+use crate::prompts::Prompts;
+use crate::scripts::{NoScripts, Scripts};
+use crate::shards::Shards;
+
+/// Log lines kept of each script.
+const LOG_LINES: usize = 200;
+
+/// How often a graceful stop looks whether the last call is over.
+const DRAIN_LOOK: Duration = Duration::from_millis(100);
+
+/// A running exchange, without its shards.
+pub struct Node {
+    world: RwLock<Arc<World>>,
+    /// The file or folder of the configuration; none for the demo.
+    config: Option<PathBuf>,
+    /// Tells this start of the process from others: milliseconds since 1970.
+    pub epoch: u64,
+    /// Registrations, records, tapes, scripts' memory.
+    pub store: Store,
+    /// Tapes of calls that are up.
+    pub journal: Journal,
+    /// What scripts keep across calls.
+    pub memory: Memory,
+    /// Every script, ready to run.
+    pub scripts: Scripts,
+    /// Every prompt.
+    pub prompts: Prompts,
+    /// Each tenant's events, by the tenant's name.
+    pub events: EventBus,
+    /// Each script's log lines, by [`log_row`].
+    pub logs: EventBus,
+    /// What is counted.
+    pub metrics: Metrics,
+    /// Where scripts run: a runtime of their own, so that a slow request never waits for a guest.
+    pub script_runtime: tokio::runtime::Handle,
+    shards: OnceLock<Arc<dyn Shards>>,
+    draining: AtomicBool,
+    /// Held as long as the node lives.
+    _lock: File,
+}
+
+/// Why the node did not start.
+#[derive(Debug)]
+pub enum StartError {
+    /// The data folder can't be made or opened.
+    Data(PathBuf, io::Error),
+    /// Another process has the data folder.
+    InUse(PathBuf),
+    /// The store is damaged or unreadable.
+    Store(StoreError),
+    /// No sandboxes.
+    Scripts(NoScripts),
+    /// Sockets or threads: what, and why.
+    Os(&'static str, io::Error),
+}
+
+impl fmt::Display for StartError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Data(folder, why) => {
+                write!(
+                    f,
+                    "the data folder {} can't be used: {why}; choose another with --data",
+                    folder.display()
+                )
+            }
+            Self::InUse(folder) => write!(
+                f,
+                "the data folder {} is in use by another strowger; stop it, or choose another with --data",
+                folder.display()
+            ),
+            Self::Store(why) => write!(f, "the store can't be opened: {why}"),
+            Self::Scripts(why) => write!(f, "scripts can't run: {why}"),
+            Self::Os(what, why) => write!(f, "{what}: {why}"),
+        }
+    }
+}
+
+impl std::error::Error for StartError {}
+
+impl Node {
+    /// Opens the data folder and everything in it. Also answers the tapes of calls that were up when
+    /// the process ended last.
+    ///
+    /// # Errors
+    /// See [`StartError`]; nothing is left behind but the folder.
+    pub fn open(
+        world: World,
+        config: Option<PathBuf>,
+        script_runtime: tokio::runtime::Handle,
+    ) -> Result<(Arc<Self>, Vec<Unsealed>), StartError> {
+        let data = world.node.data.clone();
+        let lock = lock(&data)?;
+        let engine = match world.node.store {
+            StoreKind::Sled => Engine::Sled,
+            StoreKind::Redb => Engine::Redb,
+        };
+        let options = Options { engine, ..Options::default() };
+        let store = Store::open(&data.join("store"), &options).map_err(StartError::Store)?;
+        let blobs_folder = data.join("blobs");
+        let blobs = Arc::new(Blobs::open(&blobs_folder, options.keep_free).map_err(StartError::Store)?);
+        let (journal, unsealed) = Journal::open(&data.join("tapes")).map_err(StartError::Store)?;
+        let tenants = world.tenants.iter().map(|t| t.name.to_string());
+        let prompts = Prompts::open(store.clone(), blobs.clone(), &data, blobs_folder, tenants);
+        let node = Self {
+            config,
+            epoch: (wall() * 1000.0) as u64,
+            memory: Memory::new(store.clone()),
+            scripts: Scripts::open(&world, store.clone(), blobs).map_err(StartError::Scripts)?,
+            prompts: prompts.map_err(StartError::Store)?,
+            events: EventBus::default(),
+            logs: EventBus::keeping(LOG_LINES),
+            metrics: Metrics::default(),
+            script_runtime,
+            shards: OnceLock::new(),
+            draining: AtomicBool::new(false),
+            world: RwLock::new(Arc::new(world)),
+            store,
+            journal,
+            _lock: lock,
+        };
+        Ok((Arc::new(node), unsealed))
+    }
+
+    /// The configuration as it is now. A call keeps the one it began with.
+    pub fn world(&self) -> Arc<World> {
+        self.world.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Gives the node its shards; once.
+    pub fn set_shards(&self, shards: Arc<dyn Shards>) {
+        if self.shards.set(shards).is_err() {
+            tracing::error!("the shards were started twice; the first ones stay");
+        }
+    }
+
+    /// The shards, once they run.
+    pub fn shards(&self) -> Option<&Arc<dyn Shards>> {
+        self.shards.get()
+    }
+
+    /// No new calls are taken.
+    pub fn is_draining(&self) -> bool {
+        self.draining.load(Relaxed)
+    }
+
+    /// Reads the configuration again and takes it, all or nothing. The data folder, the store and the
+    /// listening sockets stay as they are until the next start. The demo world has nothing to read.
+    ///
+    /// # Errors
+    /// Every mistake; the old configuration goes on.
+    pub fn reload(&self) -> Result<(), Mistakes> {
+        let Some(config) = &self.config else { return Ok(()) };
+        let mut world = config::load(config)?;
+        world.node.data = self.world().node.data.clone();
+        let world = Arc::new(world);
+        self.scripts.load_files(&world);
+        *self.world.write().unwrap_or_else(PoisonError::into_inner) = world.clone();
+        if let Some(shards) = self.shards() {
+            shards.reload(world.clone());
+        }
+        for tenant in &world.tenants {
+            self.events.publish(&tenant.name, "config.reloaded", json!({}));
+        }
+        Ok(())
+    }
+
+    /// Takes no new calls, waits until those that are up are over, at most for `[node] drain`, then
+    /// ends the shards. `at_once` ends the waiting.
+    pub async fn stop(&self, at_once: impl Future<Output = ()>) {
+        self.draining.store(true, Relaxed);
+        let Some(shards) = self.shards() else { return };
+        shards.drain();
+        let over = async {
+            while shards.live() > 0 {
+                tokio::time::sleep(DRAIN_LOOK).await;
+            }
+        };
+        tokio::select! {
+            () = over => {}
+            () = tokio::time::sleep(self.world().node.drain) => {
+                tracing::warn!("{} calls are still up after the drain; they are hung up", shards.live());
+            }
+            () = at_once => tracing::warn!("{} calls are hung up at once", shards.live()),
+        }
+        let shards = shards.clone();
+        if tokio::task::spawn_blocking(move || shards.stop()).await.is_err() {
+            tracing::error!("a shard failed while stopping");
+        }
+    }
+}
+
+/// The name of a script's row in [`Node::logs`]. No tenant has a "/" in its name.
+pub fn log_row(tenant: &str, script: &str) -> String {
+    format!("{tenant}/{script}")
+}
+
+/// Makes the folder and takes it for this process.
+fn lock(data: &Path) -> Result<File, StartError> {
+    let failed = |why: io::Error| StartError::Data(data.to_owned(), why);
+    fs::create_dir_all(data).map_err(failed)?;
+    let file =
+        File::options().create(true).truncate(false).write(true).open(data.join("lock")).map_err(failed)?;
+    match flock(&file, FlockOperation::NonBlockingLockExclusive) {
+        Ok(()) => Ok(file),
+        Err(rustix::io::Errno::WOULDBLOCK) => Err(StartError::InUse(data.to_owned())),
+        Err(why) => Err(failed(why.into())),
+    }
+}
