@@ -402,3 +402,99 @@ fn text(out: &mut Vec<u8>, text: &str) {
 fn canonical(addr: SocketAddr) -> SocketAddr {
     SocketAddr::new(IpAddr::to_canonical(&addr.ip()), addr.port())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The INVITE of RFC 3261 §17.1.1.3.
+    fn invite() -> Sent {
+        NewRequest {
+            method: "INVITE",
+            uri: "sip:bob@biloxi.com",
+            to_transport: Transport::Udp,
+            sent_by: "192.0.2.33:5060".parse().unwrap(),
+            branch: "z9hG4bKkjshdyff",
+            cseq: 986_759,
+            authorization: &[],
+            max_forwards: 70,
+            routes: &["<sip:p1.biloxi.com;lr>".to_owned(), "<sip:p2.biloxi.com;lr>".to_owned()],
+            from: "Alice <sip:alice@atlanta.com>;tag=88sja8x",
+            call_id: "987asjd97y7atg",
+            to: "Bob <sip:bob@biloxi.com>",
+            headers: &[
+                ("Contact", "<sip:alice@192.0.2.33>"),
+                ("Subject", "lunch\r\nRoute: <sip:evil.example>"),
+            ],
+            body: Some(("application/sdp", b"v=0\r\n")),
+        }
+        .write()
+    }
+
+    fn text(bytes: &[u8]) -> &str {
+        std::str::from_utf8(bytes).unwrap()
+    }
+
+    #[test]
+    fn a_request_has_all_that_rfc3261_8_1_1_wants_and_nothing_is_smuggled_in() {
+        let invite = invite();
+        let expected = "INVITE sip:bob@biloxi.com SIP/2.0\r\n\
+            Via: SIP/2.0/UDP 192.0.2.33:5060;branch=z9hG4bKkjshdyff;rport\r\n\
+            CSeq: 986759 INVITE\r\nMax-Forwards: 70\r\n\
+            Route: <sip:p1.biloxi.com;lr>\r\nRoute: <sip:p2.biloxi.com;lr>\r\n\
+            From: Alice <sip:alice@atlanta.com>;tag=88sja8x\r\nCall-ID: 987asjd97y7atg\r\n\
+            To: Bob <sip:bob@biloxi.com>\r\nContact: <sip:alice@192.0.2.33>\r\n\
+            Subject: lunch  Route: <sip:evil.example>\r\n\
+            Content-Type: application/sdp\r\nContent-Length: 5\r\n\r\nv=0\r\n";
+        assert_eq!(text(&invite.bytes), expected);
+        assert_eq!((invite.uri(), invite.call_id()), ("sip:bob@biloxi.com", "987asjd97y7atg"));
+        assert_eq!(invite.from(), "Alice <sip:alice@atlanta.com>;tag=88sja8x");
+    }
+
+    #[test]
+    fn rfc3261_17_1_1_3_the_ack_of_a_refusal_has_the_same_via_and_route_and_the_to_of_the_response() {
+        let ack = invite().acknowledgement("Bob <sip:bob@biloxi.com>;tag=99sa0xk");
+        let expected = "ACK sip:bob@biloxi.com SIP/2.0\r\n\
+            Via: SIP/2.0/UDP 192.0.2.33:5060;branch=z9hG4bKkjshdyff;rport\r\n\
+            CSeq: 986759 ACK\r\nMax-Forwards: 70\r\n\
+            Route: <sip:p1.biloxi.com;lr>\r\nRoute: <sip:p2.biloxi.com;lr>\r\n\
+            From: Alice <sip:alice@atlanta.com>;tag=88sja8x\r\nCall-ID: 987asjd97y7atg\r\n\
+            To: Bob <sip:bob@biloxi.com>;tag=99sa0xk\r\nContent-Length: 0\r\n\r\n";
+        assert_eq!(text(&ack), expected);
+    }
+
+    #[test]
+    fn rfc3261_9_1_a_cancel_is_its_invite_without_what_is_the_invites_own() {
+        let cancel = invite().cancellation(Some("SIP;cause=200;text=\"Call completed elsewhere\""));
+        let expected = "CANCEL sip:bob@biloxi.com SIP/2.0\r\n\
+            Via: SIP/2.0/UDP 192.0.2.33:5060;branch=z9hG4bKkjshdyff;rport\r\n\
+            CSeq: 986759 CANCEL\r\nMax-Forwards: 70\r\n\
+            Route: <sip:p1.biloxi.com;lr>\r\nRoute: <sip:p2.biloxi.com;lr>\r\n\
+            From: Alice <sip:alice@atlanta.com>;tag=88sja8x\r\nCall-ID: 987asjd97y7atg\r\n\
+            To: Bob <sip:bob@biloxi.com>\r\n\
+            Reason: SIP;cause=200;text=\"Call completed elsewhere\"\r\nContent-Length: 0\r\n\r\n";
+        assert_eq!(text(&cancel.bytes), expected);
+    }
+
+    #[test]
+    fn rfc3261_22_2_the_second_try_differs_in_via_cseq_and_digest_only() {
+        let sent_by = "192.0.2.33:5060".parse().unwrap();
+        let again =
+            invite().again(986_760, Transport::Udp, sent_by, "z9hG4bKother", b"Authorization: Digest x\r\n");
+        let expected = text(&invite().bytes)
+            .replace("z9hG4bKkjshdyff", "z9hG4bKother")
+            .replace("CSeq: 986759 INVITE\r\n", "CSeq: 986760 INVITE\r\nAuthorization: Digest x\r\n");
+        assert_eq!(text(&again.bytes), expected);
+        assert_eq!(again.authorization(), b"Authorization: Digest x\r\n");
+        assert_eq!(again.call_id(), "987asjd97y7atg");
+        let third = again.again(986_761, Transport::Udp, sent_by, "z9hG4bKkjshdyff", b"");
+        assert_eq!(text(&third.bytes), text(&invite().bytes).replace("986759", "986761"));
+    }
+
+    #[test]
+    fn an_ipv6_address_stands_in_brackets_and_a_mapped_one_as_ipv4() {
+        let contact = |at: &str| contact("ana", Transport::Tcp, at.parse().unwrap());
+        assert_eq!(contact("[2001:db8::1]:5060"), "<sip:ana@[2001:db8::1]:5060;transport=tcp>");
+        assert_eq!(contact("[::ffff:192.0.2.1]:5060"), "<sip:ana@192.0.2.1:5060;transport=tcp>");
+    }
+}

@@ -142,3 +142,105 @@ fn is_loose(route: &str) -> bool {
     // A Route that can't be read is sent as it came, in its place.
     uri_of(route).is_none_or(|uri| uri.as_sip().is_some_and(SipUri::is_loose_router))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::compose::NewRequest;
+    use super::super::message::Message;
+    use super::super::wire;
+    use super::*;
+
+    const INVITE: &str = "INVITE sip:bob@b.example SIP/2.0
+Via: SIP/2.0/UDP 192.0.2.4;branch=z9hG4bKnashds8
+Max-Forwards: 70
+Record-Route: <sip:192.0.2.9;lr>, <sip:p1.example;lr>
+To: Bob <sip:bob@b.example>
+From: Alice <sip:alice@a.example>;tag=1928301774
+Call-ID: a84b4c76e66710
+CSeq: 314159 INVITE
+Contact: <sip:alice@192.0.2.4:5066;transport=tcp>
+Content-Length: 0
+
+";
+
+    fn read(text: &str) -> Message {
+        wire::read(text.replace('\n', "\r\n").as_bytes()).unwrap()
+    }
+
+    fn uas() -> Dialog {
+        let Message::Request(invite) = read(INVITE) else { panic!("a request") };
+        Dialog::uas(&invite, &invite.check().unwrap(), "314b").unwrap()
+    }
+
+    fn uac(record_route: &str) -> Dialog {
+        let sent = NewRequest {
+            method: "INVITE",
+            uri: "sip:bob@b.example",
+            to_transport: Transport::Udp,
+            sent_by: "192.0.2.4:5060".parse().unwrap(),
+            branch: "z9hG4bKnashds8",
+            cseq: 314_159,
+            authorization: &[],
+            max_forwards: 70,
+            routes: &[],
+            from: "Alice <sip:alice@a.example>;tag=1928301774",
+            call_id: "a84b4c76e66710",
+            to: "Bob <sip:bob@b.example>",
+            headers: &[],
+            body: None,
+        };
+        let ok = INVITE
+            .replace("INVITE sip:bob@b.example SIP/2.0", "SIP/2.0 200 OK")
+            .replace("<sip:bob@b.example>", "<sip:bob@b.example>;tag=a6c85cf")
+            .replace("<sip:192.0.2.9;lr>, <sip:p1.example;lr>", record_route)
+            .replace("sip:alice@192.0.2.4:5066;transport=tcp", "sip:bob@192.0.2.7");
+        let Message::Response(ok) = read(&ok) else { panic!("a response") };
+        Dialog::uac(&sent.write(), &ok, &ok.check().unwrap()).unwrap()
+    }
+
+    #[test]
+    fn rfc3261_12_1_1_whoever_answers_keeps_record_routes_in_order_and_the_tags_crosswise() {
+        let dialog = uas();
+        assert_eq!(dialog.route_set, ["<sip:192.0.2.9;lr>", "<sip:p1.example;lr>"]);
+        assert_eq!(dialog.local, "Bob <sip:bob@b.example>;tag=314b");
+        assert_eq!(dialog.remote, "Alice <sip:alice@a.example>;tag=1928301774");
+        assert!(dialog.is_of("a84b4c76e66710", Some("1928301774")));
+        assert!(!dialog.is_of("a84b4c76e66710", Some("other")) && !dialog.is_of("other", Some("1928301774")));
+        assert_eq!(dialog.remote_target.to_string(), "sip:alice@192.0.2.4:5066;transport=tcp");
+    }
+
+    #[test]
+    fn rfc3261_12_1_2_whoever_asked_turns_record_routes_round() {
+        let mut dialog = uac("<sip:192.0.2.9;lr>, <sip:p1.example;lr>");
+        assert_eq!(dialog.route_set, ["<sip:p1.example;lr>", "<sip:192.0.2.9;lr>"]);
+        assert_eq!(dialog.remote_tag, "a6c85cf");
+        assert_eq!(dialog.next_cseq(), 314_160);
+        assert_eq!(dialog.next_hop(), None, "p1.example is a name");
+        assert_eq!(
+            uac("<sip:p1.example;lr>, <sip:192.0.2.9:5080;lr>").next_hop(),
+            Some((Transport::Udp, "192.0.2.9:5080".parse().unwrap()))
+        );
+    }
+
+    #[test]
+    fn rfc3261_12_2_1_1_a_loose_router_stands_in_route_and_a_strict_one_in_the_request_line() {
+        let (uri, routes) = uac("<sip:p1.example;lr>").way();
+        assert_eq!((uri.as_str(), routes), ("sip:bob@192.0.2.7", vec!["<sip:p1.example;lr>".to_owned()]));
+        let (uri, routes) = uac("<sip:far.example>, <sip:near.example>").way();
+        assert_eq!(uri, "sip:near.example");
+        assert_eq!(routes, ["<sip:far.example>", "<sip:bob@192.0.2.7>"]);
+    }
+
+    #[test]
+    fn rfc3261_12_2_2_a_lower_number_is_out_of_order() {
+        let mut dialog = uas();
+        assert_eq!(dialog.take_cseq(314_160), Ok(()));
+        assert_eq!(dialog.take_cseq(314_159), Err(OutOfOrder));
+    }
+
+    #[test]
+    fn rfc3261_8_1_2_a_contact_that_is_an_address_is_where_requests_go() {
+        let dialog = Dialog { route_set: Vec::new(), ..uas() };
+        assert_eq!(dialog.next_hop(), Some((Transport::Tcp, "192.0.2.4:5066".parse().unwrap())));
+    }
+}

@@ -134,8 +134,10 @@ pub(crate) enum Due {
     Repeat {
         server: u64,
     },
-    /// No ACK ever came.
-    NoAck,
+    /// No ACK ever came; a BYE goes, with this Reason.
+    NoAck {
+        reason: Option<String>,
+    },
     /// No final response after a CANCEL.
     Forget {
         invite: ClientKey,
@@ -169,7 +171,9 @@ impl Session {
                 Due::Repeat { server: *server }
             }
             State::Talking { offer, .. } => match offer {
-                Offer::Answered(answered) if now >= answered.give_up_at => Due::NoAck,
+                Offer::Answered(answered) if now >= answered.give_up_at => {
+                    Due::NoAck { reason: answered.then_bye.take().flatten() }
+                }
                 Offer::Answered(answered) if now >= answered.resend_at => {
                     answered.resend_after = (answered.resend_after * 2).min(T2);
                     answered.resend_at += answered.resend_after;

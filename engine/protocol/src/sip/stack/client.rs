@@ -190,8 +190,8 @@ impl Stack {
 
     pub(super) fn client_flow_failed(&mut self, now: Instant, flow: &Flow, out: &mut Vec<Output>) {
         // Connections fail far less often than messages come, so this may look at every transaction.
-        let on_flow = self.clients.iter_mut().filter(|(_, transaction)| transaction.to.is_on(flow));
-        let mut failed: Vec<_> = on_flow
+        let failed = self.clients.iter_mut().filter(|(_, transaction)| transaction.fails_with(flow));
+        let mut failed: Vec<_> = failed
             .filter_map(|(key, transaction)| transaction.handle_transport_error().then_some(*key))
             .collect();
         failed.sort_unstable();
@@ -246,6 +246,12 @@ impl ClientTransaction {
             Machine::Invite(machine) => machine.handle_transport_error(),
             Machine::Other(machine) => machine.handle_transport_error(),
         }
+    }
+
+    /// What goes wrong with `flow` goes wrong with this. Whoever rings already, and may answer on another
+    /// connection, is still waited for.
+    fn fails_with(&self, flow: &Flow) -> bool {
+        self.to.is_on(flow) && (self.to.connection != 0 || !self.is_proceeding())
     }
 
     fn next_timeout(&self) -> Option<Instant> {

@@ -5,10 +5,12 @@
 //! A stack is driven by one thread: `handle_*` with what came, verbs with what is wanted; what is to be done is
 //! pushed to `out`. After each of these, [`next_timeout`](Stack::next_timeout) may be earlier than before.
 
+mod answers;
 mod authentication;
 mod calls;
 mod client;
 mod event;
+mod requests;
 mod server;
 mod verbs;
 

@@ -5,14 +5,16 @@ use std::time::Instant;
 
 use bytes::Bytes;
 
-use super::calls::{Content, answered, end, failed, ringing};
+use super::answers::failed;
+use super::calls::end;
 use super::client::{Asking, Owner};
+use super::requests::Content;
 use super::server::Reply;
 use super::{Cause, EndedBy, Invite, Output, ProbeId, SessionId, Stack};
 use crate::sip::compose::{self, ALLOW, NewRequest};
 use crate::sip::deadlines::Armed;
 use crate::sip::flow::Destination;
-use crate::sip::session::{Cancel, Offer, Party, Session, State};
+use crate::sip::session::{Answered, Cancel, Offer, PROVISIONAL_REFRESH, Party, Session, State};
 use crate::sip::timers::GIVE_UP;
 use crate::sip::transaction::key::ClientKey;
 
@@ -107,7 +109,7 @@ impl Stack {
         if let State::Ringing { server, refresh_at, .. } = &mut session.state
             && (101..200).contains(&status)
         {
-            *refresh_at = ringing(now);
+            *refresh_at = Some(now + PROVISIONAL_REFRESH);
             let headers = [("Contact", session.party.contact.as_str()), ("Allow", ALLOW)];
             self.respond(
                 now,
@@ -125,7 +127,8 @@ impl Stack {
         if let State::Ringing { server, dialog, .. } = &session.state {
             let (server, dialog) = (*server, dialog.clone());
             self.send_ok(now, &session.party, server, sdp, out);
-            let offer = answered(now, server, dialog.remote_cseq.unwrap_or_default());
+            let cseq = dialog.remote_cseq.unwrap_or_default();
+            let offer = Offer::Answered(Answered::new(now, server, cseq));
             session.state = State::Talking { dialog, offer, queued: None };
         }
         self.put(session);
@@ -225,7 +228,7 @@ impl Stack {
             && let Offer::Received { server, cseq } = *offer
         {
             self.send_ok(now, &session.party, server, sdp, out);
-            *offer = answered(now, server, cseq);
+            *offer = Offer::Answered(Answered::new(now, server, cseq));
         }
         self.put(session);
     }

@@ -18,7 +18,7 @@ Content-Length: 0
 
 ";
 
-fn request(method: &str, branch: &str) -> String {
+pub(super) fn request(method: &str, branch: &str) -> String {
     REQUEST.replace("METHOD", method).replace("BRANCH", branch)
 }
 
