@@ -6,13 +6,10 @@ use std::time::Instant;
 
 use super::{Credentials, Gatekeeper};
 use crate::sip::compose::Sent;
-use crate::sip::digest::{self, Algorithm, Denied};
+use crate::sip::digest::{self, Denied};
 use crate::sip::headers::HeaderName;
 use crate::sip::message::{Message, Request, Response};
 use crate::sip::wire;
-
-/// What users may answer with, the best first (RFC 8760 §2.4): many telephones know only the second.
-const ALGORITHMS: [Algorithm; 2] = [Algorithm::Sha256, Algorithm::Md5];
 
 /// Challenges and verifies users.
 pub(super) struct Verifier {
@@ -45,19 +42,20 @@ impl Verifier {
         gatekeeper: &dyn Gatekeeper,
     ) -> Verdict {
         let server = self.server.get_or_insert_with(|| digest::Server::new(self.secret, now));
+        let algorithms = gatekeeper.algorithms(tenant);
         let shown = digest::Credentials::for_realm(&request.headers, HeaderName::Authorization, realm);
         let denied = match &shown {
             None => None,
             Some(shown) => {
                 let password = gatekeeper.password(tenant, &shown.username);
                 let (method, body) = (request.method.as_str(), &request.body);
-                match server.verify(now, realm, &ALGORITHMS, shown, method, body, password.as_deref()) {
+                match server.verify(now, realm, algorithms, shown, method, body, password.as_deref()) {
                     Ok(()) => return Verdict::User(shown.username.as_str().into()),
                     Err(denied) => Some(denied),
                 }
             }
         };
-        let challenges = server.challenges(now, realm, &ALGORITHMS, denied == Some(Denied::Stale));
+        let challenges = server.challenges(now, realm, algorithms, denied == Some(Denied::Stale));
         Verdict::Challenge {
             headers: challenges.iter().map(ToString::to_string).collect(),
             bad_credentials: denied == Some(Denied::Wrong),

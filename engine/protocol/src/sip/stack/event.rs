@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
+use crate::sip::digest::Algorithm;
 use crate::sip::flow::{Destination, Flow, Transport};
 use crate::sip::message::Request;
 
@@ -57,6 +58,13 @@ pub trait Gatekeeper {
 
     /// The password of a user of a tenant, none if there is no such user.
     fn password(&self, tenant: &str, user: &str) -> Option<Arc<str>>;
+
+    /// What users of a tenant are asked to answer with, the best first. RFC 8760 §2.4 would offer SHA-256 and
+    /// MD5 side by side, but telephones in use give up on any challenge that they don't know instead of
+    /// taking the other (baresip before 3, sipp before 3.7), so SHA-256 is a tenant's choice.
+    fn algorithms(&self, _tenant: &str) -> &[Algorithm] {
+        &[Algorithm::Md5]
+    }
 }
 
 /// A gatekeeper's answer.

@@ -153,7 +153,7 @@ fn rfc3261_9_2_only_the_hop_of_the_invite_can_cancel_it() {
     assert_eq!(link.ends(BORIS), ["ended Cancelled"]);
 }
 
-/// Users by digest: `ana` has a password.
+/// Users by digest: `ana` has a password, and both hashes are asked for.
 struct Users;
 
 impl Gatekeeper for Users {
@@ -164,6 +164,32 @@ impl Gatekeeper for Users {
     fn password(&self, tenant: &str, user: &str) -> Option<Arc<str>> {
         (tenant == "demo" && user == "ana").then(|| "Zanzibar".into())
     }
+
+    fn algorithms(&self, _: &str) -> &[digest::Algorithm] {
+        &[digest::Algorithm::Sha256, digest::Algorithm::Md5]
+    }
+}
+
+/// The same users, where nobody chose a hash.
+struct UndecidedUsers;
+
+impl Gatekeeper for UndecidedUsers {
+    fn admit(&self, flow: &Flow, request: &Request) -> Admission {
+        Users.admit(flow, request)
+    }
+
+    fn password(&self, tenant: &str, user: &str) -> Option<Arc<str>> {
+        Users.password(tenant, user)
+    }
+}
+
+#[test]
+fn telephones_that_know_one_hash_only_are_asked_for_that_one() {
+    let mut link = Link { gate: Arc::new(UndecidedUsers), ..Link::new(1) };
+    let challenge = answers_to(&mut link, &request("REGISTER", "1")).remove(0);
+    let offered = challenge.headers.all(HeaderName::WwwAuthenticate).filter_map(digest::Challenge::parse);
+    assert_eq!(offered.map(|challenge| challenge.algorithm).collect::<Vec<_>>(), [digest::Algorithm::Md5]);
+    link.run_out(&mut nothing());
 }
 
 fn credentials(password: &str) -> Option<Credentials> {
