@@ -220,7 +220,7 @@ impl Headers {
     /// Adds the field whose name and value stand at these byte offsets of the block, trimmed.
     pub(crate) fn push_span(&mut self, name: (usize, usize), value: (usize, usize)) {
         let span = |(start, end): (usize, usize)| Span { start: start as u32, end: end as u32 };
-        let name = match HeaderName::parse(&self.text[name.0..name.1]).known() {
+        let name = match find(&self.text[name.0..name.1]) {
             Some(known) => Name::Known(known),
             None => Name::Other(span(name)),
         };

@@ -198,14 +198,8 @@ fn refuse(cause: Cause, method: &Method, headers: &Headers) -> ReadError {
 /// How long the head is, the empty line included. `from`: bytes already searched by an earlier call,
 /// less three.
 pub(crate) fn head_length(bytes: &[u8], from: usize) -> Option<usize> {
-    let mut at = from;
-    while let Some(next) = bytes.get(at..).and_then(|rest| rest.iter().position(|b| *b == b'\n')) {
-        at += next + 1;
-        if bytes[at..].starts_with(b"\r\n") && bytes[..at].ends_with(b"\r\n") {
-            return Some(at + 2);
-        }
-    }
-    None
+    let found = memchr::memmem::find(bytes.get(from..)?, b"\r\n\r\n")?;
+    Some(from + found + 4)
 }
 
 /// Lines as byte ranges without their CRLF.
@@ -220,7 +214,7 @@ impl Iterator for Lines<'_> {
     fn next(&mut self) -> Option<(usize, usize)> {
         let start = self.at;
         let rest = self.text.get(start..).filter(|rest| !rest.is_empty())?;
-        match rest.find('\n') {
+        match memchr::memchr(b'\n', rest.as_bytes()) {
             Some(line_feed) => {
                 self.at = start + line_feed + 1;
                 let line = &rest[..line_feed];
@@ -271,7 +265,7 @@ fn read_start(line: &str) -> Result<(Start, Option<Cause>), Cause> {
 
 /// One line after the first: a header, or the continuation of the one before (§7.3.1).
 fn add_line(headers: &mut Headers, line: &str, start: usize) -> Result<(), Cause> {
-    if line.contains(['\r', '\n']) {
+    if memchr::memchr2(b'\r', b'\n', line.as_bytes()).is_some() {
         return Err(Cause::HeaderLine);
     }
     let range = |part: &str| {
