@@ -34,11 +34,25 @@ pub(crate) fn is_lws(byte: u8) -> bool {
 
 /// Without spaces and tabs at both ends.
 pub(crate) fn trim(text: &str) -> &str {
-    text.trim_matches([' ', '\t'])
+    let end = text.bytes().rposition(|b| !is_lws(b)).map_or(0, |last| last + 1);
+    trim_start(&text[..end])
 }
 
 pub(crate) fn trim_start(text: &str) -> &str {
-    text.trim_start_matches([' ', '\t'])
+    let start = text.bytes().position(|b| !is_lws(b)).unwrap_or(text.len());
+    &text[start..]
+}
+
+/// What stands before and after the first `at`, an ASCII byte. Values are short: a plain loop beats
+/// the search that `str` has.
+pub(crate) fn split(text: &str, at: u8) -> Option<(&str, &str)> {
+    let index = text.bytes().position(|b| b == at)?;
+    Some((&text[..index], &text[index + 1..]))
+}
+
+/// Splits before the first `at`, an ASCII byte, or at the end.
+pub(crate) fn split_before(text: &str, at: u8) -> (&str, &str) {
+    text.split_at(text.bytes().position(|b| b == at).unwrap_or(text.len()))
 }
 
 /// Splits after as many leading bytes as `accept` takes. `accept` says the same of all bytes above

@@ -191,7 +191,7 @@ macro_rules! typed_headers {
             pub fn cseq(&self) -> Result<CSeq, HeaderError> {
                 let text = one(&self.headers, HeaderName::CSeq)?;
                 let malformed = error(HeaderName::CSeq, Fault::Malformed);
-                let (digits, method) = text.split_once([' ', '\t']).ok_or(malformed)?;
+                let (digits, method) = grammar::take_while(text, |b| !grammar::is_lws(b));
                 let method = Method::parse(grammar::trim(method)).ok_or(malformed)?;
                 let number = number(HeaderName::CSeq, digits, u64::from(MAX_CSEQ))? as u32;
                 Ok(CSeq { number, method })

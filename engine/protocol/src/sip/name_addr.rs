@@ -33,26 +33,27 @@ impl NameAddr {
             let (inner, rest) = grammar::take_quoted(text).ok_or(NotAUri)?;
             (Some(grammar::unescape_quoted(inner).into_owned()), grammar::trim_start(rest))
         } else {
-            match text.find('<') {
-                Some(at) => {
-                    let name = grammar::trim(&text[..at]);
+            match grammar::split_before(text, b'<') {
+                (name, from_bracket) if !from_bracket.is_empty() => {
+                    let name = grammar::trim(name);
                     let words =
                         name.bytes().all(|b| grammar::is_token_byte(b) || grammar::is_lws(b) || b > 127);
                     if !words {
                         return Err(NotAUri);
                     }
-                    ((!name.is_empty()).then(|| name.to_owned()), &text[at..])
+                    ((!name.is_empty()).then(|| name.to_owned()), from_bracket)
                 }
-                None => return Self::parse_bare(text),
+                _ => return Self::parse_bare(text),
             }
         };
-        let (uri, params) = from_bracket.strip_prefix('<').and_then(|t| t.split_once('>')).ok_or(NotAUri)?;
+        let (uri, params) =
+            from_bracket.strip_prefix('<').and_then(|t| grammar::split(t, b'>')).ok_or(NotAUri)?;
         Ok(NameAddr { display, uri: Uri::parse(uri)?, params: Params::parse(params).ok_or(NotAUri)? })
     }
 
     /// §20: a URI with a comma, question mark or semicolon must stand in angle brackets.
     fn parse_bare(text: &str) -> Result<NameAddr, NotAUri> {
-        let (uri, params) = text.split_at(text.find(';').unwrap_or(text.len()));
+        let (uri, params) = grammar::split_before(text, b';');
         let uri = grammar::trim(uri);
         if uri.contains([',', '?']) {
             return Err(NotAUri);

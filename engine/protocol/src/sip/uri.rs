@@ -91,7 +91,7 @@ impl Uri {
 
     /// Reads a URI without anything around it.
     pub fn parse(text: &str) -> Result<Uri, NotAUri> {
-        let (scheme, rest) = text.split_once(':').ok_or(NotAUri)?;
+        let (scheme, rest) = grammar::split(text, b':').ok_or(NotAUri)?;
         if scheme.eq_ignore_ascii_case("sip") {
             SipUri::parse(false, rest).map(Uri::Sip)
         } else if scheme.eq_ignore_ascii_case("sips") {
@@ -160,21 +160,22 @@ impl Uri {
 
 impl SipUri {
     fn parse(secure: bool, text: &str) -> Result<SipUri, NotAUri> {
-        let (userinfo, rest) = match text.split_once('@') {
+        let (userinfo, rest) = match grammar::split(text, b'@') {
             Some((userinfo, rest)) => (Some(userinfo), rest),
             None => (None, text),
         };
         let (mut user, mut password) = (None, None);
         if let Some(userinfo) = userinfo {
-            let (name, secret) = userinfo.split_once(':').map_or((userinfo, None), |(u, p)| (u, Some(p)));
+            let (name, secret) =
+                grammar::split(userinfo, b':').map_or((userinfo, None), |(u, p)| (u, Some(p)));
             let fits = |part: &str| part.bytes().all(is_visible) && grammar::escapes_are_whole(part);
             if name.is_empty() || !fits(name) || !secret.is_none_or(fits) {
                 return Err(NotAUri);
             }
             (user, password) = (Some(name.to_owned()), secret.map(str::to_owned));
         }
-        let (rest, headers) = rest.split_once('?').map_or((rest, None), |(r, h)| (r, Some(h)));
-        let (host, params) = rest.split_at(rest.find(';').unwrap_or(rest.len()));
+        let (rest, headers) = grammar::split(rest, b'?').map_or((rest, None), |(r, h)| (r, Some(h)));
+        let (host, params) = grammar::split_before(rest, b';');
         let (host, port) = Host::parse_with_port(host).ok_or(NotAUri)?;
         let params = Params::parse_uri(params).ok_or(NotAUri)?;
         let headers = match headers {
@@ -279,11 +280,18 @@ impl Host {
             let ip: Ipv6Addr = inner.strip_suffix(']')?.parse().ok()?;
             return Some(Host { text: text.into(), ip: Some(IpAddr::V6(ip)) });
         }
-        let fits = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-' | b'_');
-        if text.is_empty() || !text.bytes().all(fits) || text.starts_with('.') || text.contains("..") {
+        let (mut before, mut digits) = (b'.', true);
+        for byte in text.bytes() {
+            let fits = byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
+            if !fits && (byte != b'.' || before == b'.') {
+                return None;
+            }
+            digits &= byte.is_ascii_digit() || byte == b'.';
+            before = byte;
+        }
+        if text.is_empty() {
             return None;
         }
-        let digits = text.bytes().all(|b| b.is_ascii_digit() || b == b'.');
         let ip = match digits {
             true => Some(IpAddr::V4(text.parse::<Ipv4Addr>().ok()?)),
             false => None,
@@ -295,13 +303,13 @@ impl Host {
     pub fn parse_with_port(text: &str) -> Option<(Host, Option<u16>)> {
         let host_end = match text.starts_with('[') {
             true => text.find(']')? + 1,
-            false => text.find(':').unwrap_or(text.len()),
+            false => grammar::split_before(text, b':').0.len(),
         };
         let (host, port) = text.split_at(host_end);
-        let port = match port.strip_prefix(':') {
-            Some(port) => Some(grammar::decimal(port, u64::from(u16::MAX))? as u16),
-            None if port.is_empty() => None,
-            None => return None,
+        let port = match port.as_bytes() {
+            [] => None,
+            [b':', ..] => Some(grammar::decimal(&port[1..], u64::from(u16::MAX))? as u16),
+            _ => return None,
         };
         Some((Host::parse(host)?, port))
     }

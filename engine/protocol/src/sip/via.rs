@@ -103,8 +103,8 @@ impl Via {
 
     /// Reads one value; of a list, one item. White space is allowed around the slashes.
     pub fn parse(text: &str) -> Result<Via, NotAVia> {
-        let (protocol, rest) = text.split_once('/').ok_or(NotAVia)?;
-        let (version, rest) = rest.split_once('/').ok_or(NotAVia)?;
+        let (protocol, rest) = grammar::split(text, b'/').ok_or(NotAVia)?;
+        let (version, rest) = grammar::split(rest, b'/').ok_or(NotAVia)?;
         if !grammar::trim(protocol).eq_ignore_ascii_case("SIP") || grammar::trim(version) != "2.0" {
             return Err(NotAVia);
         }
@@ -113,14 +113,14 @@ impl Via {
         if !rest.starts_with([' ', '\t']) {
             return Err(NotAVia);
         }
-        let (sent_by, params) = rest.split_at(rest.find(';').unwrap_or(rest.len()));
+        let (sent_by, params) = grammar::split_before(rest, b';');
         let sent_by = grammar::trim(sent_by);
         // White space is allowed around the colon (§25.1 COLON), and nowhere else in it.
-        let (host, port) = match sent_by.rsplit_once(':').filter(|_| sent_by.contains([' ', '\t'])) {
-            Some((host, port)) => {
+        let (host, port) = match sent_by.bytes().any(grammar::is_lws).then(|| sent_by.rsplit_once(':')) {
+            Some(Some((host, port))) => {
                 Host::parse_with_port(&format!("{}:{}", grammar::trim(host), grammar::trim(port)))
             }
-            None => Host::parse_with_port(sent_by),
+            _ => Host::parse_with_port(sent_by),
         }
         .ok_or(NotAVia)?;
         Ok(Via { transport, host, port, params: Params::parse(params).ok_or(NotAVia)? })

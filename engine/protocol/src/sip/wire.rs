@@ -5,6 +5,7 @@
 //! with U+FFFD in place of what can't be read; bodies are never touched. What single headers mean is
 //! left to the accessors of [`super::message`].
 
+use std::borrow::Cow;
 use std::fmt;
 
 use bytes::Bytes;
@@ -132,7 +133,8 @@ impl Opening {
     /// Reads a head: it ends with the empty line, or the message is at fault. An error without a
     /// reply when even the start line can't be read; other faults wait for [`Opening::finish`].
     pub(crate) fn read(head: &[u8]) -> Result<Opening, ReadError> {
-        let text = String::from_utf8_lossy(head);
+        // The first is much faster, and all that almost any message needs.
+        let text = std::str::from_utf8(head).map_or_else(|_| String::from_utf8_lossy(head), Cow::Borrowed);
         let mut lines = Lines { text: &text, at: 0 };
         let (start, end) = lines.next().unwrap_or_default();
         let (start, fault) =
