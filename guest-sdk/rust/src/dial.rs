@@ -113,7 +113,7 @@ pub(crate) fn rank(failure: &Failure) -> u8 {
         Failure::Refused(_) => 4,
         Failure::Busy => 3,
         Failure::NoAnswer => 2,
-        Failure::Unreachable => 1,
+        Failure::Limit(_) | Failure::NotFound(_) => 1,
         _ => 0,
     }
 }

@@ -40,9 +40,6 @@ fn on_call(caller: Leg, settings: Internal) -> Result {
         Ok(to) => to,
         Err(why) => return caller.decline(&why),
     };
-    if matches!(&to, Target::User(name) if caller.user().as_ref() == Some(name)) {
-        return caller.decline(&Failure::Busy);
-    }
     let mut call = dial(&to).for_secs(settings.seconds);
     if !settings.call_waiting {
         call = call.skip_busy();

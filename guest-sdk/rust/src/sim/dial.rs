@@ -1,7 +1,7 @@
 //! A simulated dial: who rings when, who answers first, and the best of the failures.
 
 use super::plan::{Manner, Talk};
-use super::world::{Passed, Percept, World};
+use super::world::{CALLER, Passed, Percept, World};
 use crate::dial::rank;
 use crate::directory::Presence;
 use crate::host::{DialOptions, Stage};
@@ -26,6 +26,7 @@ struct Ringing {
 impl World {
     pub(crate) fn dial(&mut self, mut stages: Vec<Stage>, how: DialOptions) -> Result<usize> {
         check(&stages, &how)?;
+        self.dialled_out = true;
         stages.sort_by_key(|stage| stage.after);
         let begin = self.now;
         let end = begin + how.timeout;
@@ -71,6 +72,7 @@ impl World {
                 continue;
             }
             if ringing.is_empty() {
+                self.quiet();
                 return Err(best.unwrap_or(Failure::Unreachable));
             }
             let next_end = ringing.iter().filter_map(|r| r.ends.as_ref().map(|(at, _)| *at)).min();
@@ -84,6 +86,7 @@ impl World {
                 for rings in ringing {
                     self.note(format!("{} stops ringing", rings.label));
                 }
+                self.quiet();
                 keep_best(&mut best, Failure::NoAnswer);
                 return Err(best.unwrap_or(Failure::NoAnswer));
             }
@@ -113,8 +116,11 @@ impl World {
         let (manner, talk, user, party) = match target {
             Target::User(name) => {
                 let Some(user) = self.find(&name) else {
-                    return Err((label, Failure::NotFound(format!("user {name}"))));
+                    return Err((label, Failure::NotFound(name)));
                 };
+                if self.legs[CALLER].user.as_ref() == Some(&user.name) {
+                    return Err((user.name.clone(), Failure::Busy)); // one does not ring oneself
+                }
                 match self.presence(user) {
                     Presence::Offline => return Err((user.name.clone(), Failure::Unreachable)),
                     Presence::Busy | Presence::Ringing if skip_busy => {
@@ -138,6 +144,7 @@ impl World {
         let ends = match manner {
             Manner::Answers(after) => Some((self.now + after, None)),
             Manner::Rejects(after, 486 | 600) => Some((self.now + after, Some(Failure::Busy))),
+            Manner::Rejects(after, 408 | 487) => Some((self.now + after, Some(Failure::NoAnswer))),
             Manner::Rejects(after, status) => Some((self.now + after, Some(Failure::Refused(status)))),
             Manner::NeverAnswers => None,
         };

@@ -27,7 +27,11 @@ impl LegHandle {
     }
 
     pub(crate) fn dialled(&self) -> String {
-        with(|world| if self.0 == CALLER { world.dialled.clone() } else { world.legs[self.0].label.clone() })
+        with(
+            |world| {
+                if self.0 == CALLER { world.dialled.clone() } else { world.legs[self.0].party.number.clone() }
+            },
+        )
     }
 
     pub(crate) fn direction(&self) -> Direction {
@@ -119,21 +123,27 @@ impl LegHandle {
             let begin = world.now;
             world.note("a message is being recorded");
             loop {
-                let quiet_from = world.plan.speaks_until.max(begin);
+                let quiet_from = world.plan.speaks_until().max(begin);
                 let end = (begin + most).min(quiet_from + silence);
                 let passed = world.pass(end, true);
-                let still_speaking = world.plan.speaks_until.max(begin) + silence > world.now;
+                let still_speaking = world.plan.speaks_until().max(begin) + silence > world.now;
                 match passed {
                     Passed::TimeUp if world.now < begin + most && still_speaking => {}
                     Passed::Key => {
                         world.keys.pop_front();
                         break;
                     }
-                    // What was said until then is kept, and the script ends at its next verb.
-                    Passed::TimeUp | Passed::CallerLeft => break,
+                    Passed::TimeUp => break,
+                    // What was said until then is kept.
+                    Passed::CallerLeft => {
+                        world.new_recording();
+                        world.message_left = true;
+                        return Err(Failure::HungUp);
+                    }
                 }
             }
             let id = world.new_recording();
+            world.message_left = true;
             Ok(Recorded { id, length: world.now - begin })
         })
     }
@@ -151,6 +161,7 @@ impl LegHandle {
             return Err(Failure::Invalid(format!("digits: {wrong:?} is no key")));
         }
         self.alive(|world| {
+            self.up(world)?;
             world.note(format!("{} is sent {digits}", world.legs[self.0].label));
             let length =
                 digits.chars().map(|key| if key == ',' { PAUSE_SENT } else { KEY_SENT }).sum::<Duration>();
@@ -160,6 +171,7 @@ impl LegHandle {
 
     pub(crate) fn hold(&self, hears: &Prompt) -> Result {
         self.alive(|world| {
+            self.up(world)?;
             if self.0 == CALLER {
                 world.perceive(Percept::Sound(hears.clone()));
             }
@@ -180,6 +192,13 @@ impl LegHandle {
                 }
             }
         })
+    }
+
+    fn up(&self, world: &World) -> Result {
+        if self.0 == CALLER && world.answered_at.is_none() {
+            return Err(Failure::Invalid("leg: not answered".to_owned()));
+        }
+        Ok(())
     }
 
     /// Does something with a leg that is there, in a call whose caller is.
@@ -208,15 +227,15 @@ impl World {
         }
     }
 
-    /// Plays to the caller until the end, a key if keys cut it, or music, which plays on behind the script.
+    /// Plays to the caller until the end, or a key if keys cut it; music has no end.
     fn play(&mut self, what: &[Prompt], cut_by_key: bool) -> Passed {
         for prompt in what {
             if cut_by_key && !self.keys.is_empty() {
                 return Passed::Key;
             }
             self.perceive(Percept::Sound(prompt.clone()));
-            let Some(length) = self.length(prompt) else { return Passed::TimeUp };
-            let passed = self.pass(self.now + length, cut_by_key);
+            let end = self.length(prompt).map_or(FOR_EVER, |length| self.now + length);
+            let passed = self.pass(end, cut_by_key);
             self.quiet();
             if passed != Passed::TimeUp {
                 return passed;
@@ -278,10 +297,12 @@ pub(crate) fn bridge(a: &LegHandle, b: &LegHandle, keys: &str) -> Result<BridgeE
         }
         let other = &world.legs[if a.0 == CALLER { b.0 } else { a.0 }];
         let with = other.user.clone().unwrap_or_else(|| other.label.clone());
+        let ahead = world.keys.iter().position(|key| keys.contains(*key));
+        let mut pressed_ahead = std::mem::take(&mut world.keys);
+        world.talked_from.get_or_insert(world.now);
         if a.0 == b.0 {
             world.perceive(Percept::Itself);
         } else {
-            world.talked_from.get_or_insert(world.now);
             world.answered_by.get_or_insert_with(|| with.clone());
             world.perceive(Percept::Talk(with));
         }
@@ -289,6 +310,9 @@ pub(crate) fn bridge(a: &LegHandle, b: &LegHandle, keys: &str) -> Result<BridgeE
             [a.0, b.0].into_iter().filter_map(|leg| world.legs[leg].hangs_up_at).min().unwrap_or(FOR_EVER)
         };
         let ended = loop {
+            if let Some(key) = ahead.and_then(|at| pressed_ahead.remove(at)) {
+                break BridgeEnd::Digit(key);
+            }
             match world.pass(first_end(world), true) {
                 Passed::CallerLeft if b.0 == CALLER && a.0 != CALLER => break BridgeEnd::BHungUp,
                 Passed::CallerLeft => break BridgeEnd::AHungUp,
@@ -306,6 +330,7 @@ pub(crate) fn bridge(a: &LegHandle, b: &LegHandle, keys: &str) -> Result<BridgeE
                 }
             }
         };
+        world.keys = pressed_ahead;
         world.quiet();
         Ok(ended)
     })
@@ -319,9 +344,10 @@ pub(crate) fn tag(key: &str, value: &str) -> Result {
                 TAGS.1, TAGS.2
             )));
         }
-        if world.tags.len() == TAGS.0 {
+        if world.tags.len() == TAGS.0 && !world.tags.iter().any(|(known, _)| known == key) {
             return Err(Failure::Limit("tags".to_owned()));
         }
+        world.tags.retain(|(known, _)| known != key);
         world.tags.push((key.to_owned(), value.to_owned()));
         Ok(())
     })

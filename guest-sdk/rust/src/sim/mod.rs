@@ -10,10 +10,9 @@
 //! fn on_call(caller: Leg) -> Result {
 //!     caller.answer()?;
 //!     match caller.menu("welcome").keys("13").ask()? {
-//!         '3' => caller.play(["please-wait".into(), music("waltz")])?,
-//!         _ => caller.play("good-bye")?,
+//!         '3' => caller.play(["please-wait".into(), music("waltz")]),
+//!         _ => caller.play("good-bye"),
 //!     }
-//!     clock::sleep(60.secs())
 //! }
 //!
 //! let call = Caller::from("+359888123456")
@@ -24,7 +23,7 @@
 //!     .hears_music()
 //!     .hangs_up_after(40.secs())
 //!     .run(on_call);
-//! assert_eq!(call.outcome(), Outcome::Answered);
+//! assert_eq!(call.outcome(), Outcome::Abandoned);
 //! assert_eq!(call.timeline(), [
 //!     "0.0 +359888123456 calls 700",
 //!     "0.0 answered",

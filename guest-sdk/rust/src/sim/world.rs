@@ -83,6 +83,8 @@ pub(crate) struct World {
     pub talked_from: Option<Duration>,
     pub answered_by: Option<String>,
     pub anyone_rang: bool,
+    pub dialled_out: bool,
+    pub message_left: bool,
     pub rejected: Option<u16>,
     pub handed_over: Option<(String, String)>,
     pub tags: Vec<(String, String)>,
@@ -100,7 +102,8 @@ pub(crate) struct Plan {
     key_before: bool,
     /// What can be perceived and was not expected yet.
     current: Option<Percept>,
-    pub speaks_until: Duration,
+    /// The end of what was said last.
+    spoke_until: Duration,
 }
 
 thread_local! {
@@ -156,7 +159,7 @@ impl World {
                 since: Duration::ZERO,
                 key_before: false,
                 current: None,
-                speaks_until: Duration::ZERO,
+                spoke_until: Duration::ZERO,
             },
             legs: vec![leg],
             users: caller.users,
@@ -173,6 +176,8 @@ impl World {
             talked_from: None,
             answered_by: None,
             anyone_rang: false,
+            dialled_out: false,
+            message_left: false,
             rejected: None,
             handed_over: None,
             tags: Vec::new(),
@@ -225,9 +230,6 @@ impl World {
             self.plan.steps.pop_front();
             self.plan.since = self.now;
             self.plan.key_before = matches!(step, Step::Presses(_));
-            if let Some(Step::Speaks(length)) = self.plan.steps.front() {
-                self.plan.speaks_until = self.now + *length;
-            }
         }
     }
 
@@ -237,7 +239,10 @@ impl World {
                 self.note(format!("presses {key}"));
                 self.keys.push_back(*key);
             }
-            Step::Speaks(length) => self.note(format!("has spoken for {}", seconds(*length))),
+            Step::Speaks(length) => {
+                self.note(format!("has spoken for {}", seconds(*length)));
+                self.plan.spoke_until = self.now;
+            }
             Step::HangsUp(_) => {
                 self.note("hangs up");
                 self.legs[CALLER].alive = false;
@@ -276,7 +281,7 @@ impl World {
         self.act(&Step::HangsUp(Duration::ZERO));
     }
 
-    /// How long a prompt can be heard; none for music, which plays on.
+    /// How long a prompt can be heard; none for music, which has no end.
     pub(crate) fn length(&self, prompt: &Prompt) -> Option<Duration> {
         if let Some((_, length)) = self.lengths.iter().find(|(known, _)| known == prompt) {
             return Some(*length);
@@ -291,7 +296,7 @@ impl World {
         }
     }
 
-    /// The plan's last words, and the call as it was.
+    /// The end of the plan, and the call as it was.
     #[track_caller]
     pub(crate) fn finish(mut self, result: Result) -> Call {
         let failed = matches!(&result, Err(failure) if *failure != Failure::HungUp);
@@ -311,6 +316,8 @@ impl World {
             }
         }
         self.legs[CALLER].alive = false;
+        // Whoever is cut off while speaking has not missed anything.
+        self.plan.steps.pop_front_if(|step| matches!(step, Step::Speaks(_)));
         if let Some(step) = self.plan.steps.front() {
             panic!("the call is over, and the caller did not come to this: it {step}\n{self}");
         }
@@ -331,16 +338,20 @@ impl World {
     }
 
     fn outcome(&self, failed: bool) -> Outcome {
-        if failed {
-            Outcome::Failed
-        } else if self.rejected.is_some() {
-            if self.anyone_rang { Outcome::Missed } else { Outcome::Rejected }
-        } else if self.answered_at.is_some() {
+        if self.message_left && self.talked_from.is_none() {
+            Outcome::Voicemail
+        } else if self.talked_from.is_some() {
             Outcome::Answered
-        } else if !self.legs[CALLER].alive {
+        } else if self.rejected.is_some() && !self.anyone_rang {
+            Outcome::Rejected
+        } else if failed {
+            Outcome::Failed
+        } else if !self.legs[CALLER].alive && self.rejected.is_none() {
             Outcome::Abandoned
-        } else {
+        } else if self.dialled_out || self.answered_at.is_none() {
             Outcome::Missed
+        } else {
+            Outcome::Answered
         }
     }
 
@@ -374,6 +385,14 @@ impl World {
 }
 
 impl Plan {
+    /// Until when the caller speaks, or spoke last.
+    pub(crate) fn speaks_until(&self) -> Duration {
+        match self.steps.front() {
+            Some(Step::Speaks(length)) => self.since + *length,
+            _ => self.spoke_until,
+        }
+    }
+
     /// When the first step is due, if it is an action.
     fn due(&self) -> Option<Duration> {
         Some(match self.steps.front()? {
