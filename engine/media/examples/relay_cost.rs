@@ -1,0 +1,145 @@
+//! What a relayed RTP packet costs: CPU time of the media thread per packet, beside a thread that only
+//! receives and sends, in the same run. Fifty bridges talk both ways at 50 packets a second each,
+//! their packets spread evenly, on loopback.
+//!
+//!     cargo run --release -p media --example relay_cost [seconds]
+
+use std::net::{Ipv4Addr, UdpSocket};
+use std::time::{Duration, Instant};
+
+use media::{Command, Config, Media, StreamId};
+use protocol::sdp::offer_answer::PayloadTypes;
+use protocol::sdp::{Codec, Direction, Negotiated};
+
+const BRIDGES: usize = 50;
+const GAP: Duration = Duration::from_millis(20);
+
+fn main() {
+    let seconds = std::env::args().nth(1).and_then(|text| text.parse().ok()).unwrap_or(5);
+    let length = Duration::from_secs(seconds);
+    let load = std::fs::read_to_string("/proc/loadavg").unwrap_or_default();
+    println!("{} packets a second for {seconds} s; load {}", 2 * BRIDGES * 50, load.trim());
+    let plain = plain(length);
+    println!("recv and send alone   {:6.2} us a packet", plain);
+    for (what, other) in [("relayed, same codec", Codec::Pcmu), ("relayed, transcoded", Codec::Pcma)] {
+        let cost = relayed(length, other);
+        println!("{what}   {cost:6.2} us a packet, {:.2} more than recv and send", cost - plain);
+    }
+}
+
+/// CPU time of a thread by its name, which the kernel cuts to 15 characters.
+fn cpu_of(name: &str) -> Duration {
+    let tasks = std::fs::read_dir("/proc/self/task").expect("Linux tells its threads");
+    let nanos = tasks.flatten().find_map(|task| {
+        let comm = std::fs::read_to_string(task.path().join("comm")).ok()?;
+        let stat = std::fs::read_to_string(task.path().join("schedstat")).ok()?;
+        (comm.trim() == name).then(|| stat.split(' ').next()?.parse().ok()).flatten()
+    });
+    Duration::from_nanos(nanos.unwrap_or(0))
+}
+
+fn socket() -> UdpSocket {
+    UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port is free")
+}
+
+fn packet(line: usize, sequence: u16) -> [u8; 172] {
+    let mut packet = [0x55; 172];
+    packet[..2].copy_from_slice(&[0x80, 0]);
+    packet[2..4].copy_from_slice(&sequence.to_be_bytes());
+    packet[4..8].copy_from_slice(&(u32::from(sequence) * 160).to_be_bytes());
+    packet[8..12].copy_from_slice(&(line as u32).to_be_bytes());
+    packet
+}
+
+/// Sends on every line in turn, evenly spread, and empties their sockets now and then.
+fn talk(length: Duration, lines: &[(UdpSocket, std::net::SocketAddr)], from: u16) -> u64 {
+    let begin = Instant::now();
+    let every = GAP / lines.len() as u32;
+    let (mut sent, mut due) = (0u64, begin);
+    let mut bytes = [0; 256];
+    for sequence in from.. {
+        for (line, (socket, to)) in lines.iter().enumerate() {
+            let pause = due.saturating_duration_since(Instant::now());
+            if !pause.is_zero() {
+                std::thread::sleep(pause);
+            }
+            due += every;
+            let mut packet = packet(line, sequence);
+            packet[1] = if line % 2 == 1 { ODD.load(std::sync::atomic::Ordering::Relaxed) } else { 0 };
+            let _ = socket.send_to(&packet, to);
+            while socket.recv(&mut bytes).is_ok() {}
+            sent += 1;
+        }
+        if begin.elapsed() >= length {
+            break;
+        }
+    }
+    sent
+}
+
+/// The payload type of odd lines.
+static ODD: std::sync::atomic::AtomicU8 = std::sync::atomic::AtomicU8::new(0);
+
+fn plain(length: Duration) -> f64 {
+    let (relay, sink) = (socket(), socket());
+    let (to, on) = (relay.local_addr().expect("it is bound"), sink.local_addr().expect("it is bound"));
+    let thread = std::thread::Builder::new().name("plain".into()).spawn(move || {
+        let mut bytes = [0; 2048];
+        while let Ok((length @ 2.., _)) = relay.recv_from(&mut bytes) {
+            let _ = relay.send_to(&bytes[..length], on);
+        }
+    });
+    let lines: Vec<_> = (0..2 * BRIDGES).map(|_| (socket(), to)).collect();
+    lines.iter().for_each(|(socket, _)| socket.set_nonblocking(true).expect("a socket can be"));
+    let before = cpu_of("plain");
+    let sent = talk(length, &lines, 0);
+    let cost = cpu_of("plain") - before;
+    let _ = lines[0].0.send_to(&[0], to);
+    drop(thread.map(|thread| thread.join()));
+    cost.as_secs_f64() * 1e6 / sent as f64
+}
+
+fn relayed(length: Duration, other: Codec) -> f64 {
+    let folder = std::env::temp_dir().join("strowger-relay-cost");
+    let config = Config {
+        bind: Ipv4Addr::LOCALHOST.into(),
+        advertise: Ipv4Addr::LOCALHOST.into(),
+        ports: 30_000..=30_999,
+        threads: 1,
+        recordings: folder,
+        timeout: Duration::from_secs(60),
+        seed: 1,
+    };
+    let media = Media::start(config, |_| {}).expect("media threads start");
+    ODD.store(other.payload_type(), std::sync::atomic::Ordering::Relaxed);
+    let mut lines = Vec::new();
+    let mut before: Option<StreamId> = None;
+    for line in 0..2 * BRIDGES {
+        let socket = socket();
+        socket.set_nonblocking(true).expect("a socket can be");
+        let stream = media.open(line as u64, before).expect("a pair of ports is free");
+        let codec = if line % 2 == 1 { other } else { Codec::Pcmu };
+        let types = PayloadTypes { audio: codec.payload_type(), events: Some(101) };
+        let agreed = Negotiated {
+            remote: socket.local_addr().expect("it is bound"),
+            remote_rtcp: None,
+            codec,
+            sends: types,
+            receives: types,
+            direction: Direction::SendRecv,
+            ptime: GAP,
+        };
+        media.command(stream.id, Command::Negotiated(agreed)).expect("it is open");
+        if let Some(with) = before.take() {
+            media.command(stream.id, Command::Relay { with }).expect("both are open");
+        } else {
+            before = Some(stream.id);
+        }
+        lines.push((socket, stream.address));
+    }
+    // Sources prove themselves first.
+    talk(Duration::from_millis(200), &lines, 0);
+    let before = cpu_of("media-0");
+    let sent = talk(length, &lines, 1000);
+    (cpu_of("media-0") - before).as_secs_f64() * 1e6 / sent as f64
+}
