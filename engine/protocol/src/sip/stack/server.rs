@@ -261,19 +261,22 @@ impl Stack {
         }
     }
 
-    /// The response to a REGISTER, once. `headers`: Contact, Expires, Date ...
+    /// The final response to a REGISTER, once: 200 to 699. An empty reason is the usual phrase. `headers`:
+    /// Contact, Expires, Min-Expires ...
     pub fn respond_register(
         &mut self,
         now: Instant,
         id: RegisterId,
         status: u16,
+        reason: &str,
         headers: &[(String, String)],
         out: &mut Vec<Output>,
     ) {
         let headers: Vec<_> = headers.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
         if self.servers.get(&id.0).is_some_and(|transaction| matches!(transaction.machine, Machine::Other(_)))
         {
-            self.respond(now, id.0, Reply { headers: &headers, ..Reply::new(status) }, out);
+            let reply = Reply { reason, headers: &headers, ..Reply::new(status.clamp(200, 699)) };
+            self.respond(now, id.0, reply, out);
         }
     }
 

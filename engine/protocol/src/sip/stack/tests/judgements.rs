@@ -267,7 +267,7 @@ fn rfc3261_10_and_22_a_registration_is_told_once_and_its_copies_wait() {
     let headers = [("Contact".to_owned(), "<sip:ana@192.0.2.1>;expires=60".to_owned())];
     let id = *id;
     for _ in 0..2 {
-        link.ask(BORIS, |stack, now, out| stack.respond_register(now, id, 200, &headers, out));
+        link.ask(BORIS, |stack, now, out| stack.respond_register(now, id, 200, "", &headers, out));
     }
     let answers = taken(&mut link);
     assert_eq!(answers.iter().map(|answer| answer.status).collect::<Vec<_>>(), [200], "once");
