@@ -81,15 +81,6 @@ impl Baresip {
         })
     }
 
-    /// Waits for an event, and answers whether it came.
-    pub fn sees(&mut self, kind: &str, limit: Duration) -> bool {
-        let wanted = |line: &str| {
-            let event: Value = serde_json::from_str(line).ok()?;
-            (event["event"] == true && event["type"] == kind).then_some(())
-        };
-        self.events.seek(limit, wanted).is_some()
-    }
-
     /// Calls a SIP URI.
     pub fn dial(&mut self, uri: &str) {
         self.command("dial", uri);

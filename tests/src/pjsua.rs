@@ -133,25 +133,13 @@ impl Pjsua {
     /// Waits for a state of the call, as pjsua2 names it.
     #[track_caller]
     pub fn state(&mut self, state: &str, limit: Duration) -> Value {
-        self.process.lines.wait_for(state, limit, |line| {
-            let event: Value = serde_json::from_str(line).ok()?;
-            (event["event"] == "state" && event["state"] == state).then_some(event)
-        })
+        self.wait_for(state, limit, |event| event["event"] == "state" && event["state"] == state)
     }
 
     /// Waits for an event; they are listed in `pjsua_phone.py`.
     #[track_caller]
     pub fn event(&mut self, kind: &str, limit: Duration) -> Value {
-        self.process.lines.wait_for(kind, limit, |line| {
-            let event: Value = serde_json::from_str(line).ok()?;
-            (event["event"] == kind).then_some(event)
-        })
-    }
-
-    /// Whether an event comes within the limit.
-    pub fn sees(&mut self, kind: &str, limit: Duration) -> bool {
-        let wanted = |line: &str| line.contains(&format!("\"event\": \"{kind}\"")).then_some(());
-        self.process.lines.seek(limit, wanted).is_some()
+        self.wait_for(kind, limit, |event| event["event"] == kind)
     }
 
     /// Lets the call go on for a while; the telephone has nothing to report when all is well. Panics when
@@ -169,6 +157,13 @@ impl Pjsua {
         self.tell(json!({ "do": "quit" }));
         self.event("bye", STOP);
         Heard::read(&self.dir.path().join("heard.wav"))
+    }
+
+    #[track_caller]
+    fn wait_for(&mut self, what: &str, limit: Duration, wanted: impl Fn(&Value) -> bool) -> Value {
+        self.process
+            .lines
+            .wait_for(what, limit, |line| serde_json::from_str(line).ok().filter(|event| wanted(event)))
     }
 
     fn tell(&mut self, command: Value) {

@@ -26,8 +26,12 @@ impl Lines {
     }
 
     /// The next line for which `wanted` has an answer. Panics after `limit`, or when there are no more lines.
+    #[track_caller]
     pub fn wait_for<T>(&mut self, what: &str, limit: Duration, wanted: impl FnMut(&str) -> Option<T>) -> T {
-        self.seek(limit, wanted).unwrap_or_else(|| self.fail(&format!("no {what} within {limit:?}")))
+        match self.seek(limit, wanted) {
+            Some(found) => found,
+            None => self.fail(&format!("no {what} within {limit:?}")),
+        }
     }
 
     /// As `wait_for`, with none when the limit passes or there are no more lines.
