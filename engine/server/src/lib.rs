@@ -4,6 +4,7 @@
 
 pub mod config;
 pub mod events;
+pub mod http;
 pub mod memory;
 pub mod metrics;
 pub mod node;

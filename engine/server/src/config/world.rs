@@ -473,6 +473,11 @@ pub enum Role {
 impl Role {
     /// Every role's name.
     pub const NAMES: [&'static str; 4] = ["reader", "agent", "developer", "admin"];
+
+    /// As in the configuration.
+    pub fn name(self) -> &'static str {
+        Self::NAMES[self as usize]
+    }
 }
 
 impl FromStr for Role {

@@ -1,0 +1,255 @@
+//! Calls over HTTP: the register, one call with its tape, ladder and recordings, and hanging up.
+
+use std::str::FromStr;
+
+use axum::Json;
+use axum::body::{Body, Bytes};
+use axum::extract::{Path, Query, State};
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use exchange::{CallId, CallRecord, Outcome};
+use futures_util::stream;
+use jiff::Timestamp;
+use script::Tape;
+use serde::{Deserialize, Serialize};
+use store::layout;
+use tokio::io::AsyncReadExt as _;
+use utoipa::{IntoParams, ToSchema};
+
+use super::Api;
+use super::access::Access;
+use super::problem::Problem;
+use super::scripts::blocking;
+use super::views::{self, CallView, LiveView};
+use crate::config::{Role, Tenant};
+use crate::records::{self, Filter};
+use crate::shards::Rung;
+
+/// Calls on a page unless asked otherwise, and at most.
+const PAGE: usize = 50;
+const MOST: usize = 500;
+
+/// A recording is sent in pieces of so many bytes.
+const PIECE: usize = 64 << 10;
+
+/// Tells a client that wants the tape as it was written, for a replay.
+pub const TAPE_TYPE: &str = "application/vnd.strowger.tape";
+
+#[derive(Deserialize, IntoParams)]
+pub(super) struct ListCalls {
+    /// Arrived then or later: RFC 3339.
+    from: Option<String>,
+    /// Arrived before: RFC 3339.
+    to: Option<String>,
+    /// The caller's, the dialled or the answering number, or the end of it.
+    number: Option<String>,
+    /// Who answered.
+    agent: Option<String>,
+    /// "answered", "missed", "abandoned", "voicemail", "rejected" or "failed".
+    outcome: Option<String>,
+    /// `next` of the page before.
+    cursor: Option<String>,
+    /// At most so many, 1 to 500; 50 unless said.
+    limit: Option<usize>,
+    /// Calls that are up instead of the register; no other filter counts then.
+    live: Option<bool>,
+}
+
+/// A page of the register.
+#[derive(Serialize, ToSchema)]
+pub(super) struct CallList {
+    /// Newest first.
+    calls: Vec<CallView>,
+    /// The `cursor` of the next page; none at the end.
+    next: Option<String>,
+}
+
+/// Calls that are up.
+#[derive(Serialize, ToSchema)]
+pub(super) struct LiveList {
+    /// Oldest first.
+    calls: Vec<LiveView>,
+}
+
+/// The register of calls that are over, newest first, by pages.
+#[utoipa::path(get, path = "/v1/tenants/{tenant}/calls", tag = "calls",
+    params(("tenant" = String, Path), ListCalls),
+    responses((status = 200, body = CallList), (status = 400, body = Problem)))]
+pub(super) async fn list(
+    State(api): State<Api>,
+    access: Access,
+    Query(query): Query<ListCalls>,
+) -> Result<Response, Problem> {
+    let tenant = access.tenant;
+    if query.live == Some(true) {
+        let mut calls = api.shards()?.calls(&tenant.name).await;
+        calls.sort_by_key(|call| call.id);
+        let calls = calls.into_iter().map(|call| views::live(call, &tenant.timezone)).collect();
+        return Ok(Json(LiveList { calls }).into_response());
+    }
+    let most = query.limit.unwrap_or(PAGE);
+    if !(1..=MOST).contains(&most) {
+        return Err(Problem::bad(format!("limit is {most}; write 1 to {MOST}")));
+    }
+    let outcome = query.outcome.as_deref().map(outcome).transpose()?;
+    let before = query.cursor.as_deref().map(|text| {
+        text.parse::<CallId>().map_err(|_| Problem::bad("cursor is not the next of another page"))
+    });
+    let filter = Filter {
+        from: query.from.as_deref().map(|text| moment("from", text)).transpose()?,
+        to: query.to.as_deref().map(|text| moment("to", text)).transpose()?,
+        number: query.number,
+        agent: query.agent,
+        outcome,
+        before: before.transpose()?,
+    };
+    let (store, name) = (api.node.store.clone(), tenant.name.clone());
+    let page = blocking(move || records::page(&store, &name, &filter, most)).await??;
+    let calls = page.records.into_iter().map(|record| views::call(record, &tenant.timezone)).collect();
+    Ok(Json(CallList { calls, next: page.next.map(|id| id.to_string()) }).into_response())
+}
+
+/// One call: its record when it is over, what it is doing while it is up.
+#[utoipa::path(get, path = "/v1/tenants/{tenant}/calls/{id}", tag = "calls",
+    params(("tenant" = String, Path), ("id" = String, Path)),
+    responses((status = 200, body = CallView), (status = 404, body = Problem)))]
+pub(super) async fn get(
+    State(api): State<Api>,
+    access: Access,
+    Path((_, id)): Path<(String, String)>,
+) -> Result<Response, Problem> {
+    let (tenant, id) = (access.tenant, call_id(&id)?);
+    if let Some(record) = records::get(&api.node.store, &tenant.name, id)? {
+        return Ok(Json(views::call(record, &tenant.timezone)).into_response());
+    }
+    let live = match api.node.shards() {
+        Some(shards) => shards.calls(&tenant.name).await,
+        None => Vec::new(),
+    };
+    let call = live.into_iter().find(|call| call.id == id).ok_or_else(no_call)?;
+    Ok(Json(views::live(call, &tenant.timezone)).into_response())
+}
+
+/// A call's tape: what its scripts asked and were answered. With `Accept:
+/// application/vnd.strowger.tape` as it was written, for a replay.
+#[utoipa::path(get, path = "/v1/tenants/{tenant}/calls/{id}/tape", tag = "calls",
+    params(("tenant" = String, Path), ("id" = String, Path)),
+    responses((status = 200, description = "runs with their steps"), (status = 404, body = Problem)))]
+pub(super) async fn tape(
+    State(api): State<Api>,
+    access: Access,
+    Path((_, id)): Path<(String, String)>,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    access.may(Role::Developer)?;
+    let (tenant, id) = (access.tenant, call_id(&id)?);
+    let (store, name) = (api.node.store.clone(), tenant.name.clone());
+    let found = blocking(move || layout::tape(&store, &name, id.0)).await??;
+    let bytes =
+        found.ok_or_else(|| Problem::not_found("there is no tape: no such call, or it is still up"))?;
+    if headers.get(header::ACCEPT).is_some_and(|accept| accept == TAPE_TYPE) {
+        return Ok(([(header::CONTENT_TYPE, TAPE_TYPE)], bytes).into_response());
+    }
+    let tape = Tape::read(&bytes).map_err(|why| {
+        Problem::new(StatusCode::INTERNAL_SERVER_ERROR, format!("the tape can't be read: {why}"))
+    })?;
+    Ok(Json(views::tape(&tape, &tenant.timezone)).into_response())
+}
+
+/// A call on one time axis: SIP, script and sound.
+#[derive(Serialize, ToSchema)]
+pub(super) struct Ladder {
+    /// Oldest first.
+    rungs: Vec<Rung>,
+}
+
+/// A call on one time axis, while it is remembered.
+#[utoipa::path(get, path = "/v1/tenants/{tenant}/calls/{id}/ladder", tag = "calls",
+    params(("tenant" = String, Path), ("id" = String, Path)),
+    responses((status = 200, body = Ladder), (status = 404, body = Problem)))]
+pub(super) async fn ladder(
+    State(api): State<Api>,
+    access: Access,
+    Path((_, id)): Path<(String, String)>,
+) -> Result<Json<Ladder>, Problem> {
+    access.may(Role::Developer)?;
+    let rungs = api.shards()?.ladder(&access.tenant.name, call_id(&id)?).await;
+    let rungs = rungs.ok_or_else(|| Problem::not_found("this call is not remembered any more"))?;
+    Ok(Json(Ladder { rungs }))
+}
+
+#[derive(Deserialize, IntoParams)]
+pub(super) struct WhichRecording {
+    /// One of the call's `recordings`; the first unless said.
+    name: Option<String>,
+}
+
+/// A recording of a call.
+#[utoipa::path(get, path = "/v1/tenants/{tenant}/calls/{id}/recording", tag = "calls",
+    params(("tenant" = String, Path), ("id" = String, Path), WhichRecording),
+    responses((status = 200, content_type = "audio/wav"), (status = 404, body = Problem)))]
+pub(super) async fn recording(
+    State(api): State<Api>,
+    access: Access,
+    Path((_, id)): Path<(String, String)>,
+    Query(query): Query<WhichRecording>,
+) -> Result<Response, Problem> {
+    access.may(Role::Agent)?;
+    let record = record(&api, &access.tenant, &id)?;
+    let name = match query.name {
+        None => record.recordings.first(),
+        Some(wanted) => record.recordings.iter().find(|name| **name == wanted),
+    };
+    let file = name.and_then(|name| api.node.prompts.recording(name));
+    let missing = || Problem::not_found("the call has no such recording");
+    let file = tokio::fs::File::open(file.ok_or_else(missing)?).await.map_err(|_| missing())?;
+    let length = file.metadata().await.map(|m| m.len()).map_err(|_| missing())?;
+    let pieces = stream::try_unfold(file.take(length), |mut file| async move {
+        let mut piece = vec![0; PIECE];
+        let read = file.read(&mut piece).await?;
+        piece.truncate(read);
+        Ok::<_, std::io::Error>((read > 0).then(|| (Bytes::from(piece), file)))
+    });
+    let headers =
+        [(header::CONTENT_TYPE, "audio/wav".to_owned()), (header::CONTENT_LENGTH, length.to_string())];
+    Ok((headers, Body::from_stream(pieces)).into_response())
+}
+
+/// Hangs a call up, all its legs.
+#[utoipa::path(post, path = "/v1/tenants/{tenant}/calls/{id}/hangup", tag = "calls",
+    params(("tenant" = String, Path), ("id" = String, Path)),
+    responses((status = 204), (status = 404, body = Problem)))]
+pub(super) async fn hangup(
+    State(api): State<Api>,
+    access: Access,
+    Path((_, id)): Path<(String, String)>,
+) -> Result<StatusCode, Problem> {
+    access.may(Role::Agent)?;
+    let was_up = api.shards()?.hang_up(&access.tenant.name, call_id(&id)?).await;
+    if was_up { Ok(StatusCode::NO_CONTENT) } else { Err(no_call()) }
+}
+
+fn record(api: &Api, tenant: &Tenant, id: &str) -> Result<CallRecord, Problem> {
+    records::get(&api.node.store, &tenant.name, call_id(id)?)?.ok_or_else(no_call)
+}
+
+fn call_id(text: &str) -> Result<CallId, Problem> {
+    CallId::from_str(text).map_err(|why| Problem::not_found(why.to_string()))
+}
+
+fn no_call() -> Problem {
+    Problem::not_found("there is no such call")
+}
+
+fn outcome(text: &str) -> Result<Outcome, Problem> {
+    serde_json::from_value(text.into()).map_err(|_| {
+        Problem::bad("outcome is none of answered, missed, abandoned, voicemail, rejected, failed")
+    })
+}
+
+fn moment(key: &str, text: &str) -> Result<f64, Problem> {
+    let read = text.parse::<Timestamp>();
+    let at = read
+        .map_err(|_| Problem::bad(format!("{key} is no moment; write one like 2026-11-27T09:00:00+02:00")))?;
+    Ok(at.as_millisecond() as f64 / 1000.0)
+}

@@ -1,0 +1,141 @@
+//! The HTTP API under /v1, described at /v1/openapi.json, with /metrics, /healthz and /readyz beside
+//! it. Handlers look things up in the [`Node`] and ask the shards; none of them holds a call's way up.
+
+mod access;
+mod calls;
+mod problem;
+mod prompts;
+mod scripts;
+mod streams;
+mod tenants;
+mod views;
+
+use std::sync::Arc;
+
+use axum::extract::DefaultBodyLimit;
+use axum::middleware::map_response;
+use axum::routing::{get, post, put};
+use axum::{Json, Router};
+use tokio::net::TcpListener;
+use tokio::sync::{Semaphore, watch};
+use utoipa::OpenApi;
+
+use crate::node::Node;
+use crate::shards::Shards;
+
+pub use calls::TAPE_TYPE;
+pub use problem::{PROBLEM_JSON, Particular, Problem};
+
+/// A JSON body; a larger one gets 413. Components and prompts have their tenant's limits.
+const MOST_JSON: usize = 64 << 10;
+
+/// Components that are compiled at once; further uploads wait.
+const COMPILING: usize = 2;
+
+/// What handlers share.
+#[derive(Clone)]
+struct Api {
+    node: Arc<Node>,
+    compiling: Arc<Semaphore>,
+    streams: Arc<Semaphore>,
+    stop: watch::Receiver<bool>,
+}
+
+impl Api {
+    fn shards(&self) -> Result<&Arc<dyn Shards>, Problem> {
+        self.node.shards().ok_or_else(|| Problem::unavailable("the exchange is starting"))
+    }
+
+    /// Until the server is to end.
+    async fn stopping(&self) {
+        let mut stop = self.stop.clone();
+        // A server that is gone has stopped too.
+        let _ = stop.wait_for(|stop| *stop).await;
+    }
+}
+
+/// Serves the API until `stop` says so, and lets requests that are under way finish.
+///
+/// # Errors
+/// When the socket fails.
+pub async fn serve(
+    node: Arc<Node>,
+    listener: TcpListener,
+    stop: watch::Receiver<bool>,
+) -> std::io::Result<()> {
+    let mut stopped = stop.clone();
+    axum::serve(listener, router(node, stop))
+        .with_graceful_shutdown(async move {
+            let _ = stopped.wait_for(|stop| *stop).await;
+        })
+        .await
+}
+
+/// The whole API as a service.
+pub fn router(node: Arc<Node>, stop: watch::Receiver<bool>) -> Router {
+    let api = Api {
+        node,
+        compiling: Arc::new(Semaphore::new(COMPILING)),
+        streams: Arc::new(Semaphore::new(streams::STREAMS)),
+        stop,
+    };
+    let tenant = Router::new()
+        .route("/scripts", get(scripts::list))
+        .route("/scripts/{name}", put(scripts::put).get(scripts::get))
+        .route("/scripts/{name}/activate", post(scripts::activate))
+        .route("/scripts/{name}/logs", get(scripts::logs))
+        .route("/scripts/{name}/versions/{version}", get(scripts::component))
+        .route("/prompts", get(prompts::list))
+        .route("/prompts/{name}", put(prompts::put).get(prompts::get).delete(prompts::delete))
+        .route("/calls", get(calls::list))
+        .route("/calls/{id}", get(calls::get))
+        .route("/calls/{id}/tape", get(calls::tape))
+        .route("/calls/{id}/ladder", get(calls::ladder))
+        .route("/calls/{id}/recording", get(calls::recording))
+        .route("/calls/{id}/hangup", post(calls::hangup))
+        .route("/users", get(tenants::users))
+        .route("/trunks", get(tenants::trunks))
+        .route("/numbers", get(tenants::numbers))
+        .route("/queues", get(tenants::queues))
+        .route("/events", get(streams::events));
+    Router::new()
+        .nest("/v1/tenants/{tenant}", tenant)
+        .route("/v1/tenants", get(tenants::list))
+        .route("/v1/reload", post(tenants::reload))
+        .route("/v1/openapi.json", get(async || Json(Described::openapi())))
+        .route("/metrics", get(tenants::metrics))
+        .route("/healthz", get(tenants::healthz))
+        .route("/readyz", get(tenants::readyz))
+        .layer(DefaultBodyLimit::max(MOST_JSON))
+        .layer(map_response(problem::as_problem))
+        .with_state(api)
+}
+
+/// The API, described.
+#[derive(OpenApi)]
+#[openapi(
+    info(title = "strowger", description = "A programmable telephone exchange", license(name = "Apache-2.0")),
+    paths(
+        scripts::list, scripts::put, scripts::get, scripts::activate, scripts::logs, scripts::component,
+        prompts::list, prompts::put, prompts::get, prompts::delete,
+        calls::list, calls::get, calls::tape, calls::ladder, calls::recording, calls::hangup,
+        tenants::list, tenants::users, tenants::trunks, tenants::numbers, tenants::queues, tenants::reload,
+        tenants::metrics, tenants::healthz, tenants::readyz, streams::events,
+    ),
+    modifiers(&Bearer),
+    security(("bearer" = []))
+)]
+struct Described;
+
+struct Bearer;
+
+impl utoipa::Modify for Bearer {
+    fn modify(&self, openapi: &mut utoipa::openapi::OpenApi) {
+        use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
+        let components = openapi.components.get_or_insert_default();
+        components.add_security_scheme("bearer", SecurityScheme::Http(Http::new(HttpAuthScheme::Bearer)));
+    }
+}
+
+#[cfg(test)]
+mod tests;
