@@ -135,8 +135,8 @@ impl Exchange {
             let mut cursor = String::new();
             loop {
                 let page = exchange.get(&format!("/tenants/demo/calls?limit=100{cursor}"));
-                calls.extend(items(&page).iter().cloned());
-                let Some(next) = page["next"].as_str().or_else(|| page["cursor"].as_str()) else { break };
+                calls.extend(page["calls"].as_array().into_iter().flatten().cloned());
+                let Some(next) = page["next"].as_str() else { break };
                 cursor = format!("&cursor={next}");
             }
             calls.sort_by_key(|call| call["id"].as_str().unwrap_or_default().to_owned());
@@ -186,12 +186,6 @@ impl Exchange {
             }
         }
     }
-}
-
-/// The list in a page, under whatever name: the one array in it, or itself.
-pub fn items(page: &Value) -> &[Value] {
-    let list = page.as_array().or_else(|| page.as_object()?.values().find_map(Value::as_array));
-    list.map_or(&[], Vec::as_slice)
 }
 
 /// A whole configuration around some tenants. State lies in `data` beside it.
