@@ -191,7 +191,7 @@ fn write_component(module: Module, out: &Path) -> Result<Built, BuildError> {
     let component =
         componentize(&core).map_err(|error| BuildError::Componentize(module.file.clone(), error))?;
     // Written beside and renamed, so that whoever embeds or loads it never sees half of it.
-    let beside = file.with_extension("wasm.new");
+    let beside = file.with_extension(format!("wasm.{}", std::process::id()));
     std::fs::write(&beside, &component)
         .and_then(|()| std::fs::rename(&beside, &file))
         .map_err(|error| BuildError::File(file.clone(), error))?;

@@ -9,14 +9,14 @@ use serde::{Deserialize, Deserializer};
 /// The longest list of places.
 const MOST_PLACES: usize = 64;
 
-/// Where to ring, each written as in a number's `fallback`: "user:ana" (by name or extension), "group:sales",
-/// "tel:+359888000101", "sip:desk@example.com".
+/// Where to ring, each written as in a number's `fallback`: "user:ana" (by name or extension; "ana" alone is the same),
+/// "group:sales", "tel:+359888000101", "sip:desk@example.com".
 ///
 /// ```
 /// use strowger_script::Places;
 ///
 /// let places: Places = serde_json::from_str(r#"["user:ana", "tel:+359888000101"]"#)?;
-/// assert!(serde_json::from_str::<Places>(r#"["ana"]"#).is_err());
+/// assert!(serde_json::from_str::<Places>(r#"["fax:+359888000101"]"#).is_err());
 /// # Ok::<(), serde_json::Error>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -47,7 +47,7 @@ impl<'de> Deserialize<'de> for Places {
             return Err(D::Error::custom(format!("{} places; at most {MOST_PLACES}", written.len())));
         }
         let place = |text: &String| {
-            let (kind, rest) = text.split_once(':').unwrap_or(("", text));
+            let (kind, rest) = text.split_once(':').unwrap_or(("user", text));
             match kind {
                 _ if rest.is_empty() => None,
                 "user" => Some(Place::At(Target::User(rest.to_owned()))),
@@ -76,11 +76,11 @@ impl schemars::JsonSchema for Places {
 
     fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
         schemars::json_schema!({
-            "description": "Where to ring: \"user:ana\" (by name or extension), \"group:sales\", \
+            "description": "Where to ring: \"user:ana\" or \"ana\" (by name or extension), \"group:sales\", \
                             \"tel:+359888000101\", \"sip:desk@example.com\".",
             "type": "array",
             "maxItems": MOST_PLACES,
-            "items": { "type": "string", "pattern": "^(user|group|tel|sips?):.+$" },
+            "items": { "type": "string", "pattern": "^((user|group|tel|sips?):.+|[^:]+)$" },
         })
     }
 }

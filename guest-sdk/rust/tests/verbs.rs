@@ -35,7 +35,7 @@ fn a_gather_ends_when_enough_is_pressed_by_the_terminator_or_when_a_time_is_up()
 #[test]
 fn the_first_key_time_counts_from_the_end_of_the_prompts_and_the_other_from_key_to_key() {
     let length = |plan: Caller| {
-        let call = plan.is_hung_up().run(|caller: Leg| {
+        let call = plan.run(|caller: Leg| {
             caller.gather(3).prompt("enter-code").first_within(6.secs()).between(3.secs()).ask().map(drop)
         });
         call.length()
@@ -57,7 +57,7 @@ fn keys_pressed_ahead_count_and_what_is_not_needed_stays() {
 
 #[test]
 fn play_is_heard_to_its_end_unless_a_key_may_cut_it() {
-    let plan = || caller().hears("terms").presses('1').is_hung_up();
+    let plan = || caller().hears("terms").presses('1');
     assert_eq!(plan().run(|caller: Leg| caller.play("terms")).length(), 3.secs());
     assert_eq!(plan().run(|caller: Leg| caller.play_until_key("terms")).length(), 1.secs());
 }
@@ -153,6 +153,12 @@ fn a_caller_can_be_refused_only_before_being_answered() {
         caller.decline(&Failure::Busy)
     };
     caller().is_answered().is_hung_up().run(declined);
+}
+
+#[test]
+fn a_script_that_returns_without_a_word_leaves_the_caller_unavailable() {
+    let call = caller().is_rejected(480).run(|_: Leg| Ok(()));
+    assert_eq!(call.outcome(), Outcome::Missed);
 }
 
 #[test]

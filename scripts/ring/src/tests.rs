@@ -96,6 +96,16 @@ fn whoever_is_on_a_call_is_passed_over_unless_the_settings_say_so() {
 }
 
 #[test]
+fn a_bare_name_is_a_user() {
+    caller()
+        .with_settings(json!({ "places": ["ana"] }))
+        .user(User::new("ana"))
+        .talks_with("ana")
+        .hangs_up()
+        .run(on_call);
+}
+
+#[test]
 fn nobody_there_is_said_to_the_caller_by_the_right_status() {
     let settings = json!({ "places": ["user:ana"], "seconds": 10 });
     let rings = |ana: User| caller().with_settings(&settings).user(ana);
@@ -151,7 +161,7 @@ fn a_caller_who_leaves_stops_the_ringing_and_nothing_else_happens() {
 
 #[test]
 fn settings_that_make_no_sense_leave_the_call_to_the_fallback() {
-    let call = caller().with_settings(json!({ "places": ["ana"] })).falls_back().run(on_call);
+    let call = caller().with_settings(json!({ "places": ["fax:ana"] })).falls_back().run(on_call);
     assert!(call.result().as_ref().unwrap_err().to_string().contains("\"user:\""));
 }
 

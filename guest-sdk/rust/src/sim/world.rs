@@ -311,8 +311,9 @@ impl World {
                     }
                 }
                 (Ok(()), Some((script, _))) => self.perceive(Percept::HandedOver(script.clone())),
-                (Ok(()), None) if self.rejected.is_none() => self.perceive(Percept::HungUp),
-                (Ok(()), None) => {}
+                (Ok(()), None) if self.answered_at.is_some() => self.perceive(Percept::HungUp),
+                // Whoever was not answered is told 480 (RFC 3261 §21.4.18).
+                (Ok(()), None) => self.perceive(Percept::Rejected(480)),
             }
         }
         self.legs[CALLER].alive = false;
