@@ -10,6 +10,7 @@ use super::wire::{self, Cause, MAX_MESSAGE, Opening, ReadError};
 
 /// What was found in the stream.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[allow(clippy::large_enum_variant)] // Almost every frame is a message.
 pub enum Frame {
     /// A whole message.
     Message(Message),
@@ -101,7 +102,7 @@ impl Framing {
                     Some(length) if length <= MAX_MESSAGE => match Opening::read(&rest[..length]) {
                         Ok(opening) => {
                             self.taken += length;
-                            if let Err(broken) = self.await_body(opening, length) {
+                            if let Some(broken) = self.await_body(opening, length) {
                                 return Some(broken);
                             }
                         }
@@ -131,20 +132,18 @@ impl Framing {
     }
 
     /// §18.3: on a stream, Content-Length is what ends a message; without it no next one is found.
-    fn await_body(&mut self, mut opening: Opening, head: usize) -> Result<(), Frame> {
+    fn await_body(&mut self, mut opening: Opening, head: usize) -> Option<Frame> {
         let cause = match opening.length {
             Some(length) if head + length <= MAX_MESSAGE => {
                 self.state = State::Body { opening: Box::new(opening), length };
-                return Ok(());
+                return None;
             }
             Some(_) => Cause::TooLarge,
             None => Cause::ContentLength,
         };
         opening.note(cause);
-        match opening.finish(&[]) {
-            Err(error) => Err(self.give_up(error)),
-            Ok(_) => unreachable!("a fault was noted"),
-        }
+        let error = opening.finish(&[]).expect_err("a fault was noted");
+        Some(self.give_up(error))
     }
 
     fn give_up(&mut self, error: ReadError) -> Frame {

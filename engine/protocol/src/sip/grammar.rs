@@ -92,12 +92,10 @@ pub(crate) fn unescape_quoted(inner: &str) -> Cow<'_, str> {
 
 /// What a parameter's value means: a quoted string loses its quotes and backslashes.
 pub(crate) fn unquote(value: &str) -> Cow<'_, str> {
-    if value.starts_with('"') {
-        if let Some((inner, _)) = take_quoted(value) {
-            return unescape_quoted(inner);
-        }
+    match take_quoted(value).filter(|_| value.starts_with('"')) {
+        Some((inner, _)) => unescape_quoted(inner),
+        None => Cow::Borrowed(value),
     }
-    Cow::Borrowed(value)
 }
 
 /// Writes `text` as a quoted string.

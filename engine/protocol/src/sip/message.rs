@@ -321,11 +321,8 @@ impl Response {
     /// To is the caller's to add: `response.set_to_tag(..)`. Timestamp is copied to a 100 (§8.2.6.1).
     pub fn to_request(request: &Request, status: u16, reason: &str) -> Response {
         let mut response = Response::to_headers(&request.headers, status, reason);
-        if status == 100 {
-            if let Some(timestamp) = request.headers.get(HeaderName::Timestamp) {
-                response.headers.push(HeaderName::Timestamp, timestamp);
-            }
-        }
+        let timestamp = request.headers.get(HeaderName::Timestamp).filter(|_| status == 100);
+        timestamp.into_iter().for_each(|value| response.headers.push(HeaderName::Timestamp, value));
         response
     }
 
