@@ -25,7 +25,7 @@ test: tools build
 bench: build
 	tests/install-tools.sh bench
 	cargo bench -p protocol --bench parse
-	cargo bench -p script --bench decision
+	cargo bench -p script --bench sandbox
 	cargo bench -p store --bench commits
 	cargo bench -p tests --bench side_by_side
 
