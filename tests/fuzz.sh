@@ -10,7 +10,7 @@ if ! rustup toolchain list 2>/dev/null | grep -q nightly; then
 fi
 cargo fuzz --version >/dev/null 2>&1 || cargo install --locked cargo-fuzz
 # Their code is instrumented: it is kept apart from what everything else compiles.
-export CARGO_TARGET_DIR=${CARGO_TARGET_DIR:-target}/fuzz
+export CARGO_TARGET_DIR=${CARGO_TARGET_DIR:-$PWD/target}/fuzz
 mapfile -t targets < <(cargo +nightly fuzz list --fuzz-dir tests/fuzz)
 for target in "${targets[@]}"; do
   mkdir -p "tests/fuzz/corpus/$target"
