@@ -68,10 +68,7 @@ pub(crate) enum Cancel {
     Wanted {
         reason: Option<String>,
     },
-    /// Without a final response the INVITE is forgotten then (§9.1).
-    Sent {
-        give_up_at: Instant,
-    },
+    Sent,
 }
 
 /// Whose offer is open in a confirmed dialog; one at a time (RFC 3264 §4).
@@ -138,10 +135,6 @@ pub(crate) enum Due {
     NoAck {
         reason: Option<String>,
     },
-    /// No final response after a CANCEL.
-    Forget {
-        invite: ClientKey,
-    },
     /// The re-INVITE that met another.
     Retry {
         sdp: Option<Bytes>,
@@ -151,7 +144,6 @@ pub(crate) enum Due {
 impl Session {
     pub(crate) fn next_timeout(&self) -> Option<Instant> {
         match &self.state {
-            State::Calling { cancel: Cancel::Sent { give_up_at }, .. } => Some(*give_up_at),
             State::Ringing { refresh_at, .. } => *refresh_at,
             State::Talking { offer: Offer::Answered(answered), .. } => {
                 Some(answered.resend_at.min(answered.give_up_at))
@@ -163,9 +155,6 @@ impl Session {
 
     pub(crate) fn handle_timeout(&mut self, now: Instant) -> Due {
         match &mut self.state {
-            State::Calling { invite, cancel: Cancel::Sent { give_up_at }, .. } if now >= *give_up_at => {
-                Due::Forget { invite: *invite }
-            }
             State::Ringing { server, refresh_at: Some(at), .. } if now >= *at => {
                 *at = now + PROVISIONAL_REFRESH;
                 Due::Repeat { server: *server }

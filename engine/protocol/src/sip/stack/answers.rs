@@ -13,7 +13,7 @@ use crate::sip::headers::HeaderName;
 use crate::sip::message::{Contacts, Essentials, Response};
 use crate::sip::name_addr::NameAddr;
 use crate::sip::session::{Cancel, MAX_EARLY_DIALOGS, Offer, Party, Session, State};
-use crate::sip::timers::{GIVE_UP, GLARE_OTHER, GLARE_OWNER};
+use crate::sip::timers::{GLARE_OTHER, GLARE_OWNER};
 use crate::sip::transaction::key::ClientKey;
 
 impl Stack {
@@ -122,7 +122,7 @@ impl Stack {
         match cancel {
             Cancel::Wanted { reason } => {
                 let reason = reason.take();
-                *cancel = Cancel::Sent { give_up_at: now + GIVE_UP };
+                *cancel = Cancel::Sent;
                 self.send_cancel(now, key, reason.as_deref(), out);
             }
             Cancel::No if response.status > 100 => {
@@ -130,7 +130,7 @@ impl Stack {
                 let event = Event::Progress { session, status, sdp: body(&response.body), tag: tag.into() };
                 out.push(Output::Event(event));
             }
-            Cancel::No | Cancel::Sent { .. } => {}
+            Cancel::No | Cancel::Sent => {}
         }
     }
 

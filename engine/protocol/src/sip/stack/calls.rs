@@ -118,7 +118,6 @@ impl Stack {
         reason: Option<String>,
         out: &mut Vec<Output>,
     ) {
-        let id = session.party.id;
         match &session.state {
             // §15.1.2: requests that still wait are answered 487.
             State::Ringing { server, .. } | State::Talking { offer: Offer::Received { server, .. }, .. } => {
@@ -130,11 +129,10 @@ impl Stack {
             State::Calling { invite, .. } => {
                 self.clients.remove(invite);
             }
+            State::Talking { offer: Offer::Sent { invite, .. }, .. } => self.abandon(now, *invite),
             State::Talking { .. } => {}
         }
         end(&mut session, EndedBy::Remote, reason, out);
-        // Of an INVITE of ours that still waits, the answer finds no session, and is then only acknowledged.
-        debug_assert!(!self.sessions.contains_key(&id));
     }
 
     /// Their re-INVITE (§14.2).
@@ -281,10 +279,6 @@ impl Stack {
                 // §13.3.1.4: the dialog is confirmed, and then ended.
                 end(&mut session, EndedBy::Timeout, None, out);
                 self.send_bye(now, &mut session, reason.as_deref(), out);
-            }
-            Due::Forget { invite } => {
-                self.clients.remove(&invite);
-                return;
             }
             Due::Retry { sdp } => self.send_reinvite(now, &mut session, sdp, out),
         }

@@ -202,6 +202,16 @@ impl Stack {
         self.clients.retain(|_, transaction| !transaction.is_terminated());
     }
 
+    /// Nobody waits for this INVITE any more.
+    pub(super) fn abandon(&mut self, now: Instant, invite: ClientKey) {
+        if let Some(transaction) = self.clients.get_mut(&invite)
+            && let Machine::Invite(machine) = &mut transaction.machine
+        {
+            machine.abandon(now);
+            self.settle_client(invite);
+        }
+    }
+
     fn client_failed(&mut self, now: Instant, key: ClientKey, cause: Cause, out: &mut Vec<Output>) {
         let Some(transaction) = self.clients.get(&key) else { return };
         match (transaction.owner, transaction.sent.method) {

@@ -42,7 +42,10 @@ impl Stack {
         reason: Option<&str>,
         out: &mut Vec<Output>,
     ) {
-        let State::Talking { dialog, .. } = &mut session.state else { return };
+        let State::Talking { dialog, offer, .. } = &mut session.state else { return };
+        if let Offer::Sent { invite, .. } = offer {
+            self.abandon(now, *invite);
+        }
         let reason = reason.map(|reason| ("Reason", reason));
         let owner = Owner::Session(session.party.id);
         self.send_in_dialog(now, &session.party, dialog, Content::new("BYE", reason.as_slice()), owner, out);
@@ -56,6 +59,7 @@ impl Stack {
         reason: Option<&str>,
         out: &mut Vec<Output>,
     ) {
+        self.abandon(now, invite);
         let Some(transaction) = self.clients.get(&invite) else { return };
         let (sent, to) = (transaction.sent.cancellation(reason), transaction.destination());
         let asking = Asking { to, owner: Owner::Nobody, credentials: None };

@@ -15,7 +15,6 @@ use crate::sip::compose::{self, ALLOW, NewRequest};
 use crate::sip::deadlines::Armed;
 use crate::sip::flow::Destination;
 use crate::sip::session::{Answered, Cancel, Offer, PROVISIONAL_REFRESH, Party, Session, State};
-use crate::sip::timers::GIVE_UP;
 use crate::sip::transaction::key::ClientKey;
 
 impl Stack {
@@ -169,7 +168,7 @@ impl Stack {
             State::Calling { invite, cancel, .. } => {
                 let invite = *invite;
                 if self.clients.get(&invite).is_some_and(|transaction| transaction.is_proceeding()) {
-                    *cancel = Cancel::Sent { give_up_at: now + GIVE_UP };
+                    *cancel = Cancel::Sent;
                     self.send_cancel(now, invite, reason, out);
                 } else {
                     *cancel = Cancel::Wanted { reason: reason.map(str::to_owned) };

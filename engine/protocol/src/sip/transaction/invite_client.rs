@@ -1,16 +1,18 @@
 //! The INVITE client transaction: RFC 3261 §17.1.1 (figure 5) with the Accepted state of RFC 6026 §7.2.
-//! The ACK of a 2xx belongs to the dialog and is not sent here; nor does Proceeding end by itself: whoever
-//! rings decides how long.
+//! The ACK of a 2xx belongs to the dialog and is not sent here; nor does Proceeding end by itself before the
+//! transaction is abandoned: whoever rings decides how long.
 
 use std::time::{Duration, Instant};
 
 use super::{ClientStep, Timeout};
-use crate::sip::timers::{TIMER_A, TIMER_B, TIMER_D, TIMER_M};
+use crate::sip::timers::{GIVE_UP, TIMER_A, TIMER_B, TIMER_D, TIMER_M};
 
 /// One INVITE sent.
 #[derive(Debug)]
 pub struct InviteClient {
     reliable: bool,
+    /// Nobody wants it any more.
+    abandoned: bool,
     state: State,
 }
 
@@ -22,8 +24,10 @@ enum State {
         resend_after: Duration,
         give_up_at: Instant,
     },
-    /// The called party decides how long this lasts.
-    Proceeding,
+    /// The called party decides how long this lasts. `give_up_at`: of an abandoned one (§9.1).
+    Proceeding {
+        give_up_at: Option<Instant>,
+    },
     /// Acknowledge repeated 3xx-6xx until timer D.
     Completed {
         until: Instant,
@@ -41,6 +45,7 @@ impl InviteClient {
         let resend_at = (!reliable).then_some(now + TIMER_A);
         Self {
             reliable,
+            abandoned: false,
             state: State::Calling { resend_at, resend_after: TIMER_A, give_up_at: now + TIMER_B },
         }
     }
@@ -48,15 +53,16 @@ impl InviteClient {
     /// A response of this transaction, `status` 100 to 699.
     pub fn handle_response(&mut self, now: Instant, status: u16) -> ClientStep {
         match (&self.state, status) {
-            (State::Calling { .. } | State::Proceeding, 100..=199) => {
-                self.state = State::Proceeding;
+            (State::Calling { .. }, 100..=199) => {
+                self.state = State::Proceeding { give_up_at: self.abandoned.then_some(now + GIVE_UP) };
                 ClientStep::Deliver
             }
-            (State::Calling { .. } | State::Proceeding, 200..=299) => {
+            (State::Proceeding { .. }, 100..=199) => ClientStep::Deliver,
+            (State::Calling { .. } | State::Proceeding { .. }, 200..=299) => {
                 self.state = State::Accepted { until: now + TIMER_M };
                 ClientStep::Deliver
             }
-            (State::Calling { .. } | State::Proceeding, 300..) => {
+            (State::Calling { .. } | State::Proceeding { .. }, 300..) => {
                 self.state = match self.reliable {
                     true => State::Terminated,
                     false => State::Completed { until: now + TIMER_D },
@@ -66,8 +72,16 @@ impl InviteClient {
             (State::Completed { .. }, 300..) => ClientStep::Acknowledge,
             (State::Accepted { .. }, 200..=299) => ClientStep::Deliver,
             // RFC 3261 §17.1.1.2 and RFC 6026 §8.4: anything else is late or makes no sense.
-            (State::Calling { .. } | State::Proceeding, 0..=99)
+            (State::Calling { .. } | State::Proceeding { .. }, 0..=99)
             | (State::Completed { .. } | State::Accepted { .. } | State::Terminated, _) => ClientStep::Absorb,
+        }
+    }
+
+    /// It was cancelled, or its dialog has ended: without a final response it is given up after 64*T1 (§9.1).
+    pub fn abandon(&mut self, now: Instant) {
+        self.abandoned = true;
+        if let State::Proceeding { give_up_at } = &mut self.state {
+            give_up_at.get_or_insert(now + GIVE_UP);
         }
     }
 
@@ -75,7 +89,7 @@ impl InviteClient {
     /// True if its user has to hear of it.
     pub fn handle_transport_error(&mut self) -> bool {
         match self.state {
-            State::Calling { .. } | State::Proceeding => {
+            State::Calling { .. } | State::Proceeding { .. } => {
                 self.state = State::Terminated;
                 true
             }
@@ -90,7 +104,9 @@ impl InviteClient {
     /// To be called when [`next_timeout`](Self::next_timeout) has come; early calls do nothing.
     pub fn handle_timeout(&mut self, now: Instant) -> Timeout {
         match &mut self.state {
-            State::Calling { give_up_at, .. } if now >= *give_up_at => {
+            State::Calling { give_up_at, .. } | State::Proceeding { give_up_at: Some(give_up_at) }
+                if now >= *give_up_at =>
+            {
                 self.state = State::Terminated;
                 Timeout::GaveUp
             }
@@ -114,13 +130,14 @@ impl InviteClient {
                 Some(resend_at.map_or(give_up_at, |at| at.min(give_up_at)))
             }
             State::Completed { until } | State::Accepted { until } => Some(until),
-            State::Proceeding | State::Terminated => None,
+            State::Proceeding { give_up_at } => give_up_at,
+            State::Terminated => None,
         }
     }
 
     /// No final response yet: a CANCEL makes sense once a provisional one has come (§9.1).
     pub fn is_proceeding(&self) -> bool {
-        matches!(self.state, State::Proceeding)
+        matches!(self.state, State::Proceeding { .. })
     }
 
     /// Nothing will happen any more.

@@ -59,6 +59,22 @@ fn rfc3261_17_1_1_2_a_provisional_response_ends_timers_a_and_b() {
 }
 
 #[test]
+fn rfc3261_9_1_an_abandoned_invite_is_given_up_after_64_t1() {
+    let zero = Instant::now();
+    let mut rings = InviteClient::new(zero, UDP);
+    assert_eq!(rings.handle_response(zero, 180), ClientStep::Deliver);
+    rings.abandon(zero + ms(10_000));
+    assert_eq!(rings.handle_response(zero + ms(11_000), 180), ClientStep::Deliver);
+    rings.abandon(zero + ms(12_000));
+    assert_eq!(timeline!(rings, zero), [(42_000, Timeout::GaveUp)]);
+
+    let mut silent = InviteClient::new(zero, TCP);
+    silent.abandon(zero);
+    assert_eq!(silent.handle_response(zero + ms(5_000), 100), ClientStep::Deliver);
+    assert_eq!(timeline!(silent, zero), [(37_000, Timeout::GaveUp)]);
+}
+
+#[test]
 fn rfc3261_17_1_1_2_a_refusal_is_acknowledged_each_time_until_timer_d() {
     let zero = Instant::now();
     let mut invite = InviteClient::new(zero, UDP);

@@ -154,7 +154,7 @@ fn rfc3261_9_2_only_the_hop_of_the_invite_can_cancel_it() {
 }
 
 /// Users by digest: `ana` has a password, and both hashes are asked for.
-struct Users;
+pub(super) struct Users;
 
 impl Gatekeeper for Users {
     fn admit(&self, _: &Flow, _: &Request) -> Admission {
@@ -192,7 +192,7 @@ fn telephones_that_know_one_hash_only_are_asked_for_that_one() {
     link.run_out(&mut nothing());
 }
 
-fn credentials(password: &str) -> Option<Credentials> {
+pub(super) fn credentials(password: &str) -> Option<Credentials> {
     Some(Credentials { user: "ana".into(), password: password.into() })
 }
 

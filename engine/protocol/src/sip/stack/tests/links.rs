@@ -185,3 +185,127 @@ fn info_reaches_the_other_side_once() {
     );
     assert!(link.count(ANA, "INFO") > 1);
 }
+
+/// Any verb at any time, on links from good to very bad: whatever state it meets, each session is told its end
+/// once, and nothing is left.
+#[test]
+fn any_verb_at_any_time_leaves_nothing_behind() {
+    for seed in 1..300 {
+        let mut link = Link::lossy(seed, [0, 5, 15, 40][seed as usize % 4]);
+        link.transport = if seed % 3 == 0 { Transport::Tcp } else { Transport::Udp };
+        for _ in 0..40 {
+            let wait = link.random(1_500);
+            link.run(ms(wait), &mut nothing());
+            if link.random(6) == 0 {
+                let offer = (link.random(4) > 0).then_some("offer");
+                link.call_with(offer, None);
+            }
+            let side = link.random(2) as usize;
+            if link.sessions[side].is_empty() {
+                continue;
+            }
+            let which = link.random(link.sessions[side].len() as u64) as usize;
+            let (session, verb) = (link.sessions[side][which], link.random(12));
+            let flow = link.flow(side);
+            link.ask(side, |stack, now, out| match verb {
+                0 => stack.hang_up(now, session, Some("Q.850;cause=16"), out),
+                1 => stack.reject(now, session, 486, "", &[], out),
+                2 => stack.provisional(now, session, 183, "", sdp("early"), out),
+                3 | 4 => stack.answer(now, session, sdp("answer"), out),
+                5 => stack.acknowledge(now, session, sdp("answer"), out),
+                6 => stack.reinvite(now, session, sdp("hold"), out),
+                7 => stack.reinvite(now, session, None, out),
+                8 => stack.accept_reinvite(now, session, sdp("held"), out),
+                9 => stack.reject_reinvite(now, session, 488, "", out),
+                10 => stack.info(now, session, "application/dtmf-relay", b"Signal=1", out),
+                _ => stack.handle_flow_failed(now, flow, out),
+            });
+        }
+        for side in [ANA, BORIS] {
+            for session in link.sessions[side].clone() {
+                link.ask(side, |stack, now, out| stack.hang_up(now, session, None, out));
+            }
+        }
+        link.run(ms(100_000), &mut nothing());
+        // Whoever rang only now is sent away as well.
+        for session in link.sessions[BORIS].clone() {
+            link.ask(BORIS, |stack, now, out| stack.hang_up(now, session, None, out));
+        }
+        link.run_out(&mut nothing());
+        link.assert_empty();
+        for side in [ANA, BORIS] {
+            assert_eq!(link.ends(side).len(), link.sessions[side].len(), "seed {seed}: {:?}", link.events);
+        }
+    }
+}
+
+#[test]
+fn rfc3261_21_3_and_20_33_a_refusal_says_where_else_and_when() {
+    let refused = |status, headers: &[(&str, &str)]| {
+        let mut link = Link::new(1);
+        link.call();
+        link.run(ms(30), &mut nothing());
+        let session = link.sessions[BORIS][0];
+        let headers: Vec<_> =
+            headers.iter().map(|(name, value)| (name.to_string(), value.to_string())).collect();
+        link.ask(BORIS, |stack, now, out| stack.reject(now, session, status, "Elsewhere", &headers, out));
+        link.run_out(&mut nothing());
+        link.assert_empty();
+        link.events.into_iter().find_map(|(_, _, event)| match event {
+            Event::Refused { status, reason, retry_after, cause: Cause::Remote, contacts, .. } => {
+                Some((status, reason, retry_after, contacts))
+            }
+            _ => None,
+        })
+    };
+    let contacts = "<sip:second@192.0.2.3>;q=0.5, <sip:first@192.0.2.3>";
+    let first = vec!["sip:first@192.0.2.3".to_owned(), "sip:second@192.0.2.3".to_owned()];
+    assert_eq!(refused(302, &[("Contact", contacts)]), Some((302, "Elsewhere".into(), None, first)));
+    let wait = Some(Duration::from_secs(120));
+    assert_eq!(refused(503, &[("Retry-After", "120 (soon)")]), Some((503, "Elsewhere".into(), wait, vec![])));
+    let reason = ("Reason", "Q.850;cause=17");
+    assert_eq!(refused(486, &[reason]), Some((486, "Q.850;cause=17".into(), None, vec![])));
+}
+
+/// Where the last message of a side went.
+fn aimed(
+    link: &mut Link,
+    side: usize,
+    verb: impl FnOnce(&mut Stack, Instant, &mut Vec<Output>),
+) -> Destination {
+    let mut out = Vec::new();
+    verb(&mut link.stacks[side], link.now, &mut out);
+    let sent = out.iter().rev().find_map(|output| match output {
+        Output::Send { to, .. } => Some(*to),
+        Output::Event(_) => None,
+    });
+    sent.expect("something was sent")
+}
+
+#[test]
+fn rfc3261_12_2_1_1_a_trunk_is_called_by_its_contact_and_a_device_where_it_is() {
+    use super::judgements::{Users, request};
+    let invite =
+        request("INVITE", "1").replace("<sip:ana@192.0.2.1>\nContent", "<sip:ana@10.0.0.7:5070>\nContent");
+    let mut link = Link::new(1);
+    link.arrive(BORIS, &invite);
+    let session = link.sessions[BORIS][0];
+    link.ask(BORIS, |stack, now, out| stack.answer(now, session, sdp("answer"), out));
+    let tag = link.stacks[BORIS].ids.tag(session.0);
+    link.arrive(
+        BORIS,
+        &request("ACK", "2")
+            .replace("<sip:boris@192.0.2.2>\n", &format!("<sip:boris@192.0.2.2>;tag={tag}\n")),
+    );
+    let to = aimed(&mut link, BORIS, |stack, now, out| stack.hang_up(now, session, None, out));
+    assert_eq!(to, Destination::new(Transport::Udp, "10.0.0.7:5070".parse().unwrap()));
+
+    // The same INVITE from a user: behind a NAT, its Contact is an address that only its own network knows.
+    let mut link = Link { gate: Arc::new(Users), ..Link::new(1) };
+    let call = link.call_with(Some("offer"), super::judgements::credentials("Zanzibar"));
+    link.run(ms(200), &mut answers());
+    let session = link.sessions[BORIS][0];
+    let to = aimed(&mut link, BORIS, |stack, now, out| stack.hang_up(now, session, None, out));
+    assert_eq!(to, Destination::from(link.flow(BORIS)));
+    link.ask(ANA, |stack, now, out| stack.hang_up(now, call, None, out));
+}
