@@ -35,15 +35,16 @@ pub struct StackConfig {
 }
 
 impl StackConfig {
+    /// What stands in Via and Contact of a message to `to`: the address it leaves from where that is listed,
+    /// else the listed one of its transport and, if there is such, of its family.
     pub(super) fn advertised(&self, to: &Destination) -> SocketAddr {
-        let listed = |family: bool| {
-            let mut all = self.advertised.iter();
-            all.find(|(transport, addr)| {
-                *transport == to.transport
-                    && (!family || addr.is_ipv6() == to.remote.ip().to_canonical().is_ipv6())
-            })
-        };
-        match (listed(true).or_else(|| listed(false)), to.local) {
+        let listed = || self.advertised.iter().filter(|(transport, _)| *transport == to.transport);
+        let is_v6 = to.remote.ip().to_canonical().is_ipv6();
+        let found = listed()
+            .find(|(_, addr)| Some(*addr) == to.local)
+            .or_else(|| listed().find(|(_, addr)| addr.is_ipv6() == is_v6))
+            .or_else(|| listed().next());
+        match (found, to.local) {
             (Some((_, addr)), _) => *addr,
             (None, Some(local)) => local,
             (None, None) => SocketAddr::from(([0, 0, 0, 0], to.transport.default_port())),
@@ -343,3 +344,35 @@ pub enum Security {
 
 /// Contacts kept of a 3xx; more are ignored.
 pub const MAX_REDIRECTS: usize = 8;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_message_names_the_address_that_answers_can_reach() {
+        let at = |text: &str| text.parse::<SocketAddr>().unwrap();
+        let listed =
+            ["192.0.2.1:5060", "192.0.2.1:5070", "[2001:db8::1]:5060"].map(|addr| (Transport::Udp, at(addr)));
+        let config = StackConfig { instance: b'a', advertised: listed.to_vec(), user_agent: String::new() };
+        let to = |transport, remote: &str, local: Option<&str>| {
+            config
+                .advertised(&Destination { local: local.map(at), ..Destination::new(transport, at(remote)) })
+        };
+        assert_eq!(to(Transport::Udp, "192.0.2.9:5060", None), at("192.0.2.1:5060"));
+        assert_eq!(to(Transport::Udp, "192.0.2.9:5060", Some("192.0.2.1:5070")), at("192.0.2.1:5070"));
+        assert_eq!(
+            to(Transport::Udp, "192.0.2.9:5060", Some("10.0.0.1:5060")),
+            at("192.0.2.1:5060"),
+            "behind NAT"
+        );
+        assert_eq!(to(Transport::Udp, "[2001:db8::9]:5060", None), at("[2001:db8::1]:5060"));
+        assert_eq!(to(Transport::Tcp, "192.0.2.9:5060", Some("10.0.0.1:5060")), at("10.0.0.1:5060"));
+    }
+
+    #[test]
+    fn a_password_is_never_printed() {
+        let credentials = Credentials { user: "ana".into(), password: "Zanzibar".into() };
+        assert!(!format!("{credentials:?}").contains("Zanzibar"));
+    }
+}

@@ -6,6 +6,7 @@ use std::time::Instant;
 use bytes::Bytes;
 
 use super::client::{Asking, Owner};
+use super::server::Reply;
 use super::{Output, Stack};
 use crate::sip::compose::{ALLOW, NewRequest, Sent};
 use crate::sip::dialog::Dialog;
@@ -43,8 +44,10 @@ impl Stack {
         out: &mut Vec<Output>,
     ) {
         let State::Talking { dialog, offer, .. } = &mut session.state else { return };
-        if let Offer::Sent { invite, .. } = offer {
-            self.abandon(now, *invite);
+        match offer {
+            Offer::Sent { invite, .. } => self.abandon(now, *invite),
+            Offer::Received { server, .. } => self.respond(now, *server, Reply::new(487), out),
+            Offer::Idle | Offer::AckDue { .. } | Offer::Answered(_) | Offer::Backoff { .. } => {}
         }
         let reason = reason.map(|reason| ("Reason", reason));
         let owner = Owner::Session(session.party.id);

@@ -193,8 +193,7 @@ impl Stack {
                         let invite = *invite;
                         self.send_ack(&session.party, dialog, invite, None, out);
                     }
-                    Offer::Received { server, .. } => self.respond(now, *server, Reply::new(487), out),
-                    Offer::Idle | Offer::Sent { .. } | Offer::Backoff { .. } => {}
+                    Offer::Idle | Offer::Sent { .. } | Offer::Received { .. } | Offer::Backoff { .. } => {}
                 }
                 end(&mut session, EndedBy::Local, None, out);
                 self.send_bye(now, &mut session, reason, out);
