@@ -262,13 +262,13 @@ macro_rules! typed_headers {
             }
 
             fn essentials(&self) -> Result<Essentials, HeaderError> {
-                self.vias()?;
+                let top = self.vias()?.into_iter().next();
                 self.contacts()?;
                 self.routes()?;
                 self.record_routes()?;
                 self.expires()?;
                 Ok(Essentials {
-                    via: self.top_via()?,
+                    via: top.ok_or(error(HeaderName::Via, Fault::Missing))?,
                     from: self.from()?,
                     to: self.to()?,
                     call_id: self.call_id()?.to_owned(),
@@ -450,4 +450,92 @@ fn number(name: HeaderName<'static>, text: &str, max: u64) -> Result<u64, Header
 fn name_addrs(headers: &Headers, name: HeaderName<'static>) -> Result<Vec<NameAddr>, HeaderError> {
     let read = |item| NameAddr::parse(item).map_err(|_| error(name, Fault::Malformed));
     headers.items(name).map(read).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::wire;
+    use super::*;
+
+    fn invite(more: &str) -> Request {
+        let text = format!(
+            "INVITE sip:b@b SIP/2.0\r\nVia: SIP/2.0/UDP b;branch=z9hG4bK2\r\nTimestamp: 54\r\n\
+             Via: SIP/2.0/UDP a;branch=z9hG4bK1\r\nFrom: <sip:a@a>;tag=1\r\nTo: <sip:b@b>\r\n\
+             Call-ID: c\r\nCSeq: 7 INVITE\r\n{more}\r\n"
+        );
+        match wire::read(text.as_bytes()) {
+            Ok(Message::Request(request)) => request,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn rfc3261_8_2_6_2_a_response_copies_what_names_the_request() {
+        let mut response = Response::to_request(&invite("Subject: x\r\n"), 180, "Ringing");
+        response.set_to_tag("t");
+        response.set_to_tag("another");
+        let text = String::from_utf8(response.to_bytes()).unwrap();
+        assert_eq!(
+            text,
+            "SIP/2.0 180 Ringing\r\nVia: SIP/2.0/UDP b;branch=z9hG4bK2\r\n\
+             Via: SIP/2.0/UDP a;branch=z9hG4bK1\r\nFrom: <sip:a@a>;tag=1\r\nTo: <sip:b@b>;tag=t\r\n\
+             Call-ID: c\r\nCSeq: 7 INVITE\r\nContent-Length: 0\r\n\r\n"
+        );
+        let trying = Response::to_request(&invite(""), 100, "Trying");
+        assert_eq!(trying.headers.get(HeaderName::Timestamp), Some("54"), "§8.2.6.1");
+    }
+
+    #[test]
+    fn rfc3261_20_14_content_length_is_what_the_body_is() {
+        let mut request = invite("Content-Length: 0\r\n");
+        request.body = Bytes::from_static(b"hello");
+        let text = String::from_utf8(request.to_bytes()).unwrap();
+        assert_eq!(text.matches("Content-Length").count(), 1);
+        assert!(text.ends_with("Content-Length: 5\r\n\r\nhello"));
+    }
+
+    #[test]
+    fn each_header_is_checked_and_the_error_names_it() {
+        for (more, header, fault) in [
+            ("From: <sip:x@x>\r\n", HeaderName::From, Fault::Repeated),
+            ("i: d\r\n", HeaderName::CallId, Fault::Repeated),
+            ("Max-Forwards: 256\r\n", HeaderName::MaxForwards, Fault::OutOfRange),
+            ("Max-Forwards: -1\r\n", HeaderName::MaxForwards, Fault::Malformed),
+            ("Expires: soon\r\n", HeaderName::Expires, Fault::Malformed),
+            ("Contact: *, <sip:a@a>\r\n", HeaderName::Contact, Fault::Malformed),
+            ("Contact: <sip:a@a>,\r\n", HeaderName::Contact, Fault::Malformed),
+            ("Route: sip:a@a?b=c\r\n", HeaderName::Route, Fault::Malformed),
+            ("Record-Route: x\r\n", HeaderName::RecordRoute, Fault::Malformed),
+            ("Via: SIP/2.0/UDP\r\n", HeaderName::Via, Fault::Malformed),
+        ] {
+            assert_eq!(invite(more).check().unwrap_err(), HeaderError { header, fault }, "{more}");
+        }
+        for name in [HeaderName::Via, HeaderName::From, HeaderName::To, HeaderName::CallId, HeaderName::CSeq]
+        {
+            let mut request = invite("");
+            request.headers.remove(name);
+            assert_eq!(request.check(), Err(HeaderError { header: name, fault: Fault::Missing }));
+        }
+        let mut bye = invite("");
+        bye.method = Method::Bye;
+        assert_eq!(bye.check().unwrap_err().fault, Fault::OtherMethod);
+        for (cseq, fault) in [
+            ("2147483648 INVITE", Fault::OutOfRange),
+            ("x INVITE", Fault::Malformed),
+            ("1", Fault::Malformed),
+            ("1 IN VITE", Fault::Malformed),
+        ] {
+            let mut request = invite("");
+            request.headers.set(HeaderName::CSeq, cseq);
+            assert_eq!(request.check().unwrap_err().fault, fault, "{cseq}");
+        }
+        assert_eq!(invite("Max-Forwards: 0068\r\n").check().unwrap().max_forwards, Some(68));
+    }
+
+    #[test]
+    fn a_start_line_can_not_be_broken_by_what_is_put_into_it() {
+        let response = Response::to_request(&invite(""), 400, "Bad\r\nRoute: <sip:evil.example>");
+        let text = String::from_utf8(response.to_bytes()).unwrap();
+        assert!(text.starts_with("SIP/2.0 400 Bad  Route: <sip:evil.example>\r\nVia"));
+    }
 }

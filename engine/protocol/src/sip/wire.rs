@@ -303,3 +303,80 @@ fn content_length(headers: &Headers) -> Result<Option<usize>, Cause> {
         }
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HEAD: &str = "Via: SIP/2.0/UDP a;branch=z9hG4bK1\r\nFrom: <sip:a@a>;tag=1\r\nTo: <sip:b@b>\r\n\
+                        Call-ID: c\r\nCSeq: 1 INVITE\r\n";
+
+    fn refused(start: &str, rest: &str) -> (Cause, Option<u16>) {
+        let error = read(format!("{start}\r\n{HEAD}{rest}").as_bytes()).unwrap_err();
+        (error.cause, error.reply.map(|reply| reply.status))
+    }
+
+    #[test]
+    fn rfc3261_8_2_a_malformed_request_gets_an_answer_where_one_is_possible() {
+        let start = "INVITE sip:b@b SIP/2.0";
+        let headers = |n: usize| "X: y\r\n".repeat(n);
+        for (start, rest, expected) in [
+            (start, "no colon\r\n\r\n", (Cause::HeaderLine, Some(400))),
+            (start, ": no name\r\n\r\n", (Cause::HeaderLine, Some(400))),
+            (start, "Na me: x\r\n\r\n", (Cause::HeaderLine, Some(400))),
+            (start, "Subject: a\rb\r\n\r\n", (Cause::HeaderLine, Some(400))),
+            (start, "Subject: a\nVia: b\r\n\r\n", (Cause::HeaderLine, Some(400))),
+            (start, "Subject: a\r\n", (Cause::Unfinished, Some(400))),
+            (start, &(headers(252) + "\r\n"), (Cause::TooManyHeaders, Some(400))),
+            (start, &format!("\r\n{}", "x".repeat(MAX_MESSAGE)), (Cause::TooLarge, Some(513))),
+            ("INVITE sip:b@b SIP/3.0", "\r\n", (Cause::Version, Some(505))),
+            ("INVITE  SIP/2.0", "\r\n", (Cause::RequestUri, Some(400))),
+            ("INVITE sip:b@b  SIP/2.0", "\r\n", (Cause::RequestUri, Some(400))),
+            ("ACK sip:b@b SIP/2.0", "no colon\r\n\r\n", (Cause::HeaderLine, None)),
+            ("INVITE sip:b@b HTTP/1.1", "\r\n", (Cause::StartLine, None)),
+            ("INV@TE sip:b@b SIP/2.0", "\r\n", (Cause::StartLine, None)),
+            ("SIP/2.0 99 Low", "\r\n", (Cause::StartLine, None)),
+            ("SIP/2.0 700 High", "\r\n", (Cause::StartLine, None)),
+            ("SIP/2.0 200 OK", "no colon\r\n\r\n", (Cause::HeaderLine, None)),
+        ] {
+            assert_eq!(refused(start, rest), expected, "{start} {:.40}", rest);
+        }
+        assert!(read(format!("{start}\r\n{HEAD}{}\r\n", headers(251)).as_bytes()).is_ok());
+        assert_eq!(read(b"\r\n\r\n").unwrap_err().cause, Cause::Empty);
+        assert_eq!(read(b"").unwrap_err().cause, Cause::Empty);
+        assert_eq!(read(b"OPTIONS sip:b@b SIP/2.0\r\nno colon\r\n\r\n").unwrap_err().reply, None);
+    }
+
+    #[test]
+    fn rfc3261_7_3_1_folded_lines_are_one_value_however_many() {
+        let lines = 10_000;
+        let text =
+            format!("SIP/2.0 200 OK\r\nSubject:{}\r\nTo: <sip:b@b>\r\n\r\n", "\r\n\t x ".repeat(lines));
+        let message = read(text.as_bytes()).unwrap();
+        assert_eq!(message.headers().get(HeaderName::Subject).unwrap(), vec!["x"; lines].join(" "));
+        assert_eq!(message.headers().len(), 2);
+        assert_eq!(read(b"SIP/2.0 200 OK\r\n folded\r\n\r\n").unwrap_err().cause, Cause::HeaderLine);
+    }
+
+    #[test]
+    fn names_in_latin_1_do_not_cost_the_call() {
+        let text = b"INVITE sip:b@b SIP/2.0\r\nFrom: \"Jos\xe9\" <sip:a@a>;tag=1\r\n\r\n\xe9";
+        let Ok(Message::Request(request)) = read(text) else { panic!() };
+        assert_eq!(request.from().unwrap().display.as_deref(), Some("Jos\u{fffd}"));
+        assert_eq!(request.body, &b"\xe9"[..], "a body is not touched");
+    }
+
+    #[test]
+    fn rfc3261_18_3_the_body_of_a_datagram() {
+        let body = |lines: &str| {
+            let text = format!("SIP/2.0 200 OK\r\n{lines}\r\nhello world");
+            read(text.as_bytes()).map(|m| m.body().to_vec()).map_err(|e| e.cause)
+        };
+        assert_eq!(body("").unwrap(), b"hello world");
+        assert_eq!(body("l: 5\r\nContent-Length: 5\r\n").unwrap(), b"hello");
+        assert_eq!(body("Content-Length: 12\r\n"), Err(Cause::BodyCutShort));
+        assert_eq!(body("Content-Length: 99999999999999999999\r\n"), Err(Cause::ContentLength));
+        assert_eq!(body("Content-Length: +5\r\n"), Err(Cause::ContentLength));
+        assert_eq!(body("Content-Length:\r\n"), Err(Cause::ContentLength));
+    }
+}
