@@ -33,4 +33,4 @@ pub use method::Method;
 pub use name_addr::NameAddr;
 pub use params::Params;
 pub use uri::{Host, SipUri, TelUri, Uri};
-pub use via::{Transport, Via};
+pub use via::Via;

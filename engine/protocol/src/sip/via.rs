@@ -6,67 +6,10 @@
 use std::fmt;
 use std::net::IpAddr;
 
+use super::flow::Transport;
 use super::grammar;
 use super::params::Params;
 use super::uri::Host;
-
-/// RFC 3261 §8.1.1.7: what a branch that is unique across space and time begins with.
-pub const MAGIC_COOKIE: &str = "z9hG4bK";
-
-/// A transport protocol as Via, URI parameters and configuration name it.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub enum Transport {
-    /// Datagrams.
-    Udp,
-    /// A stream.
-    Tcp,
-    /// TLS over TCP.
-    Tls,
-    /// WebSocket (RFC 7118).
-    Ws,
-    /// WebSocket over TLS.
-    Wss,
-    /// Any other token, in upper case.
-    Other(Box<str>),
-}
-
-impl Transport {
-    /// Reads a transport without regard to case; `None` when `text` is no token.
-    pub fn parse(text: &str) -> Option<Transport> {
-        let known = [
-            ("UDP", Transport::Udp),
-            ("TCP", Transport::Tcp),
-            ("TLS", Transport::Tls),
-            ("WS", Transport::Ws),
-            ("WSS", Transport::Wss),
-        ];
-        let found = known.into_iter().find(|(name, _)| name.eq_ignore_ascii_case(text)).map(|(_, t)| t);
-        found.or_else(|| grammar::is_token(text).then(|| Transport::Other(text.to_ascii_uppercase().into())))
-    }
-
-    /// In upper case, as Via has it.
-    pub fn as_str(&self) -> &str {
-        match self {
-            Transport::Udp => "UDP",
-            Transport::Tcp => "TCP",
-            Transport::Tls => "TLS",
-            Transport::Ws => "WS",
-            Transport::Wss => "WSS",
-            Transport::Other(text) => text,
-        }
-    }
-
-    /// Whether the transport itself repeats what is lost, so that transactions need not (§17).
-    pub fn is_reliable(&self) -> bool {
-        *self != Transport::Udp
-    }
-}
-
-impl fmt::Display for Transport {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
-    }
-}
 
 /// The text is no Via; a request with it can't be answered along it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -83,8 +26,9 @@ impl std::error::Error for NotAVia {}
 /// One hop: `SIP/2.0/UDP host:port;branch=...`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Via {
-    /// What it was sent over.
-    pub transport: Transport,
+    /// What it was sent over, in upper case: any token, see [`Transport::parse`](super::flow::Transport::parse)
+    /// for the known ones.
+    pub transport: Box<str>,
     /// The host of `sent-by`.
     pub host: Host,
     /// The port of `sent-by`; the transport's default when there is none.
@@ -98,7 +42,7 @@ impl Via {
     pub fn new(transport: Transport, host: Host, port: Option<u16>, branch: &str) -> Via {
         let mut params = Params::new();
         params.set("branch", Some(branch));
-        Via { transport, host, port, params }
+        Via { transport: transport.as_str().into(), host, port, params }
     }
 
     /// Reads one value; of a list, one item. White space is allowed around the slashes.
@@ -109,8 +53,7 @@ impl Via {
             return Err(NotAVia);
         }
         let (transport, rest) = grammar::take_while(grammar::trim_start(rest), grammar::is_token_byte);
-        let transport = Transport::parse(transport).ok_or(NotAVia)?;
-        if !rest.starts_with([' ', '\t']) {
+        if transport.is_empty() || !rest.starts_with([' ', '\t']) {
             return Err(NotAVia);
         }
         let (sent_by, params) = grammar::split_before(rest, b';');
@@ -123,10 +66,11 @@ impl Via {
             _ => Host::parse_with_port(sent_by),
         }
         .ok_or(NotAVia)?;
-        Ok(Via { transport, host, port, params: Params::parse(params).ok_or(NotAVia)? })
+        let params = Params::parse(params).ok_or(NotAVia)?;
+        Ok(Via { transport: transport.to_ascii_uppercase().into(), host, port, params })
     }
 
-    /// The branch; `None` or without [`MAGIC_COOKIE`] for peers of RFC 2543.
+    /// The branch; `None` or without [`MAGIC_COOKIE`](super::ids::MAGIC_COOKIE) for peers of RFC 2543.
     pub fn branch(&self) -> Option<&str> {
         self.params.get("branch")
     }
