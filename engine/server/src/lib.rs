@@ -2,6 +2,7 @@
 //! binary `strowger` is a few lines over it. What a call is stands in `exchange`, what SIP is in
 //! `protocol`, what a script may do in `script`.
 
+pub mod cli;
 pub mod config;
 pub mod events;
 pub mod http;

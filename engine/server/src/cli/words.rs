@@ -1,0 +1,163 @@
+//! What a script asks and is answered, in words for a timeline.
+
+use std::time::Duration;
+
+use exchange::{Answer, BridgeEnd, Command, EndOfDigits, Failure, Prompt, Target};
+
+/// A command in a line.
+pub(super) fn command(command: &Command) -> String {
+    match command {
+        Command::SetLanguage { tag, .. } => format!("set-language {tag}"),
+        Command::Ring { early: None, .. } => "ring".to_owned(),
+        Command::Ring { early: Some(prompt), .. } => {
+            format!("ring with {}", prompts(std::slice::from_ref(prompt)))
+        }
+        Command::Answer { .. } => "answer".to_owned(),
+        Command::Reject { status, reason, .. } => format!("reject {status} {reason}"),
+        Command::Play { what, .. } => format!("play {}", prompts(what)),
+        Command::Gather { options, .. } => {
+            format!("gather {} after {}", plural(options.most.into(), "key"), prompts(&options.prompts))
+        }
+        Command::RecordMessage { most, .. } => format!("record-message of at most {}", length(*most)),
+        Command::StartRecording { .. } => "start-recording".to_owned(),
+        Command::StopRecording { .. } => "stop-recording".to_owned(),
+        Command::SendDigits { digits, .. } => format!("send-digits {digits}"),
+        Command::Hold { .. } => "hold".to_owned(),
+        Command::Resume { .. } => "resume".to_owned(),
+        Command::HangUp { leg, .. } => format!("hang-up leg {}", leg.0),
+        Command::Dial(dial) => {
+            let stage = |stage: &exchange::Stage| {
+                let targets: Vec<_> = stage.targets.iter().map(target).collect();
+                match stage.after {
+                    Duration::ZERO => targets.join(" and "),
+                    after => format!("after {} {}", length(after), targets.join(" and ")),
+                }
+            };
+            let stages: Vec<_> = dial.stages.iter().map(stage).collect();
+            format!("dial {} for {}", stages.join(", "), length(dial.timeout))
+        }
+        Command::Bridge { a, b, .. } => format!("bridge leg {} with leg {}", a.0, b.0),
+        Command::Tag { key, value } => format!("tag {key} = {value}"),
+        Command::HandOver { script, .. } => format!("hand-over to {script}"),
+        Command::FindUser { name_or_number } => format!("find-user {name_or_number}"),
+        Command::Group { name } => format!("group {name}"),
+        Command::Now => "now".to_owned(),
+        Command::LocalTime => "local-time".to_owned(),
+        Command::TimeIn { zone } => format!("time-in {zone}"),
+        Command::Random { below } => format!("random below {below}"),
+        Command::Sleep { length: time } => format!("sleep {}", length(*time)),
+        Command::Settings => "settings".to_owned(),
+        Command::KvGet { key } => format!("kv get {key}"),
+        Command::KvSet { key, .. } => format!("kv set {key}"),
+        Command::KvSwap { key, .. } => format!("kv swap {key}"),
+        Command::KvAdd { key, amount } => format!("kv add {amount} to {key}"),
+        Command::KvDelete { key } => format!("kv delete {key}"),
+        Command::Log { message, .. } => format!("log: {message}"),
+    }
+}
+
+/// An answer in a few words; none where there is nothing to say.
+pub(super) fn answer(answer: &Answer) -> Option<String> {
+    Some(match answer {
+        Answer::Done => return None,
+        Answer::Failed(why) => failure(why),
+        Answer::Gathered { digits, ended } => {
+            let why = match ended {
+                EndOfDigits::Enough => "",
+                EndOfDigits::Terminator => ", ended by the terminator",
+                EndOfDigits::TimeOut => ", the time was up",
+            };
+            format!("\"{digits}\"{why}")
+        }
+        Answer::Recorded { id, length: time } => format!("{id}, {}", length(*time)),
+        Answer::Text(text) => text.clone(),
+        Answer::Leg(leg) => {
+            format!("leg {}: {}", leg.leg.0, leg.user.as_deref().unwrap_or(&leg.party.number))
+        }
+        Answer::BridgeEnded(BridgeEnd::AHungUp) => "the first hung up".to_owned(),
+        Answer::BridgeEnded(BridgeEnd::BHungUp) => "the second hung up".to_owned(),
+        Answer::BridgeEnded(BridgeEnd::Digit(key)) => format!("key {key}"),
+        Answer::BridgeEnded(BridgeEnd::Other(why)) => why.clone(),
+        Answer::Users(users) => match &users[..] {
+            [] => "nobody".to_owned(),
+            users => users.iter().map(|user| user.name.as_str()).collect::<Vec<_>>().join(", "),
+        },
+        Answer::Instant(at) => format!("{at:.3}"),
+        Answer::LocalTime(None) => "no such zone".to_owned(),
+        Answer::LocalTime(Some(at)) => {
+            format!(
+                "{:04}-{:02}-{:02} {:02}:{:02}:{:02}",
+                at.year, at.month, at.day, at.hour, at.minute, at.second
+            )
+        }
+        Answer::Random(number) => number.to_string(),
+        Answer::Value(None) => "nothing".to_owned(),
+        Answer::Value(Some(bytes)) => String::from_utf8_lossy(bytes).into_owned(),
+        Answer::Swapped(yes) => if *yes { "swapped" } else { "it was another value" }.to_owned(),
+        Answer::Sum(sum) => sum.to_string(),
+    })
+}
+
+/// Why a verb did not do what was asked.
+pub(super) fn failure(failure: &Failure) -> String {
+    match failure {
+        Failure::HungUp => "hung up".to_owned(),
+        Failure::Busy => "busy".to_owned(),
+        Failure::NoAnswer => "no answer".to_owned(),
+        Failure::Refused(status) => format!("refused: {status}"),
+        Failure::Unreachable => "unreachable".to_owned(),
+        Failure::NotFound(what) => format!("not found: {what}"),
+        Failure::Invalid(what) => format!("invalid: {what}"),
+        Failure::Limit(name) => format!("limit: {name}"),
+        Failure::TimedOut => "timed out".to_owned(),
+        Failure::Other(what) => what.clone(),
+    }
+}
+
+/// How a run ended.
+pub(super) fn finish(finish: &::script::Finish) -> String {
+    use ::script::Finish;
+    match finish {
+        Finish::Returned => "the script returns: the call ends".to_owned(),
+        Finish::HungUp => "the script leaves: the caller is gone".to_owned(),
+        Finish::Failed(why) => format!("the script fails ({}): the fallback takes over", failure(why)),
+        Finish::Trapped { kind, backtrace } => format!("{kind}: the fallback takes over\n{backtrace}"),
+        Finish::HandedOver { script, settings } => format!("{script} goes on, with {settings}"),
+        Finish::NoRoom => "no sandbox was free".to_owned(),
+    }
+}
+
+/// A target as it stands in settings and fallbacks.
+pub(super) fn target(target: &Target) -> String {
+    match target {
+        Target::User(name) => format!("user:{name}"),
+        Target::Number(number) => format!("tel:{number}"),
+        Target::Uri(uri) => uri.clone(),
+    }
+}
+
+fn prompts(what: &[Prompt]) -> String {
+    if what.is_empty() {
+        return "nothing".to_owned();
+    }
+    let one = |prompt: &Prompt| match prompt {
+        Prompt::Recording(name) => name.clone(),
+        Prompt::Text(words) => format!("\"{words}\""),
+        Prompt::Digits(digits) => format!("digits {digits}"),
+        Prompt::Silence(time) => format!("silence of {}", length(*time)),
+        Prompt::Tone(hz, time) => format!("{hz} Hz for {}", length(*time)),
+        Prompt::Music(name) => format!("music {name}"),
+    };
+    what.iter().map(one).collect::<Vec<_>>().join(", ")
+}
+
+fn length(time: Duration) -> String {
+    match time.as_millis() {
+        ms if ms % 1000 == 0 => format!("{} s", ms / 1000),
+        ms => format!("{ms} ms"),
+    }
+}
+
+fn plural(count: u32, what: &str) -> String {
+    if count == 1 { format!("1 {what}") } else { format!("{count} {what}s") }
+}
