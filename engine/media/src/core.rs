@@ -311,3 +311,6 @@ impl<S: Socket> Core<S> {
         self.context.now = self.context.now.max(now);
     }
 }
+
+#[cfg(test)]
+mod tests;

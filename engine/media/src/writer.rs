@@ -15,8 +15,8 @@ use protocol::rtp::CLOCK;
 
 use crate::command::{EndOfRecording, Event, Happening, StreamId};
 
-/// Jobs that may wait, a second of sound each; more are left out of their files.
-const MAX_JOBS: usize = 4096;
+/// Jobs that may wait, a second of sound each, 33 MB at most; more are left out of their files.
+const MAX_JOBS: usize = 1024;
 
 /// What names a recording when it ends.
 #[derive(Debug)]

@@ -1,13 +1,15 @@
-//! What a relayed RTP packet costs: CPU time of the media thread per packet, beside a thread that only
-//! receives and sends, in the same run. Fifty bridges talk both ways at 50 packets a second each,
-//! their packets spread evenly, on loopback.
+//! What an RTP packet costs: CPU time of the media thread per packet that is relayed or played, beside a
+//! thread that only receives and sends, in the same run. Fifty bridges talk both ways at 50 packets a
+//! second each, their packets spread evenly, on loopback; then a hundred legs hear a prompt.
 //!
-//!     cargo run --release -p media --example relay_cost [seconds]
+//!     cargo run --release -p media --example packet_cost [seconds]
 
 use std::net::{Ipv4Addr, UdpSocket};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, Ordering};
 use std::time::{Duration, Instant};
 
-use media::{Command, Config, Media, StreamId};
+use media::{Command, Config, Media, Sound, Stream, StreamId};
 use protocol::sdp::offer_answer::PayloadTypes;
 use protocol::sdp::{Codec, Direction, Negotiated};
 
@@ -25,6 +27,8 @@ fn main() {
         let cost = relayed(length, other);
         println!("{what}   {cost:6.2} us a packet, {:.2} more than recv and send", cost - plain);
     }
+    println!("played                {:6.2} us a packet", played(length));
+    println!("opened and closed     {:6.2} us a leg, both threads", opened());
 }
 
 /// CPU time of a thread by its name, which the kernel cuts to 15 characters.
@@ -65,7 +69,7 @@ fn talk(length: Duration, lines: &[(UdpSocket, std::net::SocketAddr)], from: u16
             }
             due += every;
             let mut packet = packet(line, sequence);
-            packet[1] = if line % 2 == 1 { ODD.load(std::sync::atomic::Ordering::Relaxed) } else { 0 };
+            packet[1] = if line % 2 == 1 { ODD.load(Ordering::Relaxed) } else { 0 };
             let _ = socket.send_to(&packet, to);
             while socket.recv(&mut bytes).is_ok() {}
             sent += 1;
@@ -78,7 +82,7 @@ fn talk(length: Duration, lines: &[(UdpSocket, std::net::SocketAddr)], from: u16
 }
 
 /// The payload type of odd lines.
-static ODD: std::sync::atomic::AtomicU8 = std::sync::atomic::AtomicU8::new(0);
+static ODD: AtomicU8 = AtomicU8::new(0);
 
 fn plain(length: Duration) -> f64 {
     let (relay, sink) = (socket(), socket());
@@ -99,41 +103,48 @@ fn plain(length: Duration) -> f64 {
     cost.as_secs_f64() * 1e6 / sent as f64
 }
 
-fn relayed(length: Duration, other: Codec) -> f64 {
-    let folder = std::env::temp_dir().join("strowger-relay-cost");
+fn start() -> Media {
     let config = Config {
         bind: Ipv4Addr::LOCALHOST.into(),
         advertise: Ipv4Addr::LOCALHOST.into(),
         ports: 30_000..=30_999,
         threads: 1,
-        recordings: folder,
+        recordings: std::env::temp_dir().join("strowger-packet-cost"),
         timeout: Duration::from_secs(60),
         seed: 1,
     };
-    let media = Media::start(config, |_| {}).expect("media threads start");
-    ODD.store(other.payload_type(), std::sync::atomic::Ordering::Relaxed);
+    Media::start(config, |_| {}).expect("media threads start")
+}
+
+/// A leg whose far side is this socket.
+fn leg(media: &Media, socket: &UdpSocket, codec: Codec, beside: Option<StreamId>) -> Stream {
+    let stream = media.open(0, beside).expect("a pair of ports is free");
+    let types = PayloadTypes { audio: codec.payload_type(), events: Some(101) };
+    let agreed = Negotiated {
+        remote: socket.local_addr().expect("it is bound"),
+        remote_rtcp: None,
+        codec,
+        sends: types,
+        receives: types,
+        direction: Direction::SendRecv,
+        ptime: GAP,
+    };
+    media.command(stream.id, Command::Negotiated(agreed)).expect("it is open");
+    stream
+}
+
+fn relayed(length: Duration, other: Codec) -> f64 {
+    let media = start();
+    ODD.store(other.payload_type(), Ordering::Relaxed);
     let mut lines = Vec::new();
     let mut before: Option<StreamId> = None;
     for line in 0..2 * BRIDGES {
         let socket = socket();
         socket.set_nonblocking(true).expect("a socket can be");
-        let stream = media.open(line as u64, before).expect("a pair of ports is free");
-        let codec = if line % 2 == 1 { other } else { Codec::Pcmu };
-        let types = PayloadTypes { audio: codec.payload_type(), events: Some(101) };
-        let agreed = Negotiated {
-            remote: socket.local_addr().expect("it is bound"),
-            remote_rtcp: None,
-            codec,
-            sends: types,
-            receives: types,
-            direction: Direction::SendRecv,
-            ptime: GAP,
-        };
-        media.command(stream.id, Command::Negotiated(agreed)).expect("it is open");
-        if let Some(with) = before.take() {
-            media.command(stream.id, Command::Relay { with }).expect("both are open");
-        } else {
-            before = Some(stream.id);
+        let stream = leg(&media, &socket, if line % 2 == 1 { other } else { Codec::Pcmu }, before);
+        match before.take() {
+            Some(with) => media.command(stream.id, Command::Relay { with }).expect("both are open"),
+            None => before = Some(stream.id),
         }
         lines.push((socket, stream.address));
     }
@@ -142,4 +153,39 @@ fn relayed(length: Duration, other: Codec) -> f64 {
     let before = cpu_of("media-0");
     let sent = talk(length, &lines, 1000);
     (cpu_of("media-0") - before).as_secs_f64() * 1e6 / sent as f64
+}
+
+fn played(length: Duration) -> f64 {
+    let media = start();
+    let sockets: Vec<_> = (0..2 * BRIDGES).map(|_| socket()).collect();
+    let prompt: Arc<[i16]> = (0..8000).map(|n: i16| n.wrapping_mul(777)).collect();
+    for socket in &sockets {
+        let stream = leg(&media, socket, Codec::Pcmu, None);
+        let what = vec![Sound::Samples(Arc::clone(&prompt))];
+        let play = Command::Play { token: 1, what, cut_by_key: true, looped: true };
+        media.command(stream.id, play).expect("it is open");
+    }
+    let (before, begin) = (cpu_of("media-0"), Instant::now());
+    std::thread::sleep(length);
+    let sent = begin.elapsed().as_secs_f64() * 50.0 * sockets.len() as f64;
+    (cpu_of("media-0") - before).as_secs_f64() * 1e6 / sent
+}
+
+fn opened() -> f64 {
+    const LEGS: u32 = 5_000;
+    let media = start();
+    let socket = socket();
+    let process = || {
+        let times = rustix::time::clock_gettime(rustix::time::ClockId::ProcessCPUTime);
+        Duration::new(times.tv_sec as u64, times.tv_nsec as u32)
+    };
+    let before = process();
+    for _ in 0..LEGS {
+        let stream = leg(&media, &socket, Codec::Pcmu, None);
+        media.command(stream.id, Command::Close).expect("it is open");
+        while media.streams() > 100 {
+            std::thread::yield_now();
+        }
+    }
+    (process() - before).as_secs_f64() * 1e6 / f64::from(LEGS)
 }
