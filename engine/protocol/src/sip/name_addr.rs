@@ -36,9 +36,8 @@ impl NameAddr {
             match grammar::split_before(text, b'<') {
                 (name, from_bracket) if !from_bracket.is_empty() => {
                     let name = grammar::trim(name);
-                    let words =
-                        name.bytes().all(|b| grammar::is_token_byte(b) || grammar::is_lws(b) || b > 127);
-                    if !words {
+                    // More than tokens (§25.1 display-name): `Ana (office)` is what telephones send.
+                    if name.contains(['"', ',', ';', '\\', '>']) {
                         return Err(NotAUri);
                     }
                     ((!name.is_empty()).then(|| name.to_owned()), from_bracket)
@@ -102,6 +101,7 @@ mod tests {
 
         assert_eq!(read("caller<sip:caller@example.com>;tag=323").display.as_deref(), Some("caller"));
         assert_eq!(read("T. desk phone <sip:a@b>").display.as_deref(), Some("T. desk phone"));
+        assert_eq!(read("Ana (office) <sip:a@b>").display.as_deref(), Some("Ana (office)"));
         assert_eq!(read("\"\" <sip:a@b>").display.as_deref(), Some(""));
         assert_eq!(read("<sip:a@b>").display, None);
 

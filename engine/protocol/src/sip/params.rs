@@ -60,7 +60,7 @@ impl Params {
             let (name, value) = piece.split_once('=').map_or((piece, None), |(n, v)| (n, Some(v)));
             !name.is_empty()
                 && name.bytes().all(is_uri_byte)
-                && value.is_none_or(|v| v.bytes().all(is_uri_byte))
+                && value.is_none_or(|v| v.bytes().all(is_value_byte))
         };
         match raw.strip_prefix(';') {
             None if raw.is_empty() => Some(Params::new()),

@@ -424,6 +424,7 @@ mod tests {
             "sip:alice;day=tuesday@atlanta.com",
             "sip:[2001:db8::1]:5062;lr",
             "sip:*72#@example.com",
+            "sip:192.0.2.1;lr;vsf=AAAAAEpUQkM=;did=6a2.b1",
             "tel:+1-201-555-0123;phone-context=example.com",
             "isbn:2983792873",
         ] {
