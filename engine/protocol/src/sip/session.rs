@@ -1,6 +1,7 @@
 //! The INVITE usage of a dialog (RFC 3261 §13-§15): how far a call is, and whose offer is open.
 //! A session knows states and deadlines; the [`Stack`](super::stack::Stack) sends and tells. SDP stays opaque.
 
+use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -219,14 +220,28 @@ impl Session {
 }
 
 impl Party {
-    /// Where a request inside `dialog` goes.
+    /// Where a request inside `dialog` goes: to the nearest route or the Contact (§12.2.1.1) where that is an
+    /// address and no name. A private address named by a public peer is behind that peer's NAT and leads nowhere.
     pub(crate) fn next_hop(&self, dialog: &Dialog) -> Destination {
+        let (transport, own) = (self.destination.transport, self.destination.remote);
         match dialog.next_hop() {
-            Some((transport, remote)) if !self.keep_to_destination => {
-                let same = (transport, remote) == (self.destination.transport, self.destination.remote);
-                if same { self.destination } else { Destination::new(transport, remote) }
-            }
-            _ => self.destination,
+            Some(named) if named == (transport, own) => self.destination,
+            Some((_, remote)) if is_private(remote.ip()) && !is_private(own.ip()) => self.destination,
+            Some((transport, remote)) if !self.keep_to_destination => Destination::new(transport, remote),
+            Some(_) | None => self.destination,
+        }
+    }
+}
+
+/// RFC 1918, RFC 6598, RFC 4193 and what never leaves a host or a link.
+fn is_private(ip: IpAddr) -> bool {
+    match ip.to_canonical() {
+        IpAddr::V4(ip) => {
+            let shared = ip.octets()[0] == 100 && ip.octets()[1] & 0xc0 == 64;
+            ip.is_private() || ip.is_loopback() || ip.is_link_local() || ip.is_unspecified() || shared
+        }
+        IpAddr::V6(ip) => {
+            ip.is_loopback() || ip.is_unique_local() || ip.is_unicast_link_local() || ip.is_unspecified()
         }
     }
 }

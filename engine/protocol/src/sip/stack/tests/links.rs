@@ -285,23 +285,24 @@ fn aimed(
 #[test]
 fn rfc3261_12_2_1_1_a_trunk_is_called_by_its_contact_and_a_device_where_it_is() {
     use super::judgements::{Users, request};
-    let invite =
-        request("INVITE", "1").replace("<sip:ana@192.0.2.1>\nContent", "<sip:ana@10.0.0.7:5070>\nContent");
-    let mut link = Link::new(1);
-    link.arrive(BORIS, &invite);
-    let session = link.sessions[BORIS][0];
-    link.ask(BORIS, |stack, now, out| stack.answer(now, session, sdp("answer"), out));
-    let tag = link.stacks[BORIS].ids.tag(session.0);
-    link.arrive(
-        BORIS,
-        &request("ACK", "2")
-            .replace("<sip:boris@192.0.2.2>\n", &format!("<sip:boris@192.0.2.2>;tag={tag}\n")),
-    );
-    let to = aimed(&mut link, BORIS, |stack, now, out| stack.hang_up(now, session, None, out));
-    assert_eq!(to, Destination::new(Transport::Udp, "10.0.0.7:5070".parse().unwrap()));
+    let hangs_up_to = |contact: &str| {
+        let mut link = Link::new(1);
+        let contact = format!("<sip:ana@{contact}>\nContent");
+        link.arrive(BORIS, &request("INVITE", "1").replace("<sip:ana@192.0.2.1>\nContent", &contact));
+        let session = link.sessions[BORIS][0];
+        link.ask(BORIS, |stack, now, out| stack.answer(now, session, sdp("answer"), out));
+        let tag = link.stacks[BORIS].ids.tag(session.0);
+        let to = format!("<sip:boris@192.0.2.2>;tag={tag}\n");
+        link.arrive(BORIS, &request("ACK", "2").replace("<sip:boris@192.0.2.2>\n", &to));
+        aimed(&mut link, BORIS, |stack, now, out| stack.hang_up(now, session, None, out)).remote.to_string()
+    };
+    assert_eq!(hangs_up_to("203.0.113.7:5070"), "203.0.113.7:5070");
+    assert_eq!(hangs_up_to("carrier.example"), "192.0.2.1:5060", "no names are looked up here");
+    assert_eq!(hangs_up_to("10.0.0.7:5070"), "192.0.2.1:5060", "an address behind the carrier's NAT");
 
-    // The same INVITE from a user: behind a NAT, its Contact is an address that only its own network knows.
+    // A user's device stays where it is, whatever its Contact says.
     let mut link = Link { gate: Arc::new(Users), ..Link::new(1) };
+    link.stacks[ANA].config.advertised = vec![(Transport::Udp, "203.0.113.7:5070".parse().unwrap())];
     let call = link.call_with(Some("offer"), super::judgements::credentials("Zanzibar"));
     link.run(ms(200), &mut answers());
     let session = link.sessions[BORIS][0];
