@@ -2,7 +2,7 @@
 //!
 //! A script is straight-line code that runs once for every call: no callbacks, no state machine, no `async`. A verb
 //! blocks until it has happened; when the caller leaves, the verb that is waiting fails with
-//! [`Failure::HungUp`](prelude::Failure::HungUp) and `?` leaves the script.
+//! [`Failure::HungUp`] and `?` leaves the script.
 //!
 //! ```
 //! use strowger_script::prelude::*;
