@@ -126,6 +126,8 @@ pub fn componentize(module: &[u8]) -> Result<Vec<u8>, ComponentizeError> {
 /// # Errors
 /// See [`BuildError`]; components built before a failure stay written.
 pub fn build(source: Source<'_>, out: &Path, cache: &Path) -> Result<Vec<Built>, BuildError> {
+    // Cargo runs in the project's folder, where another relative path would mean another place.
+    let cache = &std::path::absolute(cache).map_err(|error| BuildError::File(cache.to_owned(), error))?;
     let std = wasm_std(cache)?;
     let folder = match source {
         Source::Project(folder) | Source::Packages(folder, _) => folder,

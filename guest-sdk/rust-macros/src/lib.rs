@@ -38,12 +38,11 @@ pub fn call_script(arguments: TokenStream, item: TokenStream) -> TokenStream {
                 }}
             }}
             ::strowger_script::entry::bindings::export_call_script!(Component with_types_in ::strowger_script::entry::bindings);
-        }}"
+        }}
+        #[cfg(not(target_arch = \"wasm32\"))]
+        const _: fn() = || ::strowger_script::entry::fits({on_call}, {on_ended});"
     );
-    // In a native build only tests call it.
-    let unused = "#[cfg_attr(not(target_arch = \"wasm32\"), allow(dead_code))]";
-    let mut all: TokenStream = unused.parse().expect("an attribute is Rust");
-    all.extend(item);
+    let mut all = item;
     all.extend(exports.parse::<TokenStream>().expect("the text above is Rust"));
     all
 }

@@ -32,6 +32,10 @@ impl<S: DeserializeOwned, F: FnOnce(Leg, S) -> Result> OnCall<(Leg, S)> for F {
     }
 }
 
+/// Compiles when the functions are what a component would export: a native build has no exports to say so.
+#[cfg(not(target_arch = "wasm32"))]
+pub fn fits<A>(_: impl OnCall<A>, _: fn(CallRecord) -> Result) {}
+
 /// What runs after the call when a script names nothing.
 pub fn nothing_after(_: CallRecord) -> Result {
     Ok(())

@@ -209,22 +209,29 @@ fn the_clock_is_the_tenants_and_follows_the_seasons() {
     assert_eq!(elsewhere("Europe/Atlantis"), None);
 }
 
-#[test]
-fn after_the_call_its_record_says_what_was() {
-    fn on_ended(record: CallRecord) -> Result {
+/// A script as a component has it, with both exports.
+mod both {
+    use super::*;
+
+    #[call_script(ended = on_ended)]
+    pub fn on_call(caller: Leg) -> Result {
+        tag("version", "1")?;
+        tag("version", "2")?;
+        dial("ana").ring().and_bridge(&caller)
+    }
+
+    pub fn on_ended(record: CallRecord) -> Result {
         assert_eq!(record.outcome, Outcome::Answered);
         assert_eq!((record.waited, record.talked), (2.secs(), 8.secs()));
         assert_eq!(record.tags, [("version".to_owned(), "2".to_owned())]);
         kv::set("ended", &record.dialled)
     }
-    let call = caller().calls("700").user(User::new("ana")).talks_with("ana").hangs_up_after(8.secs()).run(
-        |caller: Leg| {
-            tag("version", "1")?;
-            tag("version", "2")?;
-            dial("ana").ring().and_bridge(&caller)
-        },
-    );
-    assert_eq!(call.then(on_ended), Ok(()));
+}
+
+#[test]
+fn after_the_call_its_record_says_what_was() {
+    let plan = caller().calls("700").user(User::new("ana")).talks_with("ana").hangs_up_after(8.secs());
+    assert_eq!(plan.run(both::on_call).then(both::on_ended), Ok(()));
 }
 
 #[test]
