@@ -62,10 +62,13 @@ pub(crate) fn take_while(text: &str, accept: impl Fn(u8) -> bool) -> (&str, &str
     text.split_at(end)
 }
 
-/// For text that begins with `"`: the bytes between the quotes, still escaped, and what follows.
-/// `None` when the closing quote is missing.
+/// A quoted string at the beginning: what stands between the quotes, still escaped, and what follows.
+/// `None` when there is no quote, or no closing one.
 pub(crate) fn take_quoted(text: &str) -> Option<(&str, &str)> {
     let bytes = text.as_bytes();
+    if bytes.first() != Some(&b'"') {
+        return None;
+    }
     let mut at = 1;
     while at < bytes.len() {
         match bytes[at] {
@@ -92,7 +95,7 @@ pub(crate) fn unescape_quoted(inner: &str) -> Cow<'_, str> {
 
 /// What a parameter's value means: a quoted string loses its quotes and backslashes.
 pub(crate) fn unquote(value: &str) -> Cow<'_, str> {
-    match take_quoted(value).filter(|_| value.starts_with('"')) {
+    match take_quoted(value) {
         Some((inner, _)) => unescape_quoted(inner),
         None => Cow::Borrowed(value),
     }
@@ -217,4 +220,39 @@ pub(crate) fn decimal(text: &str, max: u64) -> Option<u64> {
         }
         n.checked_mul(10)?.checked_add(u64::from(b - b'0')).filter(|n| *n <= max)
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rfc3261_25_1_quoted_strings() {
+        assert_eq!(take_quoted(r#""a\"b" c"#), Some((r#"a\"b"#, " c")));
+        assert_eq!(unquote(r#""a\"b\\""#), r#"a"b\"#);
+        for open in ["", "a", "\"", "\"a", "\"a\\\"", "\"\\", "é\"a\""] {
+            assert_eq!(take_quoted(open), None, "{open}");
+            assert_eq!(unquote(open), open);
+        }
+        let mut written = String::new();
+        write_quoted("a\"b\\é", &mut written).unwrap();
+        assert_eq!(unquote(&written), "a\"b\\é");
+    }
+
+    #[test]
+    fn commas_in_quotes_and_brackets_do_not_separate() {
+        let items = |text| list_items(text).collect::<Vec<_>>();
+        assert_eq!(items(r#""a, b" <x,y>;q , <z>,"#), [r#""a, b" <x,y>;q"#, "<z>", ""]);
+        assert_eq!(items(""), [""]);
+        assert_eq!(items("a, \"b, c"), ["a", "\"b, c"], "an open quote takes all that is left");
+        assert_eq!(items("<a\", b>, c"), ["<a\", b>", "c"], "a quote in a URI is not one");
+    }
+
+    #[test]
+    fn escapes_are_decoded_where_they_are_whole() {
+        assert_eq!(percent_decode("%61%4"), "a%4");
+        assert_eq!(percent_decode("%C3%A9%ff"), "é\u{fffd}");
+        assert_eq!(percent_encode_user("alice@corp é#"), "alice%40corp%20%C3%A9%23");
+        assert!(escapes_are_whole("%41b") && !escapes_are_whole("b%4"));
+    }
 }
