@@ -49,6 +49,6 @@ pub const MAX_PAGE: usize = 10_000;
 /// Batches that wait for the disk; more are refused with [`StoreError::Busy`].
 pub const QUEUE: usize = 8192;
 /// Batches joined into one commit, and their bytes; the rest wait for the next.
-pub const MAX_GROUP: usize = 1024;
+pub const MAX_GROUP: usize = 4096;
 /// See [`MAX_GROUP`].
 pub const MAX_GROUP_BYTES: usize = 8 << 20;

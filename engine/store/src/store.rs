@@ -1,7 +1,8 @@
 //! One store: reads from any thread, and one thread that commits.
 //!
 //! A commit is handed over with a closure that hears when it is on disk. Commits that arrive while the
-//! disk is busy are joined into the next one, so that a thousand registrations cost a handful of syncs.
+//! disk is busy, or shortly after it was, are joined into the next one, so that a thousand registrations
+//! cost a handful of syncs.
 //! What was not acknowledged is not visible either. When the database fails, reads go on from it and the
 //! next commit opens it anew.
 
@@ -10,7 +11,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, Sender, TrySendError};
 
@@ -36,6 +37,10 @@ pub struct Options {
     /// Writes are refused while the disk has less room than this, so that the database itself never
     /// meets a full one.
     pub keep_free: u64,
+    /// Commits of the database begin at least so far apart, so that those of a busy moment share one: a
+    /// sync costs as much for one batch as for many. A batch that comes after a quiet time waits for
+    /// nobody.
+    pub pace: Duration,
     /// Open even though acknowledged records are missing or altered: says so in the log, drops what
     /// cannot be read, and counts anew; a database that will not open at all is set aside in its
     /// folder, and an empty one begun. For an operator who has no better copy.
@@ -44,7 +49,13 @@ pub struct Options {
 
 impl Default for Options {
     fn default() -> Self {
-        Self { engine: Engine::default(), cache_bytes: 64 << 20, keep_free: 64 << 20, accept_loss: false }
+        Self {
+            engine: Engine::default(),
+            cache_bytes: 64 << 20,
+            keep_free: 64 << 20,
+            pace: Duration::from_millis(10),
+            accept_loss: false,
+        }
     }
 }
 
@@ -226,7 +237,12 @@ struct Writer {
 
 impl Writer {
     fn run(mut self, queue: &Receiver<Pending>) {
+        let mut next = Instant::now();
         while let Ok(first) = queue.recv() {
+            if queue.len() < MAX_GROUP {
+                std::thread::sleep(next.saturating_duration_since(Instant::now()));
+            }
+            next = Instant::now() + self.options.pace;
             let mut bytes = first.batch.bytes();
             let mut group = vec![first];
             while group.len() < MAX_GROUP && bytes < MAX_GROUP_BYTES {

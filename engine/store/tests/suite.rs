@@ -11,6 +11,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc;
+use std::time::Duration;
 
 use store::{Batch, Engine, Journal, MAX_KEY, MAX_VALUE, Options, QUEUE, Scan, Store, StoreError, layout};
 
@@ -563,7 +564,13 @@ fn fresh(engine: Engine) -> (tempfile::TempDir, Store) {
 }
 
 fn options(engine: Engine) -> Options {
-    Options { engine, keep_free: 1 << 20, cache_bytes: 16 << 20, ..Options::default() }
+    Options {
+        engine,
+        keep_free: 1 << 20,
+        cache_bytes: 16 << 20,
+        pace: Duration::from_micros(500),
+        ..Options::default()
+    }
 }
 
 fn open(engine: Engine, folder: &Path) -> Result<Store, StoreError> {
