@@ -34,6 +34,7 @@ pub(crate) struct Compiled {
     engine_hash: u64,
     /// Tells apart the files that several threads write at once.
     written: AtomicU64,
+    pub(crate) compilations: AtomicU64,
 }
 
 impl Compiled {
@@ -44,26 +45,37 @@ impl Compiled {
         }
         let mut hasher = DefaultHasher::new();
         engine.precompile_compatibility_hash().hash(&mut hasher);
-        Ok(Self { folder, engine_hash: hasher.finish(), written: AtomicU64::new(0) })
+        Ok(Self {
+            folder,
+            engine_hash: hasher.finish(),
+            written: AtomicU64::new(0),
+            compilations: AtomicU64::new(0),
+        })
     }
 
     /// Loads what was compiled before, or compiles. A folder that can't be read or written costs time
     /// and a warning, never the component. `hash`: of `bytes`, hex.
     pub(crate) fn component(&self, engine: &Engine, hash: &str, bytes: &[u8]) -> wasmtime::Result<Component> {
-        let Some(folder) = &self.folder else { return Component::from_binary(engine, bytes) };
+        let Some(folder) = &self.folder else { return self.compile(engine, bytes) };
         let path = folder.join(format!("{hash}-{:016x}.cwasm", self.engine_hash));
         if let Some(component) = load(engine, &path) {
             return Ok(component);
         }
         let code = engine.precompile_component(bytes)?;
+        self.compilations.fetch_add(1, Ordering::Relaxed);
         if let Err(error) = self.save(folder, &path, &code) {
             tracing::warn!(%error, path = %path.display(), "a compiled script could not be kept");
-            return Component::from_binary(engine, bytes);
+            return self.compile(engine, bytes);
         }
         match load(engine, &path) {
             Some(component) => Ok(component),
-            None => Component::from_binary(engine, bytes),
+            None => self.compile(engine, bytes),
         }
+    }
+
+    fn compile(&self, engine: &Engine, bytes: &[u8]) -> wasmtime::Result<Component> {
+        self.compilations.fetch_add(1, Ordering::Relaxed);
+        Component::from_binary(engine, bytes)
     }
 
     fn save(&self, folder: &Path, path: &Path, code: &[u8]) -> io::Result<()> {

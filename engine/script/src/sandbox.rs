@@ -9,6 +9,7 @@ use std::fmt::Write as _;
 use std::io;
 use std::path::PathBuf;
 use std::pin::pin;
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::Poll;
 use std::time::{Duration, Instant};
@@ -204,6 +205,11 @@ impl Sandboxes {
         let ready = ready.map_err(|error| check::does_not_fit(&error))?;
         let (imports, exports) = (names.imports, names.exports);
         Ok(Arc::new(Component { hash: hash.into(), size: bytes.len(), imports, exports, ready }))
+    }
+
+    /// Components compiled since the start, and not found compiled.
+    pub fn compilations(&self) -> u64 {
+        self.compiled.compilations.load(Ordering::Relaxed)
     }
 
     /// Runs a call's script to its end. One such future per call, on a tokio runtime with time;

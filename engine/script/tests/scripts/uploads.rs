@@ -1,0 +1,102 @@
+//! What is uploaded is refused by the name of what is wrong.
+
+use script::{Kind, Settings};
+
+use crate::support::*;
+
+/// Exports of the right names, over functions that take and give nothing.
+const EXPORTS: &str = r#"
+    (core module $m (func (export "f")))
+    (core instance $i (instantiate $m))
+    (func $f (canon lift (core func $i "f")))
+    (export "on-call" (func $f))
+    (export "on-ended" (func $f))"#;
+
+/// The places of the objections to a component, in text.
+fn places(component: &str) -> Vec<String> {
+    let bytes = wat::parse_str(component).expect("the text of the test is a component");
+    let refused = sandboxes().compile(&bytes).err().expect("it is refused");
+    refused.problems.into_iter().map(|problem| problem.place).collect()
+}
+
+fn objection_to(bytes: &[u8]) -> String {
+    sandboxes().compile(bytes).err().expect("it is refused").to_string()
+}
+
+#[test]
+fn a_good_component_tells_its_imports_and_exports() {
+    let component = compile(&sandboxes(), "actor");
+    assert_eq!(component.kind(), Kind::Call);
+    assert_eq!(component.exports(), ["on-call", "on-ended"]);
+    assert!(component.imports().contains(&"strowger:script/kv@0.1.0".to_owned()));
+    assert_eq!(component.hash().len(), 64);
+}
+
+#[test]
+fn forbidden_imports_are_named() {
+    let component = format!(
+        r#"(component
+            (import "wasi:filesystem/types@0.2.3" (instance))
+            (import "strowger:script/crystal-ball@0.1.0" (instance))
+            (import "strowger:script/strategy@0.1.0" (instance))
+            {EXPORTS})"#
+    );
+    let named = [
+        "import wasi:filesystem/types",
+        "import strowger:script/crystal-ball",
+        "import strowger:script/strategy",
+    ];
+    assert_eq!(places(&component), named);
+}
+
+#[test]
+fn missing_exports_are_named() {
+    assert_eq!(places("(component)"), ["export on-call", "export on-ended"]);
+    let ranks_only = EXPORTS.replace("on-call", "rank").replace("on-ended", "announce");
+    assert_eq!(places(&format!("(component {ranks_only})")), ["export admit", "export expected-wait"]);
+}
+
+#[test]
+fn a_function_that_an_interface_does_not_have_is_named() {
+    let import = r#"(import "strowger:script/kv@0.1.0" (instance (export "fly" (func))))"#;
+    assert_eq!(places(&format!("(component {import} {EXPORTS})")), ["import strowger:script/kv.fly"]);
+}
+
+#[test]
+fn a_function_of_another_type_is_refused_with_its_interface() {
+    let import = r#"(import "strowger:script/kv@0.1.0" (instance (export "get" (func))))"#;
+    assert_eq!(places(&format!("(component {import} {EXPORTS})")), ["import strowger:script/kv"]);
+    // The exports above are of no use either.
+    assert_eq!(places(&format!("(component {EXPORTS})")), ["export on-call"]);
+}
+
+#[test]
+fn too_much_memory_is_refused() {
+    let memory = r#"(core module $big (memory 257)) (core instance (instantiate $big))"#;
+    assert_eq!(places(&format!("(component {memory} {EXPORTS})")), ["memory"]);
+}
+
+#[test]
+fn what_is_no_component_is_refused() {
+    assert!(objection_to(b"").starts_with("component: "));
+    assert!(objection_to(b"GIF89a, surely").starts_with("component: "));
+    let module = wat::parse_str("(module)").unwrap();
+    assert!(objection_to(&module).contains("core module"));
+    let whole = guest("actor");
+    assert!(objection_to(&whole[..whole.len() / 2]).starts_with("component: "));
+    let small = with(|settings: &mut Settings| settings.component = 1_000);
+    let refused = small.compile(&whole).err().unwrap().to_string();
+    assert!(refused.contains("at most 1000 are taken"), "{refused}");
+}
+
+#[test]
+fn damaged_components_are_refused_or_taken_but_never_panic() {
+    let sandboxes = sandboxes();
+    let whole = guest("ranker");
+    for n in 0..60 {
+        let mut bytes = whole.clone();
+        let at = (n * 7_919 + 13) % bytes.len();
+        bytes[at] ^= 1 << (n % 8);
+        let _ = sandboxes.compile(&bytes);
+    }
+}
