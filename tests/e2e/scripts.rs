@@ -123,15 +123,25 @@ fn a_tenant_writes_builds_and_pushes_a_script_and_the_next_call_runs_it() {
     assert!(lines <= 60, "a script of thirty lines and its test have {lines} lines");
     let (status, said, why) = world.exchange.cli(&["script", "build", "mine"]);
     assert_eq!(status, 0, "{said}{why}");
-    let (status, said, why) = world.exchange.cli(&["script", "push", "--tenant", "demo", "mine"]);
+    let (status, said, why) = world.exchange.cli(&["script", "push", "mine"]);
     assert_eq!(status, 0, "{said}{why}");
     world.carrier_calls("703").calls(1, 1).talks(A_SECOND).run(SOON).assert_all(1);
     let call = world.exchange.calls(1).remove(0);
     assert_eq!((call["script"].as_str(), call["failure"].as_str()), (Some("mine"), None), "{call}");
 
-    // Yesterday's call against the same component: the tape replays.
+    // Yesterday's call against the version that took it, the one on disk, and another.
     let id = call["id"].as_str().expect("a call has an id").to_owned();
-    let (status, said, why) = world.exchange.cli(&["replay", &id]);
+    for script in [&[][..], &["--script", "mine"]] {
+        let (status, said, why) = world.exchange.cli(&[&["replay", &id], script].concat());
+        assert_eq!(status, 0, "{said}{why}");
+        assert!(said.contains("same"), "{said}{why}");
+    }
+    let other = guest("v2").display().to_string();
+    let (status, said, why) = world.exchange.cli(&["replay", &id, "--script", &other]);
+    assert_eq!(status, 1, "{said}{why}");
+    assert!(said.contains("parts at step"), "{said}{why}");
+
+    let (status, said, why) = world.exchange.cli(&["sip", "ladder", &id]);
     assert_eq!(status, 0, "{said}{why}");
-    assert!(said.contains("same"), "{said}{why}");
+    assert!(said.contains("INVITE") && said.contains("BYE"), "{said}{why}");
 }
