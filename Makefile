@@ -25,6 +25,7 @@ test: tools build
 bench: build
 	tests/install-tools.sh bench
 	cargo bench -p protocol --bench parse
+	cargo run --quiet --release -p media --example packet_cost
 	cargo bench -p script --bench sandbox
 	cargo bench -p store --bench commits
 	cargo bench -p tests --bench side_by_side

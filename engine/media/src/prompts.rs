@@ -171,6 +171,9 @@ pub fn check(bytes: &[u8]) -> Result<Samples, PromptError> {
     }
     let mut wav = hound::WavReader::new(bytes).map_err(PromptError::NotWav)?;
     let hound::WavSpec { channels, sample_rate: rate, bits_per_sample, sample_format } = wav.spec();
+    if !(8..=32).contains(&bits_per_sample) {
+        return Err(PromptError::NotWav(hound::Error::Unsupported));
+    }
     if !(1..=2).contains(&channels) || !(4_000..=192_000).contains(&rate) {
         return Err(PromptError::Unsupported { rate, channels });
     }
@@ -324,6 +327,26 @@ mod tests {
         let mut cut = wav(8_000, 1, 16, Int, 1.0);
         cut.truncate(1_000);
         assert!(matches!(check(&cut), Err(PromptError::NotWav(_))));
+    }
+
+    /// An upload may hold anything: every byte of the header takes the values at its edges and loses
+    /// every bit once, and the file is cut everywhere.
+    #[test]
+    fn no_header_whatever_it_says_makes_the_reader_panic() {
+        use hound::SampleFormat::{Float, Int};
+        for whole in
+            [wav(8_000, 1, 16, Int, 0.005), wav(11_025, 2, 24, Int, 0.005), wav(8_000, 1, 32, Float, 0.005)]
+        {
+            for at in 0..whole.len().min(80) {
+                let flipped = (0..8).map(|bit| whole[at] ^ 1 << bit);
+                for value in flipped.chain([0, 1, 0x7f, 0x80, 0xff]) {
+                    let mut changed = whole.clone();
+                    changed[at] = value;
+                    let _ = check(&changed);
+                }
+                let _ = check(&whole[..at]);
+            }
+        }
     }
 
     #[test]

@@ -100,6 +100,14 @@ impl Writer {
         }
     }
 
+    /// What waits now; the files stay open.
+    #[cfg(test)]
+    pub fn work_waiting(&mut self) {
+        while let Ok(job) = self.waiting.try_recv() {
+            self.work(job);
+        }
+    }
+
     fn work(&mut self, job: Job) {
         let key = Arc::as_ptr(&job.file) as usize;
         let wav = self.open.entry(key).or_insert_with(|| {

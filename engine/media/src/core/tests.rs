@@ -544,6 +544,27 @@ fn a_tap_has_the_caller_left_and_what_is_heard_right() {
     }
 }
 
+/// The process may be killed at any time: what was written is a whole file at every second.
+#[test]
+fn a_recording_is_a_whole_file_while_it_goes_on() {
+    let mut world = World::new(&[PCMU]);
+    world.prove(0);
+    world.command(0, Command::Tap { token: 6, name: "on".into() });
+    let mut writer = world.writer.take().unwrap();
+    for second in 1..=5 {
+        for _ in 0..50 {
+            world.say(0, &[0x80; 160]);
+            world.pass(20);
+        }
+        writer.work_waiting();
+        if second > 2 {
+            let sound = samples(&world.folder, "on.wav");
+            assert!((second - 2) * 16_000 <= sound.len(), "{} after {second} s", sound.len());
+            assert!(sound.chunks(2).all(|pair| pair == [32_124, 0]));
+        }
+    }
+}
+
 #[test]
 fn names_that_leave_the_folder_are_refused() {
     for name in ["../x", "/etc/x", "a//b", "", ".x", "a/..", "a b", "a\0", &"x".repeat(300)] {
