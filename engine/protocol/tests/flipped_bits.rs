@@ -8,7 +8,7 @@ mod exercise;
 use std::path::{Path, PathBuf};
 
 /// Changed messages made of each vector.
-const ROUNDS: usize = 60;
+const ROUNDS: usize = 150;
 
 /// SplitMix64.
 struct Chance(u64);

@@ -8,6 +8,10 @@ use std::fmt;
 
 use super::grammar;
 
+/// The most parameters of one value: they are looked up, and compared, one by one. A longer list is
+/// malformed.
+pub const MAX_PARAMS: usize = 64;
+
 /// A list of parameters in order.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct Params {
@@ -26,7 +30,12 @@ impl Params {
     pub fn parse(raw: &str) -> Option<Params> {
         let mut rest = grammar::trim_start(raw);
         let mut text = String::with_capacity(rest.len());
+        let mut count = 0;
         while !rest.is_empty() {
+            count += 1;
+            if count > MAX_PARAMS {
+                return None;
+            }
             rest = grammar::trim_start(rest.strip_prefix(';')?);
             let (name, after) = grammar::take_while(rest, grammar::is_token_byte);
             if name.is_empty() {
@@ -64,6 +73,7 @@ impl Params {
         };
         match raw.strip_prefix(';') {
             None if raw.is_empty() => Some(Params::new()),
+            Some(list) if list.bytes().filter(|b| *b == b';').count() >= MAX_PARAMS => None,
             Some(list) if list.split(';').all(fits) && grammar::escapes_are_whole(list) => {
                 Some(Params { text: raw.to_owned() })
             }
@@ -216,6 +226,15 @@ mod tests {
         for bad in [";", ";;a", "; a", ";a=\"b\"", ";a=%4", ";a=<b>", "a"] {
             assert!(Params::parse_uri(bad).is_none(), "{bad}");
         }
+    }
+
+    #[test]
+    fn a_list_at_the_bound_is_read_and_a_longer_one_is_not() {
+        let list = ";a=b".repeat(MAX_PARAMS);
+        assert_eq!(Params::parse(&list).unwrap().iter().count(), MAX_PARAMS);
+        assert_eq!(Params::parse_uri(&list).unwrap().iter().count(), MAX_PARAMS);
+        assert!(Params::parse(&format!("{list};c")).is_none());
+        assert!(Params::parse_uri(&format!("{list};c")).is_none());
     }
 
     #[test]
