@@ -84,7 +84,7 @@ const EVENTS: usize = 64;
 /// The longest datagram read; what is longer is cut, and refused as no RTP or passed over.
 const MAX_DATAGRAM: usize = 2048;
 
-/// Messages that wait for one stream that is on its way; those after are left out.
+/// Commands that wait for one stream that is on its way; those after are left out.
 const MAX_EARLY: usize = 256;
 
 /// A thread that is woken more often than this takes a rest before it looks again, so that it finds
@@ -185,11 +185,15 @@ impl Thread {
     fn handle_message(&mut self, now: Instant, message: Message) {
         let for_stream = match &message {
             Message::Command(id, _) | Message::Join(id, _) | Message::Leave(id, _) => Some(*id),
+            // It is to come, go and come again: the second coming waits with what is to be done between.
+            Message::Expect(id) if self.expected.contains_key(id) => Some(*id),
             _ => None,
         };
         if let Some(id) = for_stream {
             if let Some(early) = self.expected.get_mut(&id) {
-                if early.len() < MAX_EARLY {
+                let may_be_left_out =
+                    matches!(&message, Message::Command(_, command) if !matches!(command, Command::Close));
+                if early.len() < MAX_EARLY || !may_be_left_out {
                     early.push(message);
                 }
                 return;
@@ -236,14 +240,18 @@ impl Thread {
                 let _ = self.watch(id, &stream.rtp, &stream.rtcp);
                 self.inboxes[self.index].load.fetch_add(1, Ordering::Relaxed);
                 self.core.insert(stream);
-                for message in self.expected.remove(&id).into_iter().flatten() {
-                    self.handle_message(now, message);
-                }
+                self.handle_expected(now, id);
             }
-            Message::Absent(id) => {
-                self.expected.remove(&id);
-            }
+            // A thread that it was to go on to is told so as well.
+            Message::Absent(id) => self.handle_expected(now, id),
             Message::Stop => {}
+        }
+    }
+
+    /// What waited for a stream, now that it is here, or known to be closed.
+    fn handle_expected(&mut self, now: Instant, id: StreamId) {
+        for message in self.expected.remove(&id).into_iter().flatten() {
+            self.handle_message(now, message);
         }
     }
 

@@ -274,3 +274,43 @@ fn a_silent_telephone_times_out_and_a_closed_stream_frees_its_ports() {
     assert_ne!(again.id, other.id);
     assert!(house.media.command(other.id, Command::Stop).is_err());
 }
+
+/// Streams are joined across threads in any order, some while they still move, some already closed: every one
+/// is closed once, keeps hearing commands until then, and gives its ports back.
+#[test]
+fn streams_that_change_threads_again_and_again_are_never_lost() {
+    let house = House::new(4, 21_500..=21_599);
+    let streams: Vec<_> = (0..50).map(|_| house.media.open(7, None).unwrap().id).collect();
+    assert!(house.media.open(7, None).is_err());
+    let mut chance = 99u64;
+    let mut any = |below: usize| {
+        chance = chance.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (chance >> 33) as usize % below
+    };
+    for _ in 0..2_000 {
+        let (a, b) = (streams[any(50)], streams[any(50)]);
+        house.media.command(a, Command::Relay { with: b }).unwrap();
+        house.media.command(b, Command::Digit { digit: '1', duration: Duration::ZERO }).unwrap();
+    }
+    for (index, id) in streams.iter().enumerate() {
+        house.media.command(*id, Command::SendDigits { token: index as u64, digits: String::new() }).unwrap();
+        let other = streams[any(50)];
+        // Half of them are closed by now.
+        let _ = house.media.command(other, Command::Relay { with: *id });
+        house.media.command(*id, Command::Close).unwrap();
+    }
+    for (index, id) in streams.iter().enumerate() {
+        house.wait_for(*id, |what| *what == Happening::DigitsSent { token: index as u64 });
+        house.wait_for(*id, |what| matches!(what, Happening::Closed(_)));
+        assert!(house.media.command(*id, Command::Stop).is_err());
+    }
+    let pressed =
+        house.early.borrow().iter().filter(|event| matches!(event.what, Happening::Digit { .. })).count();
+    assert_eq!(pressed, 2_000);
+    let end = Instant::now() + PATIENCE;
+    while house.media.streams() > 0 {
+        assert!(Instant::now() < end, "{} streams are left", house.media.streams());
+        std::thread::yield_now();
+    }
+    assert!((0..50).all(|_| house.media.open(7, None).is_ok()));
+}
