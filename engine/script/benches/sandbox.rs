@@ -1,1 +1,111 @@
-fn main() {}
+//! What a decision of a script costs: a fresh sandbox, three host calls, drop; the same from its
+//! tape; a bare sandbox for scale; and what a parked call holds.
+//!
+//! `cargo bench -p script`. Guests are those of the tests.
+
+use std::hint::black_box;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Instant;
+
+use criterion::{Criterion, criterion_group, criterion_main};
+use exchange::{Answer, CallId, Command, Direction, LegInfo, LegNo, Party};
+use script::{Asked, Limits, Sandboxes, Settings, Start, Tape, Version, World};
+
+/// Answers at once, but never comes back from playing.
+struct Prompt;
+
+impl World for Prompt {
+    fn ask(&self, _call: CallId, command: Command) -> Asked<'_> {
+        Box::pin(async move {
+            match command {
+                Command::Now => Answer::Instant(1_795_000_000.5),
+                Command::KvGet { .. } => Answer::Value(Some(b"ana".to_vec())),
+                Command::Play { .. } => std::future::pending().await,
+                _ => Answer::Done,
+            }
+        })
+    }
+}
+
+fn start(part: &str) -> Start {
+    let party = Party { number: "+359888123456".into(), name: None, uri: "sip:rosa@x".into() };
+    Start {
+        call: CallId::new(1_795_000_000_000, 7),
+        tenant: "acme".into(),
+        script: "reception".into(),
+        caller: LegInfo {
+            leg: LegNo::CALLER,
+            party,
+            dialled: "700".into(),
+            direction: Direction::Inbound,
+            user: None,
+            headers: vec![],
+            language: "en".into(),
+        },
+        settings: format!("\"{part}\"").into(),
+        seed: 4711,
+        started: 1_795_000_000.0,
+        ended: None,
+    }
+}
+
+fn actor(sandboxes: &Sandboxes) -> Version {
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/guests");
+    let target = PathBuf::from(env!("CARGO_TARGET_TMPDIR"));
+    let cache = target.parent().expect("tmp lies in the target folder").join("guests");
+    let packages = ["actor".to_owned()];
+    let built =
+        guest_build::build(guest_build::Source::Packages(&source, &packages), &target.join("guests"), &cache);
+    let file = &built.expect("the guest builds")[0].file;
+    let bytes = std::fs::read(file).expect("was just written");
+    Version::new(sandboxes.compile(&bytes).expect("the guest passes the check"))
+}
+
+fn decisions(criterion: &mut Criterion) {
+    let settings = Settings { per_tenant: u32::MAX, ..Settings::default() };
+    let sandboxes = Sandboxes::new(settings).expect("this machine has room for the sandboxes");
+    let version = actor(&sandboxes);
+    let limits = Limits::call();
+    let world = Arc::new(Prompt);
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().expect("a runtime");
+    let run = || sandboxes.run_call(&version, start("decide"), world.clone(), &limits);
+
+    criterion.bench_function("decision: fresh sandbox, three host calls, drop", |bench| {
+        bench.iter(|| runtime.block_on(async { black_box(run().await) }));
+    });
+    let tape = runtime.block_on(run()).tape;
+    let segment = Tape::read(&tape).expect("was just written").segments.remove(0);
+    criterion.bench_function("decision: replayed from its tape", |bench| {
+        bench.iter(|| {
+            runtime.block_on(async { black_box(sandboxes.replay(&version, &segment, &limits).await) })
+        });
+    });
+
+    const PARKED: usize = 4_000;
+    let before = resident();
+    let begin = Instant::now();
+    let mut parked: Vec<_> = (0..PARKED)
+        .map(|_| Box::pin(sandboxes.run_call(&version, start("wait"), world.clone(), &limits)))
+        .collect();
+    runtime.block_on(async {
+        for run in &mut parked {
+            std::future::poll_fn(|cx| std::task::Poll::Ready(run.as_mut().poll(cx).is_pending())).await;
+        }
+    });
+    let (took, held) = (begin.elapsed(), resident().saturating_sub(before));
+    println!("parked: {PARKED} calls wait, {} bytes resident each, parked in {took:?}", held / PARKED);
+    let begin = Instant::now();
+    drop(parked);
+    println!("parked: dropped in {:?}", begin.elapsed());
+}
+
+/// Resident bytes of this process.
+fn resident() -> usize {
+    let statm = std::fs::read_to_string("/proc/self/statm").unwrap_or_default();
+    let pages: usize = statm.split_whitespace().nth(1).and_then(|pages| pages.parse().ok()).unwrap_or(0);
+    pages * rustix::param::page_size()
+}
+
+criterion_group!(benches, decisions);
+criterion_main!(benches);

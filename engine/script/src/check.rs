@@ -18,6 +18,8 @@ const WIT: &str = include_str!("../../../wit/strowger.wit");
 
 /// The longest name that is quoted in an objection.
 const QUOTED: usize = 200;
+/// A page of Wasm memory, in bytes.
+const PAGE: u64 = 64 << 10;
 /// Objections that are listed.
 const LISTED: usize = 50;
 
@@ -93,13 +95,13 @@ pub(crate) struct Names {
     pub(crate) exports: Vec<String>,
 }
 
-/// Looks at names alone; `largest` is in bytes.
-pub(crate) fn names(bytes: &[u8], largest: usize) -> Result<Names, Refused> {
+/// Looks at names and sizes alone; `largest` component and `memory` to begin with, in bytes.
+pub(crate) fn names(bytes: &[u8], largest: usize, memory: usize) -> Result<Names, Refused> {
     if bytes.len() > largest {
         let what = format!("it is {} bytes long; at most {largest} are taken", bytes.len());
         return Err(Refused::one("component", what));
     }
-    let (imports, exports) = outermost(bytes)?;
+    let Outline { imports, exports, pages } = outline(bytes)?;
     let worlds = Worlds::get();
     let kind = if exports.iter().any(|name| worlds.strategy.exports.contains(name)) {
         Kind::Strategy
@@ -108,6 +110,11 @@ pub(crate) fn names(bytes: &[u8], largest: usize) -> Result<Names, Refused> {
     };
     let world = worlds.of(kind);
     let mut problems = Vec::new();
+    let begins_with = pages.saturating_mul(PAGE);
+    if begins_with > memory as u64 {
+        let what = format!("it begins with {begins_with} bytes of memory; at most {memory} are given");
+        problems.push(Problem { place: "memory".into(), what });
+    }
     for import in &imports {
         if !world.imports.contains_key(unversioned(import)) {
             problems.push(unknown_import(import, kind));
@@ -121,13 +128,8 @@ pub(crate) fn names(bytes: &[u8], largest: usize) -> Result<Names, Refused> {
     Ok(Names { kind, imports, exports })
 }
 
-/// Looks at the functions inside the imported interfaces, and at memories. `memory` in bytes.
-pub(crate) fn functions(
-    engine: &Engine,
-    component: &Component,
-    kind: Kind,
-    memory: usize,
-) -> Result<(), Refused> {
+/// Looks at the functions inside the imported interfaces.
+pub(crate) fn functions(engine: &Engine, component: &Component, kind: Kind) -> Result<(), Refused> {
     let world = Worlds::get().of(kind);
     let mut problems = Vec::new();
     let ty = component.component_type();
@@ -143,23 +145,18 @@ pub(crate) fn functions(
             }
         }
     }
-    let pages = component.resources_required().and_then(|needs| needs.max_initial_memory_size);
-    let begins_with = pages.unwrap_or(0).saturating_mul(64 << 10);
-    if begins_with > memory as u64 {
-        let what = format!("it begins with {begins_with} bytes of memory; at most {memory} are given");
-        problems.push(Problem { place: "memory".into(), what });
-    }
     Refused::unless_none(problems)
 }
 
 /// What wasmtime says of a component that does not fit, as an objection.
 pub(crate) fn does_not_fit(error: &wasmtime::Error) -> Refused {
     let words = format!("{error:#}");
-    let place = words
-        .split('`')
-        .nth(1)
-        .filter(|name| name.contains(':'))
-        .map_or_else(|| "component".into(), |name| format!("import {}", unversioned(name)));
+    let name = words.split('`').nth(1);
+    let place = match name {
+        Some(name) if words.contains(&format!("export func `{name}`")) => format!("export {name}"),
+        Some(name) if name.contains(':') => format!("import {}", unversioned(name)),
+        _ => "component".into(),
+    };
     Refused::one(place, words)
 }
 
@@ -185,10 +182,18 @@ fn quoted(name: &str) -> &str {
     &name[..name.floor_char_boundary(QUOTED)]
 }
 
-/// The names of the outermost imports and exports.
-fn outermost(bytes: &[u8]) -> Result<(Vec<String>, Vec<String>), Refused> {
+/// What can be seen of a component without compiling it.
+#[derive(Default)]
+struct Outline {
+    imports: Vec<String>,
+    exports: Vec<String>,
+    /// What its largest memory begins with.
+    pages: u64,
+}
+
+fn outline(bytes: &[u8]) -> Result<Outline, Refused> {
     let damaged = |error: wasmparser::BinaryReaderError| Refused::one("component", error.to_string());
-    let (mut imports, mut exports, mut depth, mut begun) = (Vec::new(), Vec::new(), 0_usize, false);
+    let (mut outline, mut depth, mut begun) = (Outline::default(), 0_usize, false);
     for payload in Parser::new(0).parse_all(bytes) {
         match payload.map_err(damaged)? {
             Payload::Version { encoding: Encoding::Module, .. } if !begun => {
@@ -203,19 +208,24 @@ fn outermost(bytes: &[u8]) -> Result<(Vec<String>, Vec<String>), Refused> {
                     let import = import.map_err(damaged)?;
                     // A type only gives a name to one that an interface defines.
                     if !matches!(import.ty, ComponentTypeRef::Type(_)) {
-                        imports.push(import.name.name.to_owned());
+                        outline.imports.push(import.name.name.to_owned());
                     }
                 }
             }
             Payload::ComponentExportSection(section) if depth == 0 => {
                 for export in section {
-                    exports.push(export.map_err(damaged)?.name.name.to_owned());
+                    outline.exports.push(export.map_err(damaged)?.name.name.to_owned());
+                }
+            }
+            Payload::MemorySection(section) => {
+                for memory in section {
+                    outline.pages = outline.pages.max(memory.map_err(damaged)?.initial);
                 }
             }
             _ => {}
         }
     }
-    Ok((imports, exports))
+    Ok(outline)
 }
 
 /// `wit/`, as names.

@@ -1,5 +1,5 @@
-//! A guest in one run of a call script, as its store holds it: every import passes [`Guest::ask`], which counts
-//! it, answers it from the tape or from the [`World`], and writes it on the tape.
+//! A guest in one run of a call script, as its store holds it: every import passes [`Guest::ask`],
+//! which counts it, answers it from the tape or from the [`World`], and writes it on the tape.
 //!
 //! Also here: the budget of CPU between two imports, and the bounds on memory. Which Wasm function
 //! asked, and how arguments look in `wit/`, is the business of `host`.

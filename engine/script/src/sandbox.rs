@@ -189,13 +189,13 @@ impl Sandboxes {
     /// Checks and compiles a component, or finds it compiled. Takes 50 ms for a Rust guest and up to
     /// half a minute for Python: not for a thread that has other things to do.
     pub fn compile(&self, bytes: &[u8]) -> Result<Arc<Component>, Refused> {
-        let names = check::names(bytes, self.settings.component)?;
+        let names = check::names(bytes, self.settings.component, self.settings.memory)?;
         let hash = hex_hash(bytes);
         let component = self
             .compiled
             .component(&self.engine, &hash, bytes)
             .map_err(|error| Refused::one("component", format!("{error:#}")))?;
-        check::functions(&self.engine, &component, names.kind, self.settings.memory)?;
+        check::functions(&self.engine, &component, names.kind)?;
         let ready = match names.kind {
             Kind::Call => self.call.instantiate_pre(&component).and_then(CallScriptPre::new).map(Ready::Call),
             Kind::Strategy => {

@@ -50,7 +50,7 @@ async fn another_version_parts_at_the_first_import_that_differs() {
     };
     assert_eq!(greeting(recorded), [Prompt::Recording("actor".into())]);
     assert_eq!(greeting(now), [Prompt::Recording("actor-later".into())]);
-    assert!(backtrace.contains("gather"), "{backtrace}");
+    assert!(backtrace.contains("menu"), "{backtrace}");
 }
 
 #[tokio::test]

@@ -46,6 +46,7 @@ impl Guest for Actor {
     }
 }
 
+#[inline(never)]
 fn menu(caller: &Leg) -> Result<(), Failure> {
     caller.answer()?;
     let pressed = caller.gather(&GatherOptions {
