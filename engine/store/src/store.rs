@@ -53,7 +53,7 @@ impl Default for Options {
             engine: Engine::default(),
             cache_bytes: 64 << 20,
             keep_free: 64 << 20,
-            pace: Duration::from_millis(10),
+            pace: Duration::from_millis(20),
             accept_loss: false,
         }
     }
