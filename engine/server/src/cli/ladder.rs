@@ -106,14 +106,11 @@ mod tests {
             rung(101.0, "boris", "exchange", "200 OK"),
         ]);
         let expected = "          ana                     exchange                boris
-   0.000  |---------INVITE-------->|                       |
+   0.000  |--------INVITE-------->|                       |
    0.250  |                       | script: dial boris
-   0.500  |                       |---------INVITE-------->|
-   1.000  |                       |<--------200 OK---------|
+   0.500  |                       |--------INVITE-------->|
+   1.000  |                       |<-------200 OK---------|
 ";
-        assert_eq!(drawn.replace(' ', ""), expected.replace(' ', ""));
-        for line in drawn.lines().skip(1) {
-            assert!(line.chars().nth(10) == Some('|'), "the first column stands still: {line}");
-        }
+        assert_eq!(drawn, expected);
     }
 }
