@@ -429,9 +429,7 @@ impl<S: Socket> Stream<S> {
     fn send_sound(&mut self, now: Instant, frame: &[i16; FRAME]) {
         let Some(agreed) = self.agreed.filter(|agreed| agreed.direction.sends()) else { return };
         let mut bytes = [0; HEADER + FRAME];
-        for (octet, sample) in bytes[HEADER..].iter_mut().zip(frame) {
-            *octet = g711::encode(agreed.codec, *sample);
-        }
+        g711::encode_all(agreed.codec, frame, &mut bytes[HEADER..]);
         let header = self.sender.next(now, agreed.sends.audio, FRAME);
         header.write_before(&mut bytes, HEADER);
         self.rtp.send(&bytes, self.remote(&agreed));

@@ -16,15 +16,15 @@ const fn decode_ulaw(octet: u8) -> i16 {
     (if bits & 0x80 != 0 { -magnitude } else { magnitude }) as i16
 }
 
+// Both encoders have no branches: sound is noise to whoever must guess them.
 const fn encode_ulaw(sample: i16) -> u8 {
-    let wide = sample as i32;
-    let sign = if wide < 0 { 0x80 } else { 0 };
-    let magnitude = if wide < 0 { -wide } else { wide };
+    let sign = (sample >> 15) as i32;
+    let magnitude = (sample as i32 ^ sign) - sign;
     let biased = (if magnitude > CLIP { CLIP } else { magnitude }) + BIAS;
     // The highest bit of a biased magnitude is bit 7 to 14.
     let exponent = 24 - biased.leading_zeros() as i32;
     let mantissa = (biased >> (exponent + 3)) & 15;
-    !(sign | (exponent << 4) as u8 | mantissa as u8)
+    !((sign & 0x80) | (exponent << 4) | mantissa) as u8
 }
 
 const fn decode_alaw(octet: u8) -> i16 {
@@ -39,16 +39,13 @@ const fn decode_alaw(octet: u8) -> i16 {
 }
 
 const fn encode_alaw(sample: i16) -> u8 {
-    let sign = if sample < 0 { 0 } else { 0x80 };
+    let sign = (sample >> 15) as i32;
     // One's complement, so that both signs have the same steps.
-    let magnitude = (if sample < 0 { !sample } else { sample }) as i32;
-    let bits = if magnitude < 0x100 {
-        magnitude >> 4
-    } else {
-        let exponent = 24 - magnitude.leading_zeros() as i32;
-        (exponent << 4) | ((magnitude >> (exponent + 3)) & 15)
-    };
-    (sign | bits as u8) ^ 0x55
+    let magnitude = sample as i32 ^ sign;
+    // Below 0x100 the steps are those of the segment above, and its number is 0.
+    let exponent = 24 - (magnitude | 0xff).leading_zeros() as i32;
+    let mantissa = (magnitude >> (if exponent == 0 { 4 } else { exponent + 3 })) & 15;
+    ((!sign & 0x80) | (exponent << 4) | mantissa) as u8 ^ 0x55
 }
 
 const fn decoded(ulaw: bool) -> [i16; 256] {
@@ -96,6 +93,15 @@ pub fn encode(codec: Codec, sample: i16) -> u8 {
     }
 }
 
+/// As many octets as both have room for.
+pub fn encode_all(codec: Codec, samples: &[i16], octets: &mut [u8]) {
+    let both = octets.iter_mut().zip(samples);
+    match codec {
+        Codec::Pcmu => both.for_each(|(octet, sample)| *octet = encode_ulaw(*sample)),
+        Codec::Pcma => both.for_each(|(octet, sample)| *octet = encode_alaw(*sample)),
+    }
+}
+
 /// From one codec to the other, in place; nothing to do when they are the same.
 pub fn transcode(from: Codec, to: Codec, octets: &mut [u8]) {
     let table = match (from, to) {
@@ -128,9 +134,12 @@ mod tests {
     #[test]
     fn every_sample_becomes_an_octet_within_half_a_step() {
         for codec in Codec::ALL {
+            let all: Vec<i16> = (i16::MIN..=i16::MAX).collect();
+            let mut octets = vec![0; all.len()];
+            encode_all(codec, &all, &mut octets);
             let mut before = i16::MIN;
-            for sample in i16::MIN..=i16::MAX {
-                let octet = encode(codec, sample);
+            for (sample, octet) in all.into_iter().zip(octets) {
+                assert_eq!(octet, encode(codec, sample));
                 let value = samples(codec)[usize::from(octet)];
                 let step = match codec {
                     Codec::Pcmu => 8 << ((!octet >> 4) & 7),
