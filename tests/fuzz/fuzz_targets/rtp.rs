@@ -1,3 +1,5 @@
+//! libFuzzer's way in for RTP and RTCP packets: what is done with the bytes is in the library beside.
+
 #![no_main]
 
 libfuzzer_sys::fuzz_target!(|bytes: &[u8]| fuzz::rtp(bytes));

@@ -17,8 +17,6 @@ pub mod method;
 pub mod name_addr;
 pub mod params;
 pub mod registrar;
-#[cfg(test)]
-mod second_reader;
 mod session;
 pub mod stack;
 pub mod timers;

@@ -10,8 +10,7 @@ use rsip::SipMessage;
 use rsip::headers::ToTypedHeader;
 use rsip::prelude::{HasHeaders, HeadersExt, UntypedHeader};
 
-use super::message::Message;
-use super::wire;
+use protocol::sip::{Message, wire};
 
 /// What both readers say of a message.
 #[derive(Debug, PartialEq)]
