@@ -322,7 +322,7 @@ async fn what_does_not_fit_is_named() {
 fn half_a_second() -> Vec<u8> {
     let sound = 8000u32.to_le_bytes();
     let header =
-        [b"RIFF", &8036u32.to_le_bytes(), b"WAVEfmt ", &16u32.to_le_bytes(), b"\x01\0\x01\0"].concat();
+        [&b"RIFF"[..], &8036u32.to_le_bytes(), b"WAVEfmt ", &16u32.to_le_bytes(), b"\x01\0\x01\0"].concat();
     let rates = [&sound[..], &16_000u32.to_le_bytes(), b"\x02\0\x10\0data", &sound].concat();
     [header, rates, vec![0; 8000]].concat()
 }
