@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use crate::call::{Around, Call};
 use crate::directory::Directory;
 use crate::effect::{Arrival, Effect, Event, LegKey, Note, Signal, Token};
-use crate::load::Load;
+use crate::load::{Load, Seat};
 use crate::verb::{CallId, Command, LegInfo, LegNo, Presence};
 
 /// Calls of one shard; the next one gets 503.
@@ -300,6 +300,11 @@ impl Exchange {
     /// What a user is doing.
     pub fn presence(&self, tenant: &str, user: &str, registered: bool) -> Presence {
         self.load.presence(tenant, user, registered)
+    }
+
+    /// Legs that a carrier carries, ringing or talking.
+    pub fn channels(&self, tenant: &str, trunk: &str) -> u32 {
+        self.load.taken(&Seat::Trunk { tenant: tenant.into(), trunk: trunk.into() })
     }
 
     /// Seconds since 1970 UTC at `now`.

@@ -382,6 +382,20 @@ pub enum Outcome {
     Failed,
 }
 
+impl Outcome {
+    /// As written in a record: "answered", "missed" ...
+    pub fn name(self) -> &'static str {
+        match self {
+            Outcome::Answered => "answered",
+            Outcome::Missed => "missed",
+            Outcome::Abandoned => "abandoned",
+            Outcome::Voicemail => "voicemail",
+            Outcome::Rejected => "rejected",
+            Outcome::Failed => "failed",
+        }
+    }
+}
+
 /// What is kept of a call. Times are seconds since 1970 UTC with the fraction.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct CallRecord {

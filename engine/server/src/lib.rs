@@ -2,9 +2,11 @@
 //! binary `strowger` is a few lines over it. What a call is stands in `exchange`, what SIP is in
 //! `protocol`, what a script may do in `script`.
 
+pub mod archive;
 pub mod cli;
 pub mod config;
 pub mod events;
+pub mod floor;
 pub mod http;
 pub mod memory;
 pub mod metrics;
@@ -12,4 +14,7 @@ pub mod node;
 pub mod prompts;
 pub mod records;
 pub mod scripts;
+pub mod shard;
 pub mod shards;
+pub mod signalling;
+pub mod sounds;

@@ -3,8 +3,5 @@
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    server::cli::main(|_, _| {
-        let why = std::io::Error::other("this build has none");
-        Err(server::node::StartError::Os("shards can't start", why))
-    })
+    server::cli::main(server::floor::start)
 }

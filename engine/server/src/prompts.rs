@@ -1,5 +1,5 @@
 //! The prompts of all tenants: WAV files as they were given, kept as blobs, and where the media plane
-//! finds each. A chime stands in for "welcome" until a tenant brings its own.
+//! finds each. A few that come with the exchange stand in until a tenant brings its own.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -18,6 +18,17 @@ pub const PROMPTS: usize = 10_000;
 
 /// Samples of a loaded prompt are at this rate.
 const RATE: u64 = 8000;
+
+/// What comes with the exchange: name and WAV.
+const SHIPPED: &[(&str, &[u8])] = &[
+    ("welcome", include_bytes!("../assets/prompts/welcome.wav")),
+    ("demo-menu", include_bytes!("../assets/prompts/demo-menu.wav")),
+    ("wrong-key", include_bytes!("../assets/prompts/wrong-key.wav")),
+    ("goodbye", include_bytes!("../assets/prompts/goodbye.wav")),
+    ("nobody", include_bytes!("../assets/prompts/nobody.wav")),
+    ("closed", include_bytes!("../assets/prompts/closed.wav")),
+    ("echo", include_bytes!("../assets/prompts/echo.wav")),
+];
 
 /// What is known of a prompt.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
@@ -93,11 +104,13 @@ impl Prompts {
             }
         }
         let shipped = data.join("shipped-prompts");
-        let chime = shipped.join("welcome.wav");
-        let written =
-            std::fs::create_dir_all(&shipped).and_then(|()| std::fs::write(&chime, welcome_chime()));
+        let written = std::fs::create_dir_all(&shipped).and_then(|()| {
+            SHIPPED
+                .iter()
+                .try_for_each(|(name, wav)| std::fs::write(shipped.join(name).with_extension("wav"), wav))
+        });
         if let Err(why) = written {
-            tracing::warn!("the shipped prompts are not there: {}: {why}", chime.display());
+            tracing::warn!("the shipped prompts are not in {}: {why}", shipped.display());
         }
         let recordings = data.join("recordings");
         Ok(Self { store, blobs, folder: blobs_folder, recordings, shipped, known: RwLock::new(known) })
@@ -112,14 +125,18 @@ impl Prompts {
         find(format!("{name}.{language}"))
             .or_else(|| find(format!("{name}.{primary}")))
             .or_else(|| find(name.to_owned()))
-            .or_else(|| self.recording(name))
-            .or_else(|| Some(self.shipped.join("welcome.wav")).filter(|_| name == "welcome"))
+            .or_else(|| self.recording(tenant, name))
+            .or_else(|| {
+                let shipped = SHIPPED.iter().any(|(shipped, _)| *shipped == name);
+                shipped.then(|| self.shipped.join(name).with_extension("wav"))
+            })
     }
 
-    /// The file of a recording; none when there is none, or when the name is no name.
-    pub fn recording(&self, name: &str) -> Option<PathBuf> {
+    /// The file of a recording of a tenant's calls; none when there is none, or the name is no name.
+    pub fn recording(&self, tenant: &str, name: &str) -> Option<PathBuf> {
         let plain = !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_".contains(&b));
-        Some(self.recordings.join(name).with_extension("wav")).filter(|file| plain && file.is_file())
+        Some(self.recordings.join(tenant).join(name).with_extension("wav"))
+            .filter(|file| plain && file.is_file())
     }
 
     /// Checks and keeps a WAV file; durable when it returns. For a thread that may wait.
@@ -179,28 +196,14 @@ impl Prompts {
     }
 }
 
-/// Three rising notes, each fading: a WAV file of 8 kHz, mono, 16 bits.
-fn welcome_chime() -> Vec<u8> {
-    const NOTES: [f64; 3] = [523.25, 659.25, 783.99];
-    const NOTE: usize = RATE as usize * 35 / 100;
-    let mut sound = Vec::with_capacity(NOTES.len() * NOTE * 2);
-    for hz in NOTES {
-        for n in 0..NOTE {
-            let at = n as f64 / RATE as f64;
-            let fading = (1.0 - n as f64 / NOTE as f64) * (at * 200.0).min(1.0);
-            let sample = (at * hz * std::f64::consts::TAU).sin() * fading * 8000.0;
-            sound.extend_from_slice(&(sample as i16).to_le_bytes());
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_shipped_prompt_is_sound() {
+        for (name, wav) in SHIPPED {
+            assert!(media::check_prompt(wav).is_ok_and(|samples| samples.len() > 4000), "{name}");
         }
     }
-    let (rate, length) = (RATE as u32, sound.len() as u32);
-    let mut wav = Vec::with_capacity(44 + sound.len());
-    wav.extend_from_slice(b"RIFF");
-    wav.extend_from_slice(&(36 + length).to_le_bytes());
-    wav.extend_from_slice(b"WAVEfmt \x10\0\0\0\x01\0\x01\0");
-    wav.extend_from_slice(&rate.to_le_bytes());
-    wav.extend_from_slice(&(2 * rate).to_le_bytes());
-    wav.extend_from_slice(b"\x02\0\x10\0data");
-    wav.extend_from_slice(&length.to_le_bytes());
-    wav.extend_from_slice(&sound);
-    wav
 }

@@ -99,7 +99,7 @@ impl Call {
             Outcome::Voicemail
         } else if self.connected.is_some() {
             Outcome::Answered
-        } else if self.rejected {
+        } else if self.rejected && !self.dialled {
             Outcome::Rejected
         } else if self.failure.is_some() {
             Outcome::Failed

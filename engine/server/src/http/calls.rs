@@ -200,7 +200,7 @@ pub(super) async fn recording(
         None => record.recordings.first(),
         Some(wanted) => record.recordings.iter().find(|name| **name == wanted),
     };
-    let file = name.and_then(|name| api.node.prompts.recording(name));
+    let file = name.and_then(|name| api.node.prompts.recording(&access.tenant.name, name));
     let missing = || Problem::not_found("the call has no such recording");
     let file = tokio::fs::File::open(file.ok_or_else(missing)?).await.map_err(|_| missing())?;
     let length = file.metadata().await.map(|m| m.len()).map_err(|_| missing())?;

@@ -1,0 +1,120 @@
+//! What is kept of calls: while one is up its tape is in the journal, written as it goes; when it is
+//! over, record, tape and ladder are sealed in one durable batch. A call that a killed process left
+//! behind is found in the journal at the next start and sealed as failed, with the tape it had.
+//!
+//! How a record is written and listed is in [`crate::records`].
+
+use std::sync::Arc;
+
+use exchange::{CallId, CallRecord, LegNo, LegRecord, Outcome};
+use store::{Batch, Done, StoreError, Unsealed, layout};
+
+use crate::node::Node;
+use crate::records;
+use crate::shards::Rung;
+
+/// Arrows of one call's ladder; the last one says that further ones are left out.
+pub const MOST_RUNGS: usize = 400;
+
+/// Seals what a killed process left in the journal.
+pub fn recover(node: &Node, unsealed: Vec<Unsealed>) -> Result<(), StoreError> {
+    for tape in unsealed {
+        let bytes = tape.entries.concat();
+        if let Some(record) = interrupted(&bytes) {
+            tracing::warn!(call = %record.id, tenant = record.tenant, "a call was cut off when the exchange stopped");
+            node.store.commit_and_wait(batch_of(&record, &bytes, &[]))?;
+        }
+        node.journal.seal(&tape.key)?;
+    }
+    Ok(())
+}
+
+/// Adds to the tape of a call that is up. On Ok it outlives the process.
+pub fn append(node: &Node, tenant: &str, call: CallId, bytes: &[u8]) -> Result<(), StoreError> {
+    node.journal.append(&layout::call(tenant, call.0), bytes)
+}
+
+/// Keeps what there is of a call that is over; `done` hears when it is durable.
+pub fn seal(node: &Arc<Node>, record: &CallRecord, tape: &[u8], ladder: &[Rung], done: Done) {
+    let key = layout::call(&record.tenant, record.id.0);
+    let journal = node.clone();
+    let sealed: Done = Box::new(move |result| {
+        if result.is_ok()
+            && let Err(why) = journal.journal.seal(&key)
+        {
+            tracing::warn!(%why, "tape not sealed in the journal; it is kept twice");
+        }
+        done(result);
+    });
+    node.store.commit(batch_of(record, tape, ladder), sealed);
+}
+
+/// Puts a longer tape in the place of the one that was sealed.
+pub fn add_tape(node: &Node, tenant: &str, call: CallId, tape: &[u8]) {
+    let batch = layout::put_tape(Batch::new(), tenant, call.0, tape);
+    let told = move |result: Result<(), StoreError>| {
+        if let Err(why) = result {
+            tracing::warn!(%call, %why, "what the script did after the call is not on its tape");
+        }
+    };
+    node.store.commit(batch, Box::new(told));
+}
+
+/// A call's ladder, if the call is over.
+pub fn ladder(node: &Node, tenant: &str, call: CallId) -> Result<Option<Vec<Rung>>, StoreError> {
+    let bytes = node.store.get(&layout::ladder(tenant, call.0))?;
+    Ok(bytes.and_then(|bytes| serde_json::from_slice(&bytes).ok()))
+}
+
+fn batch_of(record: &CallRecord, tape: &[u8], ladder: &[Rung]) -> Batch {
+    let (tenant, call) = (&record.tenant, record.id.0);
+    let batch = records::put(Batch::new(), record);
+    let batch = match ladder {
+        [] => batch,
+        rungs => {
+            let text = serde_json::to_vec(rungs).expect("plain data has a JSON form");
+            batch.put(layout::ladder(tenant, call), text)
+        }
+    };
+    layout::put_tape(batch, tenant, call, tape)
+}
+
+/// The record of a call that nobody ended, from what its tape says.
+fn interrupted(tape: &[u8]) -> Option<CallRecord> {
+    let tape = script::Tape::read(tape).ok()?;
+    let first = tape.segments.first()?;
+    let start = &first.start;
+    let last = tape.segments.iter().flat_map(|segment| &segment.steps).last();
+    let ended = start.started + last.map_or(0.0, |step| f64::from(step.at_ms + step.took_ms) / 1000.0);
+    let caller = &start.caller;
+    Some(CallRecord {
+        id: start.call,
+        tenant: start.tenant.to_string(),
+        direction: caller.direction,
+        from: caller.party.clone(),
+        dialled: caller.dialled.clone(),
+        source: None,
+        script: start.script.to_string(),
+        version: first.version.clone(),
+        started: start.started,
+        answered: None,
+        ended,
+        wait: std::time::Duration::ZERO,
+        talk: std::time::Duration::ZERO,
+        outcome: Outcome::Failed,
+        answered_by: None,
+        legs: vec![LegRecord {
+            leg: LegNo::CALLER,
+            party: caller.party.number.clone(),
+            trunk: None,
+            started: start.started,
+            answered: None,
+            ended: Some(ended),
+            end: "the exchange stopped".into(),
+            sip_call_id: String::new(),
+        }],
+        tags: Vec::new(),
+        recordings: Vec::new(),
+        failure: Some("the exchange stopped while the call was up".into()),
+    })
+}

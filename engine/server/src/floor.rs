@@ -1,0 +1,85 @@
+//! The start of the exchange proper over an open node: sockets of signalling, media threads, shards;
+//! in this order, because each is handed what the one before made.
+
+use std::io::Read;
+use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
+use std::sync::Arc;
+
+use media::Media;
+use store::Unsealed;
+
+use crate::archive;
+use crate::config::World;
+use crate::node::{Node, StartError};
+use crate::shard::{Inboxes, Surroundings};
+use crate::shards::Shards;
+use crate::signalling::{Transports, own_address_towards};
+use crate::sounds::Sounds;
+
+/// Somewhere in the world, to ask the routing table about; nothing is sent there (RFC 5737).
+const FAR_AWAY: ([u8; 4], u16) = ([192, 0, 2, 1], 9);
+
+/// Begins to take calls.
+pub fn start(node: &Arc<Node>, unsealed: Vec<Unsealed>) -> Result<Arc<dyn Shards>, StartError> {
+    let world = node.world();
+    archive::recover(node, unsealed).map_err(StartError::Store)?;
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let seed = seed().map_err(|why| StartError::Os("no randomness for a start", why))?;
+    let transports = Transports::bind(&world.sip.listen, &node.script_runtime)
+        .map_err(|why| StartError::Os("signalling can't listen", why))?;
+    let transports = Arc::new(transports);
+    let advertise = advertised(&world);
+    let (inboxes, unstarted) = Inboxes::new(world.node.shards.unwrap_or(cores), node);
+    let heard = inboxes.clone();
+    let media = Media::start(
+        media::Config {
+            bind: world.media.listen,
+            advertise: advertise.unwrap_or(world.media.listen),
+            ports: world.media.ports.clone(),
+            threads: world.media.threads.unwrap_or(cores),
+            recordings: world.node.data.join("recordings"),
+            timeout: world.media.silence,
+            seed: seed.rotate_left(17),
+        },
+        move |event| heard.heard(event),
+    );
+    let media =
+        media.map_err(|why| StartError::Os("sound can't start", std::io::Error::other(why.to_string())))?;
+    let host = advertise.or_else(|| own_address_towards(SocketAddr::from(FAR_AWAY)));
+    let advertised = transports.bound().into_iter().filter_map(|(transport, local)| match advertise {
+        Some(ip) => Some((transport, SocketAddr::new(ip, local.port()))),
+        // What is bound to every address says the one that a message leaves from.
+        None => (!local.ip().is_unspecified()).then_some((transport, local)),
+    });
+    let surroundings = Arc::new(Surroundings {
+        node: node.clone(),
+        media,
+        sounds: Sounds::new(node),
+        advertised: advertised.collect(),
+        host: host.unwrap_or(IpAddr::from([127, 0, 0, 1])).to_string(),
+        transports: transports.clone(),
+    });
+    let threads = |why| StartError::Os("threads can't start", why);
+    inboxes.start(unstarted, &surroundings, seed).map_err(threads)?;
+    transports.start(Arc::new(inboxes.clone())).map_err(threads)?;
+    Ok(Arc::new(inboxes))
+}
+
+/// The address that the far side is told, where the configuration names one.
+fn advertised(world: &World) -> Option<IpAddr> {
+    let name = world.sip.advertise.as_deref()?;
+    if let Ok(ip) = name.trim_matches(['[', ']']).parse() {
+        return Some(ip);
+    }
+    let found = (name, 0).to_socket_addrs().ok()?.next();
+    if found.is_none() {
+        tracing::error!(name, "the advertised name is not known; sockets tell their own address");
+    }
+    found.map(|address| address.ip())
+}
+
+fn seed() -> std::io::Result<u64> {
+    let mut bytes = [0; 8];
+    std::fs::File::open("/dev/urandom")?.read_exact(&mut bytes)?;
+    Ok(u64::from_le_bytes(bytes))
+}

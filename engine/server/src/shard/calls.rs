@@ -1,0 +1,584 @@
+//! Calls between wire and exchange: what a SIP stack tells becomes an event of a leg, what the
+//! exchange wants becomes a verb of the stack. Offers and answers are made here, since only here both
+//! the session and the stream are known.
+
+use std::net::SocketAddr;
+use std::time::Instant;
+
+use bytes::Bytes;
+use exchange::{
+    Arrival, Cause, Destination as Goal, Direction, Event, Fallback, Invite as Begin, LegKey, LegNo, Party,
+    Route, Signal, Target,
+};
+use media::Command;
+use protocol::sdp::{Codec, Direction as Flows, LocalMedia, Negotiated};
+use protocol::sip::flow::{Destination, Flow};
+use protocol::sip::headers::HeaderName;
+use protocol::sip::message::Request;
+use protocol::sip::stack::{Cause as Why, Credentials, EndedBy, Event as Told, Invite, Peer, SessionId};
+use protocol::sip::uri::Uri;
+
+use super::Shard;
+use super::lines::Line;
+use super::trunks::Turn;
+use crate::config::{FallbackTarget, Tenant, TrunkAddress};
+
+/// Headers of a trusted side that a script may read, and their bytes together; more are left out.
+const MOST_HEADERS: usize = 64;
+const MOST_HEADER_BYTES: usize = 8 << 10;
+/// RFC 3261 §8.1.1.6: the recommended start of Max-Forwards.
+const MAX_FORWARDS: u8 = 70;
+
+impl Shard {
+    /// Something that the SIP stack tells.
+    pub(super) fn signalled(&mut self, now: Instant, event: Told) {
+        match event {
+            Told::Invited { session, request, flow, peer, offer } => {
+                self.invited(now, session, &request, &flow, &peer, offer);
+            }
+            Told::Progress { session, status, sdp, .. } => {
+                let Some((leg, _)) = self.lines.of_session(session) else { return };
+                let event = match status {
+                    100 => Event::Trying,
+                    _ => Event::Ringing { early_media: sdp.is_some_and(|sdp| self.agree(leg, &sdp)) },
+                };
+                self.reports.push_back((leg, event));
+            }
+            Told::Answered { session, sdp, .. } => {
+                let Some((leg, _)) = self.lines.of_session(session) else { return };
+                if sdp.is_some_and(|sdp| self.agree(leg, &sdp)) {
+                    self.reports.push_back((leg, Event::Answered));
+                } else {
+                    // It took the call and its answer can't be used: neither side would hear the other.
+                    self.stack.hang_up(now, session, None, &mut self.outputs);
+                    self.reports.push_back((leg, Event::Refused { status: 488, silent: false }));
+                }
+            }
+            Told::Refused { session, status, cause, .. } => {
+                let Some(leg) = self.lines.end_session(session) else { return };
+                let silent = cause != Why::Remote;
+                self.judge_trunk(now, leg, status, silent);
+                self.close_stream(leg);
+                self.reports.push_back((leg, Event::Refused { status, silent }));
+            }
+            Told::Acked { session, sdp } => {
+                // After an INVITE without an offer ours was in the 2xx, and this is its answer.
+                if let (Some((leg, _)), Some(sdp)) = (self.lines.of_session(session), sdp) {
+                    self.agree(leg, &sdp);
+                }
+            }
+            Told::Reinvited { session, offer } => self.reinvited(now, session, offer),
+            Told::ReinviteAnswered { session, sdp } => {
+                if let (Some((leg, _)), Some(sdp)) = (self.lines.of_session(session), sdp) {
+                    self.agree(leg, &sdp);
+                }
+            }
+            Told::ReinviteRefused { .. } => {} // the session is as it was
+            Told::Info { session, content_type, body } => {
+                let key = protocol::rtp::dtmf::read_info(&content_type, &body);
+                if let (Some((_, line)), Some((digit, duration))) = (self.lines.of_session(session), key)
+                    && let Some(stream) = line.stream
+                {
+                    self.media(stream, Command::Digit { digit, duration });
+                }
+            }
+            Told::Ended { session, by, .. } => {
+                let Some(leg) = self.lines.end_session(session) else { return };
+                self.close_stream(leg);
+                if by != EndedBy::Local {
+                    self.reports.push_back((leg, Event::Ended));
+                }
+            }
+            Told::Register { id, tenant, user, request, flow } => {
+                self.register(now, id, &tenant, &user, &request, flow);
+            }
+            Told::ProbeAnswered { id, .. } => self.probed(now, id, true),
+            Told::ProbeFailed { id } => self.probed(now, id, false),
+            Told::Security { what, flow } => {
+                self.around.node.metrics.sip_refused.inc();
+                tracing::info!(?what, from = %flow.remote, "refused");
+            }
+        }
+    }
+
+    /// A call arrives: who it is from, who it is for, and which script decides.
+    fn invited(
+        &mut self,
+        now: Instant,
+        session: SessionId,
+        request: &Request,
+        flow: &Flow,
+        peer: &Peer,
+        offer: Option<Bytes>,
+    ) {
+        let world = self.world.clone();
+        let (Peer::User { tenant, .. } | Peer::Trunk { tenant, .. }) = peer;
+        let dialled = dialled(&request.uri);
+        let route = world.tenant(tenant).and_then(|tenant| {
+            let by_user = matches!(peer, Peer::User { .. });
+            Some((tenant, route(tenant, &dialled, by_user)?))
+        });
+        let Some((tenant, route)) = route else {
+            return self.stack.reject(now, session, 404, "Not Found", &[], &mut self.outputs);
+        };
+        // A description that can't be answered is refused before anyone is asked.
+        let mut local = LocalMedia::new(SocketAddr::from(([127, 0, 0, 1], 9)), 0);
+        if let Some(Err(refusal)) =
+            offer.as_ref().map(|offer| local.answer(offer, &Codec::ALL, Flows::SendRecv))
+        {
+            let warning = refusal.warning().map(|code| format!("{code} strowger \"{refusal}\""));
+            let headers: Vec<_> = warning.map(|text| ("Warning".to_string(), text)).into_iter().collect();
+            return self.stack.reject(now, session, refusal.status(), "", &headers, &mut self.outputs);
+        }
+        let call_id = request.call_id().unwrap_or_default();
+        let (user, trunk) = match peer {
+            Peer::User { name, .. } => (Some(name.to_string()), None),
+            Peer::Trunk { name, .. } => (None, Some(name.to_string())),
+        };
+        let arrival = Arrival {
+            tenant: tenant.name.to_string(),
+            from: caller(request, tenant, user.as_deref()),
+            dialled,
+            direction: if user.is_some() { Direction::Internal } else { Direction::Inbound },
+            headers: if trunk.is_some() { headers(request) } else { Vec::new() },
+            user,
+            trunk: trunk.clone(),
+            language: tenant.language.clone(),
+            sip_call_id: call_id.to_string(),
+            route,
+        };
+        let max_forwards = request.max_forwards().ok().flatten().unwrap_or(MAX_FORWARDS);
+        let (call, leg) =
+            self.with_people(|exchange, people, effects| exchange.arrive(now, arrival, people, effects));
+        self.lines.insert(
+            leg,
+            Line {
+                call,
+                no: LegNo::CALLER,
+                tenant: tenant.name.to_string(),
+                session: Some(session),
+                stream: None,
+                local: None,
+                negotiated: None,
+                answer: None,
+                trunk,
+                max_forwards: max_forwards.saturating_sub(1),
+                loading: None,
+            },
+        );
+        if self.exchange.leg(leg).is_none() {
+            return; // refused for a limit; the effect that says so is under way
+        }
+        self.begin_trace(now, call, leg, &tenant.name, request, flow);
+        if !self.open_stream(leg, flow.remote, None, offer.as_ref()) {
+            self.stack.reject(now, session, 503, "No Media Ports", &[], &mut self.outputs);
+            self.reports.push_back((leg, Event::Ended));
+        }
+    }
+
+    /// Opens a leg's stream, and answers the caller's offer with it. False: no port is free.
+    fn open_stream(
+        &mut self,
+        leg: LegKey,
+        remote: SocketAddr,
+        beside: Option<media::StreamId>,
+        offer: Option<&Bytes>,
+    ) -> bool {
+        let Ok(stream) = self.around.media.open(leg.0, beside) else { return false };
+        let mut local = LocalMedia::new(self.address_towards(stream.address, remote), leg.0);
+        let answered = offer.and_then(|offer| local.answer(offer, &Codec::ALL, Flows::SendRecv).ok());
+        let Some(line) = self.lines.get_mut(leg) else { return false };
+        line.stream = Some(stream.id);
+        line.local = Some(local);
+        if let Some((answer, negotiated)) = answered {
+            line.answer = Some(answer.into());
+            self.agreed(leg, negotiated);
+        }
+        true
+    }
+
+    /// What the other side is told to send its sound to: the advertised address, or, where sockets are
+    /// bound to every address, the one that this host has on the way there.
+    fn address_towards(&self, stream: SocketAddr, remote: SocketAddr) -> SocketAddr {
+        if !stream.ip().is_unspecified() {
+            return stream;
+        }
+        let own = crate::signalling::own_address_towards(remote).unwrap_or(stream.ip());
+        SocketAddr::new(own, stream.port())
+    }
+
+    /// The answer to an offer of ours. False: it can't be used.
+    fn agree(&mut self, leg: LegKey, answer: &[u8]) -> bool {
+        let Some(local) = self.lines.get_mut(leg).and_then(|line| line.local.as_mut()) else { return false };
+        match local.accept(answer) {
+            Ok(negotiated) => {
+                self.agreed(leg, negotiated);
+                true
+            }
+            Err(why) => {
+                tracing::debug!(leg = leg.0, %why, "answer can't be used");
+                false
+            }
+        }
+    }
+
+    fn agreed(&mut self, leg: LegKey, negotiated: Negotiated) {
+        let Some(line) = self.lines.get_mut(leg) else { return };
+        line.negotiated = Some(negotiated.clone());
+        if let Some(stream) = line.stream {
+            self.media(stream, Command::Negotiated(negotiated));
+        }
+    }
+
+    /// The other side changes its session: hold, resume, or another address.
+    fn reinvited(&mut self, now: Instant, session: SessionId, offer: Option<Bytes>) {
+        let Some((leg, line)) = self.lines.of_session(session) else { return };
+        let Some(local) = line.local.as_mut() else { return };
+        let Some(offer) = offer else {
+            let offer = local.offer(&Codec::ALL, Flows::SendRecv);
+            return self.stack.accept_reinvite(now, session, Some(offer.into()), &mut self.outputs);
+        };
+        match local.answer(&offer, &Codec::ALL, Flows::SendRecv) {
+            Ok((answer, negotiated)) => {
+                // It hears nothing from us: hold, in the old form or the new (RFC 3264 §8.4).
+                let held = negotiated.remote.ip().is_unspecified() || !negotiated.direction.sends();
+                self.agreed(leg, negotiated);
+                self.stack.accept_reinvite(now, session, Some(answer.into()), &mut self.outputs);
+                self.reports.push_back((leg, if held { Event::Held } else { Event::Resumed }));
+            }
+            Err(refusal) => {
+                self.stack.reject_reinvite(now, session, refusal.status(), "", &mut self.outputs);
+            }
+        }
+    }
+
+    /// What the exchange wants of signalling.
+    pub(super) fn signal(&mut self, now: Instant, leg: LegKey, signal: Signal) {
+        if let Signal::Invite(begin) = signal {
+            return self.begin(now, leg, *begin);
+        }
+        let Some(line) = self.lines.get_mut(leg) else { return };
+        let Some(session) = line.session else { return };
+        match signal {
+            Signal::Ring => self.stack.provisional(now, session, 180, "", None, &mut self.outputs),
+            Signal::EarlyMedia => {
+                let sdp = line.answer.clone();
+                let status = if sdp.is_some() { 183 } else { 180 };
+                self.stack.provisional(now, session, status, "", sdp, &mut self.outputs);
+            }
+            Signal::Answer => {
+                let sdp = match (&line.answer, line.local.as_mut()) {
+                    (Some(answer), _) => Some(answer.clone()),
+                    (None, Some(local)) => Some(local.offer(&Codec::ALL, Flows::SendRecv).into()),
+                    (None, None) => None,
+                };
+                self.stack.answer(now, session, sdp, &mut self.outputs);
+            }
+            Signal::Refuse { status, reason } => {
+                let busy = [("Retry-After".to_string(), "5".to_string())];
+                let headers = if status == 503 { &busy[..] } else { &[] };
+                self.stack.reject(now, session, status, &reason, headers, &mut self.outputs);
+                self.close_stream(leg);
+            }
+            Signal::HangUp(cause) => {
+                if cause == Cause::Q850(102) {
+                    self.judge_trunk(now, leg, 408, true);
+                }
+                let reason = match cause {
+                    Cause::AnsweredElsewhere => "SIP;cause=200;text=\"Call completed elsewhere\"".to_string(),
+                    Cause::Q850(cause) => format!("Q.850;cause={cause}"),
+                };
+                self.stack.hang_up(now, session, Some(&reason), &mut self.outputs);
+                self.close_stream(leg);
+            }
+            Signal::Hold | Signal::Resume => {
+                let flows = if signal == Signal::Hold { Flows::SendOnly } else { Flows::SendRecv };
+                let Some(local) = line.local.as_mut() else { return };
+                let offer = local.offer(&Codec::ALL, flows);
+                self.stack.reinvite(now, session, Some(offer.into()), &mut self.outputs);
+            }
+            Signal::Invite(_) => {}
+        }
+    }
+
+    /// A leg begins.
+    fn begin(&mut self, now: Instant, leg: LegKey, begin: Begin) {
+        let Some((call, no)) = self.exchange.leg(leg) else { return };
+        let world = self.world.clone();
+        let place =
+            world.tenant(&begin.tenant).and_then(|tenant| Some((tenant, self.place(tenant, &begin.to)?)));
+        let Some((tenant, place)) = place else {
+            return self.reports.push_back((leg, Event::Refused { status: 503, silent: true }));
+        };
+        let caller = self.running.get(&call).and_then(|running| self.lines.get(running.caller));
+        let beside = caller.and_then(|line| line.stream);
+        let max_forwards = caller.map_or(MAX_FORWARDS, |line| line.max_forwards);
+        // The caller's codec first, so that sound needs no change on the way.
+        let codecs = match caller.and_then(|line| line.negotiated.as_ref()).map(|agreed| agreed.codec) {
+            Some(Codec::Pcma) => [Codec::Pcma, Codec::Pcmu],
+            _ => Codec::ALL,
+        };
+        let trunk = match &begin.to {
+            Goal::Trunk { trunk, .. } => Some(trunk.clone()),
+            _ => None,
+        };
+        self.lines.insert(
+            leg,
+            Line {
+                call,
+                no,
+                tenant: begin.tenant.clone(),
+                session: None,
+                stream: None,
+                local: None,
+                negotiated: None,
+                answer: None,
+                trunk,
+                max_forwards,
+                loading: None,
+            },
+        );
+        if !self.open_stream(leg, place.destination.remote, beside, None) {
+            self.lines.forget(leg);
+            return self.reports.push_back((leg, Event::Refused { status: 503, silent: false }));
+        }
+        let Some(local) = self.lines.get_mut(leg).and_then(|line| line.local.as_mut()) else { return };
+        let sdp = Bytes::from(local.offer(&codecs, Flows::SendRecv));
+        let from_host = tenant.domains.first().map_or(self.around.host.as_str(), String::as_str);
+        // The leg's Call-ID names the call, so that a trace of the wire finds it.
+        let call_id = format!("{call}.{}", no.0);
+        let invite = Invite {
+            request_uri: place.request_uri,
+            to: place.to,
+            from: name_addr(&begin.present, from_host),
+            contact_user: user_part(&begin.present.number),
+            destination: place.destination,
+            keep_to_destination: place.is_device,
+            route: place.route,
+            headers: Vec::new(),
+            sdp: Some(sdp),
+            credentials: place.credentials,
+            call_id: Some(call_id.clone()),
+            max_forwards,
+        };
+        self.exchange.set_sip_call_id(leg, &call_id);
+        let session = self.stack.invite(now, invite, &mut self.outputs);
+        self.lines.begin_session(leg, session);
+    }
+
+    /// Where an INVITE goes and what it says; none when that can't be reached at all.
+    fn place(&self, tenant: &Tenant, to: &Goal) -> Option<Place> {
+        match to {
+            Goal::Device { user, device } => self.device_place(tenant, user, device),
+            Goal::Trunk { trunk, number } => {
+                let trunk = tenant.trunk(trunk)?;
+                let host = host_port(&trunk.address);
+                let uri = format!("sip:{}@{host}", user_part(number));
+                Some(Place {
+                    to: format!("<{uri}>"),
+                    request_uri: uri,
+                    destination: self.trunk_destination(&trunk.address)?,
+                    route: Vec::new(),
+                    is_device: false,
+                    credentials: trunk.user.as_ref().zip(trunk.password.as_ref()).map(|(user, password)| {
+                        Credentials { user: user.as_str().into(), password: password.expose().into() }
+                    }),
+                })
+            }
+            Goal::Uri(text) => {
+                let uri = Uri::parse(text).ok()?;
+                let sip = uri.as_sip()?;
+                let transport = uri_transport(&uri);
+                let remote = SocketAddr::new(sip.host.ip()?, sip.port_or_default());
+                Some(Place {
+                    request_uri: text.clone(),
+                    to: format!("<{text}>"),
+                    destination: Destination::new(transport, remote),
+                    route: Vec::new(),
+                    is_device: false,
+                    credentials: None,
+                })
+            }
+        }
+    }
+
+    /// The carrier's address; a name must have been looked up by an earlier probe.
+    pub(super) fn trunk_destination(&self, address: &TrunkAddress) -> Option<Destination> {
+        let remote = address.socket().or_else(|| self.names.get(address))?;
+        Some(Destination::new(super::gate::transport(address.transport), remote))
+    }
+
+    /// A carrier that did not answer, or refused for reasons of its own, is out of service.
+    fn judge_trunk(&mut self, now: Instant, leg: LegKey, status: u16, silent: bool) {
+        if !silent && status != 503 {
+            return;
+        }
+        let Some(line) = self.lines.get(leg) else { return };
+        let Some(trunk) = line.trunk.clone().filter(|_| line.no != LegNo::CALLER) else { return };
+        let tenant = line.tenant.clone();
+        let why = if silent { "no answer".to_string() } else { status.to_string() };
+        if let Some(turn) = self.trunks.note_failure(now, &tenant, &trunk, &why) {
+            self.trunk_turned(&tenant, &trunk, &turn);
+        }
+    }
+
+    pub(super) fn trunk_turned(&self, tenant: &str, trunk: &str, turn: &Turn) {
+        let (kind, text) = match turn {
+            Turn::Back => ("trunk.back", "answers again"),
+            Turn::Lost => ("trunk.lost", "does not answer; calls go to the next carrier"),
+        };
+        if *turn == Turn::Lost {
+            let of = crate::metrics::OfTenant { tenant: tenant.into() };
+            self.around.node.metrics.trunks_lost.get_or_create(&of).inc();
+        }
+        tracing::warn!(tenant, trunk, "{text}");
+        self.around.node.events.publish(tenant, kind, serde_json::json!({ "trunk": trunk }));
+    }
+
+    pub(super) fn close_stream(&mut self, leg: LegKey) {
+        if let Some(stream) = self.lines.end_stream(leg) {
+            self.media(stream, Command::Close);
+        }
+        self.lines.forget(leg);
+    }
+
+    pub(super) fn media(&self, stream: media::StreamId, command: Command) {
+        if let Err(why) = self.around.media.command(stream, command) {
+            tracing::debug!(%why, "media command not taken");
+        }
+    }
+}
+
+/// Where an INVITE goes, and what it says.
+pub(super) struct Place {
+    pub request_uri: String,
+    pub to: String,
+    pub destination: Destination,
+    pub route: Vec<String>,
+    pub is_device: bool,
+    pub credentials: Option<Credentials>,
+}
+
+/// The number or name dialled, as the Request-URI has it.
+pub(super) fn dialled(uri: &Uri) -> String {
+    match uri {
+        Uri::Tel(tel) => tel.digits(),
+        other => other.user().unwrap_or_default(),
+    }
+}
+
+/// Who decides about a call to `dialled`. A number of the tenant's has its script; anything else that
+/// a user dials goes to the tenant's script for its own calls; a carrier's call to no number of ours
+/// has no route.
+fn route(tenant: &Tenant, dialled: &str, by_user: bool) -> Option<Route> {
+    if let Some(number) = tenant.number(dialled) {
+        return Some(Route {
+            script: number.script.clone(),
+            settings: number.settings.clone(),
+            fallback: number.fallback.iter().map(last_resort).collect(),
+            source: number.source.clone(),
+        });
+    }
+    by_user.then(|| {
+        let known = tenant.user(dialled);
+        Route {
+            script: tenant.calls.script.clone(),
+            settings: tenant.calls.settings.clone(),
+            fallback: known.map(|user| Fallback::Ring(Target::User(user.name.clone()))).into_iter().collect(),
+            source: None,
+        }
+    })
+}
+
+fn last_resort(target: &FallbackTarget) -> Fallback {
+    match target {
+        FallbackTarget::User(name) => Fallback::Ring(Target::User(name.clone())),
+        FallbackTarget::Number(number) => Fallback::Ring(Target::Number(number.clone())),
+        FallbackTarget::Voicemail(mailbox) => Fallback::Voicemail(mailbox.clone()),
+    }
+}
+
+/// Who calls: a user as the configuration knows it, whatever its From says; a carrier's caller by
+/// P-Asserted-Identity (RFC 3325), else From.
+fn caller(request: &Request, tenant: &Tenant, user: Option<&str>) -> Party {
+    let from = request.from().ok();
+    if let Some(user) = user.and_then(|name| tenant.user_by_name(name)) {
+        let shown = from.as_ref().and_then(|from| from.display.as_deref().map(str::to_string));
+        let domain = tenant.domains.first().map_or("", String::as_str);
+        return Party {
+            number: user.number.clone(),
+            name: Some(shown.unwrap_or_else(|| user.name.clone())),
+            uri: format!("sip:{}@{domain}", user.name),
+        };
+    }
+    let asserted = request.name_addr(HeaderName::PAssertedIdentity).ok().flatten();
+    let Some(identity) = asserted.or(from) else { return Party::default() };
+    let number = dialled(&identity.uri);
+    let withheld = number.eq_ignore_ascii_case("anonymous") || number.eq_ignore_ascii_case("restricted");
+    Party {
+        number: if withheld { String::new() } else { number },
+        name: identity.display.as_deref().map(str::to_string).filter(|_| !withheld),
+        uri: identity.uri.to_string(),
+    }
+}
+
+fn headers(request: &Request) -> Vec<(String, String)> {
+    let mut bytes = 0;
+    let within = |(name, value): &(String, String)| {
+        bytes += name.len() + value.len();
+        bytes <= MOST_HEADER_BYTES
+    };
+    let all =
+        request.headers.iter().map(|(name, value)| (name.as_str().to_ascii_lowercase(), value.to_string()));
+    all.take(MOST_HEADERS).take_while(within).collect()
+}
+
+/// `"Ana" <sip:101@acme.example>`; whoever withholds the number is anonymous (RFC 3323 §4.1.1.3).
+fn name_addr(party: &Party, host: &str) -> String {
+    if party.number.is_empty() {
+        return "\"Anonymous\" <sip:anonymous@anonymous.invalid>".into();
+    }
+    let uri = format!("<sip:{}@{host}>", user_part(&party.number));
+    match &party.name {
+        Some(name) => {
+            let quoted: String = name
+                .chars()
+                .filter(|c| !c.is_control())
+                .flat_map(|c| matches!(c, '"' | '\\').then_some('\\').into_iter().chain([c]))
+                .collect();
+            format!("\"{quoted}\" {uri}")
+        }
+        None => uri,
+    }
+}
+
+/// Only what may stand unescaped in the user part of a URI (RFC 3261 §25.1); a script can't write a
+/// header by way of a number.
+pub(super) fn user_part(number: &str) -> String {
+    let unescaped = |c: char| c.is_ascii_alphanumeric() || "-_.!~*'()&=+$,;?/".contains(c);
+    let mut part = String::with_capacity(number.len());
+    for c in number.chars() {
+        if unescaped(c) {
+            part.push(c);
+        } else {
+            let mut utf8 = [0; 4];
+            c.encode_utf8(&mut utf8).bytes().for_each(|byte| part.push_str(&format!("%{byte:02X}")));
+        }
+    }
+    part
+}
+
+fn host_port(address: &TrunkAddress) -> String {
+    let host = match address.host.contains(':') {
+        true => format!("[{}]", address.host),
+        false => address.host.clone(),
+    };
+    address.port.map_or(host.clone(), |port| format!("{host}:{port}"))
+}
+
+/// The transport a URI asks for; UDP if it does not say.
+pub(super) fn uri_transport(uri: &Uri) -> protocol::sip::flow::Transport {
+    use protocol::sip::flow::Transport;
+    let named = uri.as_sip().and_then(|sip| sip.params.get("transport").map(str::to_string));
+    named.and_then(|name| Transport::parse(&name)).unwrap_or(Transport::Udp)
+}

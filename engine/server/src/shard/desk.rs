@@ -1,0 +1,163 @@
+//! Where scripts run: a runtime of their own, and for each call a desk that carries its commands to
+//! whoever can answer: the clock and the tenant's memory at once, everything else the call's shard.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use exchange::{Answer, CallId, CallRecord, Command, Failure, Level, LocalTime};
+use jiff::tz::TimeZone;
+use jiff::{Timestamp, Zoned};
+use script::{Limits, Run, Start, Version, World};
+use serde_json::json;
+use tokio::sync::oneshot;
+
+use super::running::First;
+use super::{Inboxes, Input};
+use crate::archive;
+use crate::config::Tenant;
+use crate::memory::Room;
+use crate::node::{Node, log_row};
+
+/// Runs a call's script; `done` hears how it ended.
+pub(super) fn run(
+    node: &Arc<Node>,
+    tenant: Arc<Tenant>,
+    version: Arc<Version>,
+    start: Start,
+    shard: (Inboxes, usize),
+    done: impl FnOnce(Run) + Send + 'static,
+) {
+    let limits = limits(&tenant, Limits::call());
+    let desk = Desk { tenant, script: start.script.clone(), node: node.clone(), shard: Some(shard) };
+    let node = node.clone();
+    node.script_runtime.clone().spawn(async move {
+        done(node.scripts.sandboxes.run_call(&version, start, Arc::new(desk), &limits).await);
+    });
+}
+
+/// Runs `on-ended` with the call's record: no leg is left to speak of.
+pub(super) fn run_ended(
+    node: &Arc<Node>,
+    tenant: Arc<Tenant>,
+    first: First,
+    record: CallRecord,
+    done: impl FnOnce(Run) + Send + 'static,
+) {
+    let limits = limits(&tenant, Limits::ended());
+    let start = Start {
+        call: record.id,
+        tenant: tenant.name.clone(),
+        script: first.script.clone(),
+        caller: first.caller,
+        settings: first.settings,
+        seed: record.id.0 as u64 ^ 1,
+        started: record.ended,
+        ended: None,
+    };
+    let desk = Arc::new(Desk { tenant, script: first.script, node: node.clone(), shard: None });
+    let node = node.clone();
+    node.script_runtime.clone().spawn(async move {
+        let run = node.scripts.sandboxes.run_ended(&first.version, start, &record, desk, &limits);
+        done(run.await);
+    });
+}
+
+/// One run's way to the world.
+struct Desk {
+    tenant: Arc<Tenant>,
+    script: Arc<str>,
+    node: Arc<Node>,
+    /// Where the call is; none after its end.
+    shard: Option<(Inboxes, usize)>,
+}
+
+impl World for Desk {
+    fn ask(&self, call: CallId, command: Command) -> Pin<Box<dyn Future<Output = Answer> + Send + '_>> {
+        match command {
+            Command::Now => ready(Answer::Instant(Timestamp::now().as_nanosecond() as f64 / 1e9)),
+            Command::LocalTime => ready(Answer::LocalTime(Some(local(&self.tenant.timezone)))),
+            Command::TimeIn { zone } => {
+                ready(Answer::LocalTime(TimeZone::get(&zone).ok().map(|zone| local(&zone))))
+            }
+            Command::Log { level, message } => {
+                self.log(call, level, &message);
+                ready(Answer::Done)
+            }
+            Command::KvGet { .. }
+            | Command::KvSet { .. }
+            | Command::KvSwap { .. }
+            | Command::KvAdd { .. }
+            | Command::KvDelete { .. } => Box::pin(async move {
+                let limits = &self.tenant.limits;
+                let room = Room { value: limits.kv_value, total: limits.kv_total };
+                self.node.memory.ask(&self.tenant.name, room, command).await
+            }),
+            command => Box::pin(self.ask_shard(call, command)),
+        }
+    }
+
+    fn tape(&self, call: CallId, bytes: &[u8]) {
+        if self.shard.is_some()
+            && let Err(why) = archive::append(&self.node, &self.tenant.name, call, bytes)
+        {
+            tracing::warn!(%call, %why, "tape not written; a crash would lose it");
+        }
+    }
+}
+
+impl Desk {
+    async fn ask_shard(&self, call: CallId, command: Command) -> Answer {
+        let gone = Answer::Failed(Failure::HungUp);
+        let Some((shards, number)) = &self.shard else { return gone };
+        let (reply, answer) = oneshot::channel();
+        if shards.senders[*number].send(Input::Command(call, command, reply)).is_err() {
+            return gone;
+        }
+        answer.await.unwrap_or(gone)
+    }
+
+    fn log(&self, call: CallId, level: Level, message: &str) {
+        let level = match level {
+            Level::Debug => "debug",
+            Level::Info => "info",
+            Level::Warn => "warn",
+            Level::Error => "error",
+        };
+        let row = log_row(&self.tenant.name, &self.script);
+        let data = json!({ "call": call.to_string(), "level": level, "message": message });
+        self.node.logs.publish(&row, "script.log", data);
+    }
+}
+
+fn ready<'a>(answer: Answer) -> Pin<Box<dyn Future<Output = Answer> + Send + 'a>> {
+    Box::pin(std::future::ready(answer))
+}
+
+fn local(zone: &TimeZone) -> LocalTime {
+    let now: Zoned = Timestamp::now().to_zoned(zone.clone());
+    LocalTime {
+        year: now.year().into(),
+        month: now.month() as u8,
+        day: now.day() as u8,
+        weekday: now.weekday().to_monday_one_offset() as u8,
+        hour: now.hour() as u8,
+        minute: now.minute() as u8,
+        second: now.second() as u8,
+        offset_minutes: now.offset().seconds() / 60,
+    }
+}
+
+/// A run's bounds: the tenant's where it has a word to say.
+fn limits(tenant: &Tenant, run: Limits) -> Limits {
+    let set = &tenant.limits;
+    Limits {
+        memory: set.script_memory as usize,
+        stretch: set.script_cpu,
+        host_calls: run.host_calls.min(set.host_calls),
+        host_calls_per_second: set.host_calls_per_second,
+        log_line: set.log_line as usize,
+        log: set.log_call as usize,
+        ..run
+    }
+}

@@ -1,0 +1,92 @@
+//! Who is let in: a carrier by its address, a user by a password; and which tenant, and so which
+//! shard, a request is for. One gate serves every shard and the reading threads; a reload swaps the
+//! configuration under it.
+
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::sync::{Arc, PoisonError, RwLock};
+
+use protocol::sip::flow::{Flow, Transport};
+use protocol::sip::message::Request;
+use protocol::sip::method::Method;
+use protocol::sip::stack::{Admission, Gatekeeper};
+
+use super::calls::dialled;
+use crate::config::{self, Tenant, World};
+
+pub(super) struct Gate(RwLock<Arc<World>>);
+
+impl Gate {
+    pub fn new(world: Arc<World>) -> Self {
+        Self(RwLock::new(world))
+    }
+
+    pub fn world(&self) -> Arc<World> {
+        self.0.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    pub fn swap(&self, world: Arc<World>) {
+        *self.0.write().unwrap_or_else(PoisonError::into_inner) = world;
+    }
+
+    /// Where a tenant lives, among so many shards.
+    pub fn shard_of(&self, tenant: &str, shards: usize) -> usize {
+        let mut hasher = DefaultHasher::new(); // the same keys in every process
+        tenant.hash(&mut hasher);
+        (hasher.finish() % shards.max(1) as u64) as usize
+    }
+
+    /// Whose request it is, if anyone's.
+    pub fn tenant_of(&self, flow: &Flow, request: &Request) -> Option<Arc<str>> {
+        match self.admit(flow, request) {
+            Admission::Trunk { tenant, .. } | Admission::Authenticate { tenant, .. } => Some(tenant),
+            Admission::Refuse { .. } => None,
+        }
+    }
+}
+
+impl Gatekeeper for Gate {
+    fn admit(&self, flow: &Flow, request: &Request) -> Admission {
+        let world = self.world();
+        if request.method != Method::Register
+            && let Some(inbound) = world.inbound(flow.remote.ip(), &dialled(&request.uri))
+        {
+            let name = inbound.trunk.name.as_str().into();
+            return Admission::Trunk { tenant: inbound.tenant.name.clone(), name };
+        }
+        match user_domain(&world, request) {
+            Some(tenant) => Admission::Authenticate { tenant: tenant.name.clone(), realm: realm(tenant) },
+            None => Admission::Refuse { status: 403 },
+        }
+    }
+
+    fn password(&self, tenant: &str, user: &str) -> Option<Arc<str>> {
+        let world = self.world();
+        let user = world.tenant(tenant)?.user_by_name(user)?;
+        Some(user.password.as_ref()?.expose().into())
+    }
+}
+
+/// The tenant whose user may have sent this: by the domain of From, then of the Request-URI. Where
+/// there is one tenant only, any domain is its: phones are often told an address and no domain.
+fn user_domain<'a>(world: &'a World, request: &Request) -> Option<&'a Arc<Tenant>> {
+    let from = request.from().ok();
+    let hosts = [from.as_ref().and_then(|from| from.uri.host()), request.uri.host()];
+    let named = hosts.into_iter().flatten().find_map(|host| world.tenant_by_domain(host.as_str()));
+    named.or(match &world.tenants[..] {
+        [only] => Some(only),
+        _ => None,
+    })
+}
+
+/// The digest's realm: the tenant's first domain, or its name.
+fn realm(tenant: &Tenant) -> Arc<str> {
+    tenant.domains.first().map_or_else(|| tenant.name.clone(), |domain| domain.as_str().into())
+}
+
+/// A configured transport as `protocol` names it.
+pub(crate) fn transport(configured: config::Transport) -> Transport {
+    match configured {
+        config::Transport::Udp => Transport::Udp,
+        config::Transport::Tcp => Transport::Tcp,
+    }
+}

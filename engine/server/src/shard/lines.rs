@@ -1,0 +1,92 @@
+//! A leg as the wire knows it: its SIP session, its RTP stream, and what both sides agreed upon. The
+//! exchange names legs, `protocol` names sessions, `media` names streams; here they are joined.
+
+use std::collections::HashMap;
+
+use bytes::Bytes;
+use exchange::{CallId, LegKey, LegNo, Token};
+use media::StreamId;
+use protocol::sdp::{LocalMedia, Negotiated};
+use protocol::sip::stack::SessionId;
+
+/// One leg's ends.
+pub(super) struct Line {
+    pub call: CallId,
+    pub no: LegNo,
+    pub tenant: String,
+    /// None once signalling has ended it.
+    pub session: Option<SessionId>,
+    /// None once its sound has been closed.
+    pub stream: Option<StreamId>,
+    /// Our side of the session description.
+    pub local: Option<LocalMedia>,
+    /// What was agreed last.
+    pub negotiated: Option<Negotiated>,
+    /// The answer to the caller's offer, for 183 and 200; none for a caller without an offer.
+    pub answer: Option<Bytes>,
+    /// The carrier, if the leg leads to one.
+    pub trunk: Option<String>,
+    /// What an INVITE that continues this call may carry.
+    pub max_forwards: u8,
+    /// Prompts are being read for this play; a stop or another play takes it back.
+    pub loading: Option<Token>,
+}
+
+/// All legs of a shard.
+#[derive(Default)]
+pub(super) struct Lines {
+    by_leg: HashMap<LegKey, Line>,
+    by_session: HashMap<SessionId, LegKey>,
+}
+
+impl Lines {
+    pub fn insert(&mut self, leg: LegKey, line: Line) {
+        if let Some(session) = line.session {
+            self.by_session.insert(session, leg);
+        }
+        self.by_leg.insert(leg, line);
+    }
+
+    pub fn get(&self, leg: LegKey) -> Option<&Line> {
+        self.by_leg.get(&leg)
+    }
+
+    pub fn get_mut(&mut self, leg: LegKey) -> Option<&mut Line> {
+        self.by_leg.get_mut(&leg)
+    }
+
+    /// The leg of a session, with its line.
+    pub fn of_session(&mut self, session: SessionId) -> Option<(LegKey, &mut Line)> {
+        let leg = *self.by_session.get(&session)?;
+        Some((leg, self.by_leg.get_mut(&leg)?))
+    }
+
+    /// The leg's INVITE is on its way.
+    pub fn begin_session(&mut self, leg: LegKey, session: SessionId) {
+        if let Some(line) = self.by_leg.get_mut(&leg) {
+            line.session = Some(session);
+            self.by_session.insert(session, leg);
+        }
+    }
+
+    /// The session is over; the line goes when its sound is closed as well.
+    pub fn end_session(&mut self, session: SessionId) -> Option<LegKey> {
+        let leg = self.by_session.remove(&session)?;
+        if let Some(line) = self.by_leg.get_mut(&leg) {
+            line.session = None;
+        }
+        Some(leg)
+    }
+
+    /// Takes the stream away for closing; nothing is said to this leg any more.
+    pub fn end_stream(&mut self, leg: LegKey) -> Option<StreamId> {
+        self.by_leg.get_mut(&leg)?.stream.take()
+    }
+
+    /// Drops the line when both ends are gone.
+    pub fn forget(&mut self, leg: LegKey) {
+        if self.by_leg.get(&leg).is_some_and(|line| line.session.is_none() && line.stream.is_none()) {
+            self.by_leg.remove(&leg);
+        }
+    }
+}

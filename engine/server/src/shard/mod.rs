@@ -1,0 +1,496 @@
+//! A shard: one thread that owns the calls of its tenants, and with them a SIP stack, a registrar and
+//! the health of carriers. Everything enters through one bounded inbox, is handled to its end, and
+//! leaves as bytes, media commands, script runs and sealed records; nothing here waits for anyone.
+//!
+//! A tenant lives whole on one shard. Messages inside a dialog find theirs by the letter that begins
+//! every tag and branch made here; others by the tenant they are for.
+
+mod calls;
+mod desk;
+mod gate;
+mod lines;
+mod people;
+mod probes;
+mod registrations;
+mod running;
+mod sound;
+mod trunks;
+
+use std::collections::{HashMap, VecDeque};
+use std::io;
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use bytes::Bytes;
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, TrySendError};
+use exchange::{Answer, CallId, Command, Effect, Exchange, LegKey, LiveCall};
+use media::Media;
+use protocol::sip::flow::{Flow, Transport};
+use protocol::sip::ids::instance_of;
+use protocol::sip::message::Message;
+use protocol::sip::registrar::Registrar;
+use protocol::sip::stack::{Output, RegisterId, Stack, StackConfig};
+use protocol::sip::wire::ReadError;
+use tokio::sync::oneshot;
+
+use crate::archive;
+use crate::config::World;
+use crate::node::Node;
+use crate::shards::{Asked, Rung, Shards, TrunkState, UserState};
+use crate::signalling::{Inbox, Transports};
+use crate::sounds::Sounds;
+use gate::Gate;
+use lines::Lines;
+use people::People;
+use running::Running;
+use trunks::Trunks;
+
+/// Inputs that wait for one shard; with more, SIP messages are dropped (the far side sends them again)
+/// and everyone else waits.
+const INBOX: usize = 65_536;
+/// Inputs handled before timers are looked at again.
+const BATCH: usize = 256;
+/// How long scripts may take to leave when the exchange stops.
+const LEAVING: Duration = Duration::from_secs(2);
+/// Leg keys of one shard, so that a key tells its shard.
+const LEGS_PER_SHARD: u32 = 48;
+
+/// What every shard uses and none owns.
+pub struct Surroundings {
+    /// Store, scripts, prompts, events and figures.
+    pub node: Arc<Node>,
+    /// Sockets of signalling.
+    pub transports: Arc<Transports>,
+    /// Sockets and threads of sound.
+    pub media: Media,
+    /// Prompts by name.
+    pub sounds: Sounds,
+    /// What Via, Contact and SDP say for each address that is listened on.
+    pub advertised: Vec<(Transport, SocketAddr)>,
+    /// The host that stands in From and To where a tenant has no domain.
+    pub host: String,
+}
+
+/// Something for a shard to do.
+enum Input {
+    Message(Flow, Box<Message>),
+    Unreadable(Flow, Box<ReadError>),
+    FlowFailed(Flow),
+    Media(media::Event),
+    /// A script's command; the answer goes back by itself.
+    Command(CallId, Command, oneshot::Sender<Answer>),
+    /// A script's run ended.
+    Finished(CallId, Box<running::Ended>),
+    /// Prompts were read: play them unless something else was asked meanwhile.
+    Sounds {
+        leg: LegKey,
+        command: media::Command,
+    },
+    /// A registration is durable, or could not be kept.
+    Registered {
+        id: RegisterId,
+        kept: registrations::Kept,
+    },
+    /// Something that needs the whole shard: a question of the API, a reload.
+    Ask(Box<dyn FnOnce(&mut Shard) + Send>),
+    Stop,
+}
+
+/// The inbox of every shard, for those who hand something in. Clones lead to the same shards.
+#[derive(Clone)]
+pub struct Inboxes {
+    senders: Arc<[Sender<Input>]>,
+    gate: Arc<Gate>,
+    node: Arc<Node>,
+    /// Calls that are up, by shard.
+    live: Arc<[AtomicUsize]>,
+    threads: Arc<Mutex<Vec<JoinHandle<()>>>>,
+}
+
+/// The receiving ends, until [`Inboxes::start`] gives each to its thread.
+pub struct Unstarted(Vec<Receiver<Input>>);
+
+impl Inboxes {
+    /// Makes the inboxes, so that sockets and media threads can be given them before shards run.
+    /// At most 36: one letter or digit each.
+    pub fn new(count: usize, node: &Arc<Node>) -> (Self, Unstarted) {
+        let count = count.clamp(1, INSTANCES.len());
+        let (senders, receivers): (Vec<_>, Vec<_>) =
+            (0..count).map(|_| crossbeam_channel::bounded(INBOX)).unzip();
+        let inboxes = Self {
+            senders: senders.into(),
+            gate: Arc::new(Gate::new(node.world())),
+            node: node.clone(),
+            live: (0..count).map(|_| AtomicUsize::new(0)).collect(),
+            threads: Arc::default(),
+        };
+        (inboxes, Unstarted(receivers))
+    }
+
+    /// Starts a thread per shard. `seed`: all chance of all shards.
+    pub fn start(&self, unstarted: Unstarted, surroundings: &Arc<Surroundings>, seed: u64) -> io::Result<()> {
+        let mut threads = self.threads.lock().unwrap_or_else(PoisonError::into_inner);
+        for (number, inbox) in unstarted.0.into_iter().enumerate() {
+            let shard = Shard::new(number, self.clone(), surroundings.clone(), seed);
+            let name = format!("shard-{number}");
+            threads.push(std::thread::Builder::new().name(name).spawn(move || shard.run(&inbox))?);
+        }
+        Ok(())
+    }
+
+    /// What the media plane reports; belongs into [`media::Media::start`].
+    pub fn heard(&self, event: media::Event) {
+        if let Some(inbox) = self.senders.get((event.owner >> LEGS_PER_SHARD) as usize) {
+            let _ = inbox.send(Input::Media(event));
+        }
+    }
+
+    fn ask(&self, number: usize, what: impl FnOnce(&mut Shard) + Send + 'static) {
+        let _ = self.senders[number].send(Input::Ask(Box::new(what)));
+    }
+
+    fn ask_all(&self, what: impl Fn(&mut Shard) + Send + Clone + 'static) {
+        (0..self.senders.len()).for_each(|number| self.ask(number, what.clone()));
+    }
+
+    /// Asks the shard of a tenant; a shard that has stopped answers with nothing.
+    fn answer<'a, T: Default + Send + 'static>(
+        &'a self,
+        tenant: &str,
+        what: impl FnOnce(&mut Shard, &str) -> T + Send + 'static,
+    ) -> Asked<'a, T> {
+        let (sender, receiver) = oneshot::channel();
+        let (number, name) = (self.gate.shard_of(tenant, self.senders.len()), tenant.to_owned());
+        self.ask(number, move |shard| drop(sender.send(what(shard, &name))));
+        Box::pin(async move { receiver.await.unwrap_or_default() })
+    }
+
+    /// Whose message it is: by the letter of our tag or branch, else by the tenant.
+    fn shard_for(&self, flow: &Flow, message: &Message) -> usize {
+        if self.senders.len() == 1 {
+            return 0;
+        }
+        let ours = match message {
+            Message::Response(response) => {
+                response.top_via().ok().and_then(|via| via.branch().and_then(instance_of))
+            }
+            Message::Request(request) => request.to().ok().and_then(|to| to.tag().and_then(instance_of)),
+        };
+        let known = ours.and_then(|letter| INSTANCES.iter().position(|instance| *instance == letter));
+        match (known, message) {
+            (Some(number), _) if number < self.senders.len() => number,
+            (_, Message::Request(request)) => match self.gate.tenant_of(flow, request) {
+                Some(tenant) => self.gate.shard_of(&tenant, self.senders.len()),
+                None => 0,
+            },
+            _ => 0,
+        }
+    }
+
+    fn offer(&self, number: usize, input: Input) {
+        if let Err(TrySendError::Full(_)) = self.senders[number].try_send(input) {
+            self.node.metrics.sip_dropped.inc();
+        }
+    }
+}
+
+impl Shards for Inboxes {
+    fn calls(&self, tenant: &str) -> Asked<'_, Vec<LiveCall>> {
+        self.answer(tenant, |shard, tenant| {
+            let mut calls: Vec<_> = shard.exchange.calls().filter(|call| call.tenant == tenant).collect();
+            calls.sort_by_key(|call| call.id);
+            calls
+        })
+    }
+
+    fn hang_up(&self, tenant: &str, call: CallId) -> Asked<'_, bool> {
+        self.answer(tenant, move |shard, tenant| {
+            let there = shard.exchange.calls().any(|live| live.id == call && live.tenant == tenant);
+            if there {
+                shard.hang_up(Instant::now(), call);
+            }
+            there
+        })
+    }
+
+    fn users(&self, tenant: &str) -> Asked<'_, Vec<UserState>> {
+        self.answer(tenant, |shard, tenant| shard.users(tenant))
+    }
+
+    fn trunks(&self, tenant: &str) -> Asked<'_, Vec<TrunkState>> {
+        self.answer(tenant, |shard, tenant| shard.trunk_states(tenant))
+    }
+
+    fn ladder(&self, tenant: &str, call: CallId) -> Asked<'_, Option<Vec<Rung>>> {
+        self.answer(tenant, move |shard, tenant| match shard.ladder_so_far(tenant, call) {
+            Some(rungs) => Some(rungs),
+            None => archive::ladder(&shard.around.node, tenant, call).ok().flatten(),
+        })
+    }
+
+    fn reload(&self, world: Arc<World>) {
+        self.gate.swap(world);
+        self.ask_all(Shard::reconfigure);
+    }
+
+    fn drain(&self) {
+        self.ask_all(|shard| shard.exchange.drain());
+    }
+
+    fn live(&self) -> usize {
+        self.live.iter().map(|live| live.load(Ordering::Relaxed)).sum()
+    }
+
+    fn ready(&self) -> bool {
+        let threads = self.threads.lock().unwrap_or_else(PoisonError::into_inner);
+        threads.len() == self.senders.len() && threads.iter().all(|thread| !thread.is_finished())
+    }
+
+    fn stop(&self) {
+        self.ask_all(|shard| {
+            shard.exchange.drain();
+            let calls: Vec<CallId> = shard.exchange.calls().map(|call| call.id).collect();
+            calls.into_iter().for_each(|call| shard.hang_up(Instant::now(), call));
+        });
+        // Scripts hear of it and leave; a moment is enough for those that will.
+        let until = Instant::now() + LEAVING;
+        while self.live() > 0 && Instant::now() < until {
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        for inbox in self.senders.iter() {
+            let _ = inbox.send(Input::Stop);
+        }
+        let threads = std::mem::take(&mut *self.threads.lock().unwrap_or_else(PoisonError::into_inner));
+        for thread in threads {
+            let _ = thread.join();
+        }
+    }
+}
+
+impl Inbox for Inboxes {
+    fn message(&self, flow: Flow, message: Message) {
+        let number = self.shard_for(&flow, &message);
+        self.offer(number, Input::Message(flow, Box::new(message)));
+    }
+
+    fn unreadable(&self, flow: Flow, error: ReadError) {
+        self.offer(0, Input::Unreadable(flow, Box::new(error)));
+    }
+
+    fn flow_failed(&self, flow: Flow) {
+        for number in 0..self.senders.len() {
+            self.offer(number, Input::FlowFailed(flow));
+        }
+    }
+}
+
+/// What begins every tag and branch of a shard's stack, by its number.
+const INSTANCES: &[u8; 36] = b"abcdefghijklmnopqrstuvwxyz0123456789";
+
+/// One thread's share of the exchange.
+pub(crate) struct Shard {
+    number: usize,
+    shards: Inboxes,
+    around: Arc<Surroundings>,
+    world: Arc<World>,
+    stack: Stack,
+    exchange: Exchange,
+    registrar: Registrar,
+    trunks: Trunks,
+    names: probes::Names,
+    lines: Lines,
+    running: HashMap<CallId, Running>,
+    /// The calls of SIP Call-IDs that were not made here.
+    foreign_ids: HashMap<Box<str>, CallId>,
+    /// What the stack wants done.
+    outputs: Vec<Output>,
+    /// What the exchange wants done.
+    effects: Vec<Effect>,
+    /// What the exchange is to hear.
+    reports: VecDeque<(LegKey, exchange::Event)>,
+    stopping: bool,
+}
+
+impl Shard {
+    fn new(number: usize, shards: Inboxes, around: Arc<Surroundings>, seed: u64) -> Self {
+        let now = Instant::now();
+        let wall = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0.0, |since| since.as_secs_f64());
+        let seed = seed ^ (number as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+        let config = StackConfig {
+            instance: INSTANCES[number],
+            advertised: around.advertised.clone(),
+            user_agent: concat!("strowger/", env!("CARGO_PKG_VERSION")).into(),
+        };
+        let world = shards.gate.world();
+        Self {
+            number,
+            stack: Stack::new(config, seed),
+            exchange: Exchange::new(now, wall, seed.rotate_left(32), (number as u64) << LEGS_PER_SHARD),
+            registrar: Registrar::new(registrations::settings(&world)),
+            shards,
+            around,
+            world,
+            trunks: Trunks::default(),
+            names: probes::Names::default(),
+            lines: Lines::default(),
+            running: HashMap::new(),
+            foreign_ids: HashMap::new(),
+            outputs: Vec::new(),
+            effects: Vec::new(),
+            reports: VecDeque::new(),
+            stopping: false,
+        }
+    }
+
+    fn run(mut self, inbox: &Receiver<Input>) {
+        self.restore_registrations(Instant::now());
+        self.reconfigure();
+        while !self.stopping {
+            let wait = self.next_timeout().map(|at| at.saturating_duration_since(Instant::now()));
+            let first = match wait {
+                Some(wait) => inbox.recv_timeout(wait),
+                None => inbox.recv().map_err(|_| RecvTimeoutError::Disconnected),
+            };
+            let mut now = Instant::now();
+            match first {
+                Ok(input) => {
+                    self.handle(now, input);
+                    for input in inbox.try_iter().take(BATCH) {
+                        now = Instant::now();
+                        self.handle(now, input);
+                    }
+                }
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => return,
+            }
+            self.handle_timeout(now);
+            self.shards.live[self.number].store(self.exchange.len(), Ordering::Relaxed);
+        }
+    }
+
+    fn hang_up(&mut self, now: Instant, call: CallId) {
+        self.with_people(|exchange, people, effects| exchange.hang_up(now, call, people, effects));
+        self.settle(now);
+    }
+
+    fn next_timeout(&self) -> Option<Instant> {
+        let all = [
+            self.stack.next_timeout(),
+            self.exchange.next_timeout(),
+            self.registrar.next_timeout(),
+            self.trunks.next_timeout(),
+        ];
+        all.into_iter().flatten().min()
+    }
+
+    fn handle_timeout(&mut self, now: Instant) {
+        self.stack.handle_timeout(now, &mut self.outputs);
+        self.with_people(|exchange, people, effects| exchange.handle_timeout(now, people, effects));
+        self.expire_registrations(now);
+        self.probe_trunks(now);
+        self.settle(now);
+    }
+
+    fn handle(&mut self, now: Instant, input: Input) {
+        match input {
+            Input::Message(flow, message) => {
+                self.trace_arrival(now, &message);
+                self.around.node.metrics.sip_received.inc();
+                let gate = self.shards.gate.clone();
+                self.stack.handle_message(now, flow, *message, &*gate, &mut self.outputs);
+            }
+            Input::Unreadable(flow, error) => {
+                self.around.node.metrics.sip_malformed.inc();
+                self.stack.handle_unreadable(flow, *error, &mut self.outputs);
+            }
+            Input::FlowFailed(flow) => self.stack.handle_flow_failed(now, flow, &mut self.outputs),
+            Input::Media(event) => self.heard(now, event),
+            Input::Command(call, command, reply) => {
+                if let Some(running) = self.running.get_mut(&call) {
+                    running.waiting = Some(reply);
+                    self.with_people(|exchange, people, effects| {
+                        exchange.handle_command(now, call, command, people, effects);
+                    });
+                }
+            }
+            Input::Finished(call, ended) => self.script_ended(now, call, *ended),
+            Input::Sounds { leg, command } => self.sounds_ready(leg, command),
+            Input::Registered { id, kept } => self.registration_kept(now, id, kept),
+            Input::Ask(what) => what(self),
+            Input::Stop => self.stopping = true,
+        }
+        self.settle(now);
+    }
+
+    /// Carries out everything that is wanted, until nobody wants anything more.
+    fn settle(&mut self, now: Instant) {
+        loop {
+            if !self.outputs.is_empty() {
+                for output in std::mem::take(&mut self.outputs) {
+                    match output {
+                        Output::Send { to, bytes } => {
+                            self.trace_departure(now, &bytes);
+                            self.around.node.metrics.sip_sent.inc();
+                            self.around.transports.send(&to, bytes);
+                        }
+                        Output::Event(event) => self.signalled(now, event),
+                    }
+                }
+            } else if let Some((leg, event)) = self.reports.pop_front() {
+                self.with_people(|exchange, people, effects| {
+                    exchange.handle_event(now, leg, event, people, effects);
+                });
+            } else if !self.effects.is_empty() {
+                for effect in std::mem::take(&mut self.effects) {
+                    self.carry_out(now, effect);
+                }
+            } else {
+                return;
+            }
+        }
+    }
+
+    /// The exchange with what it may ask and where its effects go.
+    fn with_people<T>(&mut self, step: impl FnOnce(&mut Exchange, &People, &mut Vec<Effect>) -> T) -> T {
+        let people = People { world: &self.world, registrar: &self.registrar, trunks: &self.trunks };
+        step(&mut self.exchange, &people, &mut self.effects)
+    }
+
+    /// Goes by the configuration of the gate.
+    fn reconfigure(&mut self) {
+        self.world = self.shards.gate.world();
+        let (number, count, gate) = (self.number, self.shards.senders.len(), self.shards.gate.clone());
+        let ours = self.world.tenants.iter().filter(|tenant| gate.shard_of(&tenant.name, count) == number);
+        let trunks = ours.flat_map(|tenant| {
+            tenant.trunks.iter().map(|trunk| (tenant.name.to_string(), trunk.name.clone(), trunk.probe))
+        });
+        self.trunks.configure(Instant::now(), trunks);
+    }
+
+    fn carry_out(&mut self, now: Instant, effect: Effect) {
+        match effect {
+            Effect::Start { call, tenant, script, settings, caller } => {
+                self.start_script(call, &tenant, &script, &settings, *caller);
+            }
+            Effect::Reply { call, answer } => {
+                let waiting = self.running.get_mut(&call).and_then(|running| running.waiting.take());
+                if let Some(waiting) = waiting {
+                    let _ = waiting.send(answer); // a run that was dropped wants no answer
+                }
+            }
+            Effect::Signal(leg, signal) => self.signal(now, leg, signal),
+            Effect::Sound(leg, sound) => self.sound(leg, sound),
+            Effect::Note(note) => self.around.node.events.note(&note),
+            Effect::Over(record) => self.call_over(*record),
+        }
+    }
+}
+
+/// The first line of a message that we wrote.
+fn first_line(bytes: &Bytes) -> String {
+    let end = bytes.iter().position(|byte| *byte == b'\r').unwrap_or(bytes.len().min(120));
+    String::from_utf8_lossy(&bytes[..end]).into_owned()
+}

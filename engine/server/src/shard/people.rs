@@ -1,0 +1,58 @@
+//! What the exchange asks of people and carriers, answered from the configuration, the registrar and
+//! the health of carriers at that moment.
+
+use exchange::{CallLimits, Device, Directory, Trunk, User};
+use protocol::sip::registrar::Registrar;
+
+use super::registrations::device_names;
+use super::trunks::Trunks;
+use crate::config::{self, World};
+
+pub(super) struct People<'a> {
+    pub world: &'a World,
+    pub registrar: &'a Registrar,
+    pub trunks: &'a Trunks,
+}
+
+impl Directory for People<'_> {
+    fn user(&self, tenant: &str, name_or_number: &str) -> Option<User> {
+        self.world.tenant(tenant)?.user(name_or_number).map(|user| known(user))
+    }
+
+    fn group(&self, tenant: &str, name: &str) -> Vec<User> {
+        let Some(tenant) = self.world.tenant(tenant) else { return Vec::new() };
+        let Some(group) = tenant.group(name) else { return Vec::new() };
+        group.members.iter().filter_map(|name| tenant.user_by_name(name)).map(|user| known(user)).collect()
+    }
+
+    fn devices(&self, tenant: &str, user: &str) -> Vec<Device> {
+        device_names(self.registrar, tenant, user).map(Device).collect()
+    }
+
+    fn trunks(&self, tenant: &str) -> Vec<Trunk> {
+        let Some(configured) = self.world.tenant(tenant) else { return Vec::new() };
+        let trunk = |trunk: &config::Trunk| Trunk {
+            name: trunk.name.clone(),
+            in_service: self.trunks.in_service(tenant, &trunk.name),
+            channels: trunk.channels,
+        };
+        configured.trunks.iter().map(|configured| trunk(configured)).collect()
+    }
+
+    fn limits(&self, tenant: &str) -> CallLimits {
+        let limits = self.world.tenant(tenant).map(|tenant| &tenant.limits);
+        CallLimits {
+            concurrent_calls: limits.map_or(0, |limits| limits.concurrent_calls),
+            calls_per_second: limits.map_or(0, |limits| limits.calls_per_second),
+        }
+    }
+}
+
+fn known(user: &config::User) -> User {
+    User {
+        name: user.name.clone(),
+        number: user.number.clone(),
+        mobile: user.mobile.clone(),
+        skills: user.skills.clone(),
+    }
+}

@@ -1,0 +1,276 @@
+//! REGISTER between stack, registrar and store: what a request will change is worked out first, kept
+//! durably, and only then made true and acknowledged. So a registration that was answered with 200
+//! survives the process, and one that could not be kept was never promised.
+
+use std::net::SocketAddr;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use protocol::sip::flow::{Destination, Flow};
+use protocol::sip::message::Request;
+use protocol::sip::registrar::{Binding, Change, Lifetimes, Plan, Registrar, Stored};
+use protocol::sip::stack::RegisterId;
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+use store::{Batch, StoreError, layout};
+
+use super::calls::{Place, dialled};
+use super::{Input, Shard};
+use crate::config::{Tenant, World};
+use crate::metrics::OfTenant;
+use crate::shards::{Contact, UserState};
+
+/// RFC 3261 §10.2: an hour is what most phones ask for.
+const DEFAULT_LIFETIME: Duration = Duration::from_secs(3600);
+
+/// What the store said of a plan.
+pub(super) struct Kept {
+    plan: Plan,
+    result: Result<(), StoreError>,
+}
+
+/// A binding in the store: JSON, its end as milliseconds since 1970 UTC.
+#[derive(Serialize, Deserialize)]
+struct Entry {
+    contact: String,
+    q: u16,
+    expires: u64,
+    call_id: String,
+    cseq: u32,
+    transport: String,
+    local: SocketAddr,
+    remote: SocketAddr,
+    uses_flow: bool,
+    user_agent: String,
+}
+
+/// How long bindings may live, from the configuration.
+pub(super) fn settings(world: &World) -> Lifetimes {
+    let (min, max) = (world.sip.expires_min, world.sip.expires_max);
+    Lifetimes { min, default: DEFAULT_LIFETIME.clamp(min, max), max }
+}
+
+/// A user's contacts by name, the preferred first.
+pub(super) fn device_names(registrar: &Registrar, tenant: &str, user: &str) -> impl Iterator<Item = String> {
+    registrar.bindings(Instant::now(), tenant, user).into_iter().map(|binding| binding.key.clone())
+}
+
+impl Shard {
+    /// A user registers, or asks what is registered.
+    pub(super) fn register(
+        &mut self,
+        now: Instant,
+        id: RegisterId,
+        tenant: &std::sync::Arc<str>,
+        user: &std::sync::Arc<str>,
+        request: &Request,
+        flow: Flow,
+    ) {
+        let world = self.world.clone();
+        let own = world.tenant(tenant).and_then(|tenant| tenant.user_by_name(user)).is_some_and(|user| {
+            let to = request.to().map(|to| dialled(&to.uri)).unwrap_or_default();
+            to == user.name || to == user.number
+        });
+        if !own {
+            return self.stack.respond_register(now, id, 403, "Not Your Address", &[], &mut self.outputs);
+        }
+        let plan = match self.registrar.plan(now, tenant, user, flow, request) {
+            Ok(plan) => plan,
+            Err(refusal) => {
+                let (status, reason) = refusal.answer();
+                let least = refusal.min_expires().map(|least| ("Min-Expires".to_string(), least.to_string()));
+                let headers: Vec<_> = least.into_iter().collect();
+                return self.stack.respond_register(now, id, status, reason, &headers, &mut self.outputs);
+            }
+        };
+        if plan.changes.is_empty() {
+            return self.registration_kept(now, id, Kept { plan, result: Ok(()) });
+        }
+        let wall = millis_now();
+        let batch = plan.changes.iter().fold(Batch::new(), |batch, change| match change {
+            Change::Set(binding) => {
+                let entry =
+                    serde_json::to_vec(&entry(binding, now, wall)).expect("plain data has a JSON form");
+                batch.put(layout::registration(tenant, user, &binding.key), entry)
+            }
+            Change::Remove(key) => batch.delete(layout::registration(tenant, user, key)),
+        });
+        let inbox = self.shards.senders[self.number].clone();
+        let done = move |result| {
+            let _ = inbox.send(Input::Registered { id, kept: Kept { plan, result } });
+        };
+        self.around.node.store.commit(batch, Box::new(done));
+    }
+
+    /// The store has answered.
+    pub(super) fn registration_kept(&mut self, now: Instant, id: RegisterId, kept: Kept) {
+        let Kept { plan, result } = kept;
+        if let Err(why) = result {
+            self.around.node.metrics.store_failures.inc();
+            tracing::error!(tenant = %plan.tenant, user = %plan.user, %why, "registration not kept");
+            let headers = [("Retry-After".to_string(), "10".to_string())];
+            return self.stack.respond_register(now, id, 503, "Not Stored", &headers, &mut self.outputs);
+        }
+        let headers: Vec<_> =
+            plan.contacts.iter().map(|contact| ("Contact".to_string(), contact.clone())).collect();
+        let (tenant, user, changed) = (plan.tenant.clone(), plan.user.clone(), !plan.changes.is_empty());
+        let before = self.registrar.bindings(now, &tenant, &user).len();
+        self.registrar.apply(plan);
+        self.stack.respond_register(now, id, 200, "OK", &headers, &mut self.outputs);
+        let after = self.registrar.bindings(now, &tenant, &user).len();
+        if changed && before != after {
+            self.registration_changed(&tenant, &user, before, after);
+        }
+    }
+
+    pub(super) fn expire_registrations(&mut self, now: Instant) {
+        if self.registrar.next_timeout().is_none_or(|at| at > now) {
+            return;
+        }
+        let mut expired = Vec::new();
+        self.registrar.handle_timeout(now, &mut expired);
+        let mut batch = Batch::new();
+        for gone in expired {
+            batch = batch.delete(layout::registration(&gone.tenant, &gone.user, &gone.key));
+            let left = self.registrar.bindings(now, &gone.tenant, &gone.user).len();
+            self.registration_changed(&gone.tenant, &gone.user, left + 1, left);
+        }
+        // One that stays in the store has its end written in it, and is not taken back at a start.
+        self.around.node.store.commit(batch, Box::new(|_| {}));
+    }
+
+    fn registration_changed(&self, tenant: &str, user: &str, before: usize, after: usize) {
+        let gauge =
+            self.around.node.metrics.registered.get_or_create(&OfTenant { tenant: tenant.into() }).clone();
+        gauge.inc_by(after as i64 - before as i64);
+        let kind = if after > before { "user.registered" } else { "user.unregistered" };
+        self.around.node.events.publish(tenant, kind, json!({ "user": user, "contacts": after }));
+    }
+
+    /// Takes back what the store kept of this shard's tenants.
+    pub(super) fn restore_registrations(&mut self, now: Instant) {
+        let count = self.shards.senders.len();
+        let wall = millis_now();
+        let mut scan = layout::registrations();
+        loop {
+            let page = match self.around.node.store.scan(&scan) {
+                Ok(page) => page,
+                Err(why) => return tracing::error!(%why, "registrations can't be read"),
+            };
+            let Some((last, _)) = page.last() else { return };
+            scan = layout::registrations().behind(last);
+            for (key, value) in &page {
+                let Some((tenant, user, key)) = layout::read_registration(key) else { continue };
+                if self.shards.gate.shard_of(&tenant, count) != self.number {
+                    continue;
+                }
+                let Ok(entry) = serde_json::from_slice::<Entry>(value) else { continue };
+                if entry.expires > wall {
+                    let stored = stored(tenant.clone(), user.clone(), key, entry, wall);
+                    if self.registrar.import(now, stored).is_ok() {
+                        self.registration_changed(&tenant, &user, 0, 1);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Where a registered device is called.
+    pub(super) fn device_place(
+        &self,
+        tenant: &Tenant,
+        user: &str,
+        device: &exchange::Device,
+    ) -> Option<Place> {
+        let bindings = self.registrar.bindings(Instant::now(), &tenant.name, user);
+        let binding = bindings.into_iter().find(|binding| binding.key == device.0)?;
+        let destination = match binding.uses_flow {
+            true => Destination::from(binding.flow),
+            false => {
+                let sip = binding.contact.uri.as_sip()?;
+                let transport = super::calls::uri_transport(&binding.contact.uri);
+                // A Contact with a name is reached where the REGISTER came from.
+                let ip = sip.host.ip().unwrap_or(binding.flow.remote.ip());
+                Destination::new(transport, SocketAddr::new(ip, sip.port_or_default()))
+            }
+        };
+        let host = tenant.domains.first().map_or(self.around.host.as_str(), String::as_str);
+        Some(Place {
+            request_uri: binding.contact.uri.to_string(),
+            to: format!("<sip:{}@{host}>", super::calls::user_part(user)),
+            destination,
+            route: Vec::new(),
+            is_device: binding.uses_flow,
+            credentials: None,
+        })
+    }
+
+    /// What each user of a tenant is doing, and where.
+    pub(super) fn users(&self, tenant: &str) -> Vec<UserState> {
+        let now = Instant::now();
+        let Some(configured) = self.world.tenant(tenant) else { return Vec::new() };
+        let state = |user: &crate::config::User| {
+            let contacts: Vec<_> = self
+                .registrar
+                .bindings(now, tenant, &user.name)
+                .into_iter()
+                .map(|b| contact(b, now))
+                .collect();
+            UserState {
+                name: user.name.clone(),
+                number: user.number.clone(),
+                presence: self.exchange.presence(tenant, &user.name, !contacts.is_empty()),
+                contacts,
+            }
+        };
+        configured.users.iter().map(|user| state(user)).collect()
+    }
+}
+
+fn contact(binding: &Binding, now: Instant) -> Contact {
+    let agent = &binding.user_agent;
+    Contact {
+        uri: binding.contact.uri.to_string(),
+        received: binding.flow.remote.to_string(),
+        transport: binding.flow.transport.as_str().to_ascii_lowercase(),
+        user_agent: (!agent.is_empty()).then(|| agent.clone()),
+        expires_in: binding.expires_at.saturating_duration_since(now).as_secs() as u32,
+    }
+}
+
+fn entry(binding: &Binding, now: Instant, wall: u64) -> Entry {
+    let remaining = binding.expires_at.saturating_duration_since(now);
+    Entry {
+        contact: binding.contact.to_string(),
+        q: binding.q,
+        expires: wall + remaining.as_millis() as u64,
+        call_id: binding.call_id.clone(),
+        cseq: binding.cseq,
+        transport: binding.flow.transport.as_str().into(),
+        local: binding.flow.local,
+        remote: binding.flow.remote,
+        uses_flow: binding.uses_flow,
+        user_agent: binding.user_agent.clone(),
+    }
+}
+
+fn stored(tenant: String, user: String, key: String, entry: Entry, wall: u64) -> Stored {
+    Stored {
+        tenant,
+        user,
+        key,
+        contact: entry.contact,
+        q: entry.q,
+        remaining: Duration::from_millis(entry.expires.saturating_sub(wall)),
+        call_id: entry.call_id,
+        cseq: entry.cseq,
+        transport: entry.transport,
+        local: entry.local,
+        remote: entry.remote,
+        uses_flow: entry.uses_flow,
+        user_agent: entry.user_agent,
+    }
+}
+
+fn millis_now() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as u64)
+}

@@ -1,0 +1,287 @@
+//! The script side of a call that is up: the version it keeps, the command it waits in, the tape so
+//! far and the ladder. When the call is over all of it is sealed, and `on-ended` runs with the record.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use bytes::Bytes;
+use exchange::{Answer, CallId, CallRecord, Finish, LegInfo, LegKey};
+use media::Happening;
+use protocol::sip::flow::Flow;
+use protocol::sip::message::{Message, Request};
+use script::Version;
+use serde_json::json;
+use tokio::sync::oneshot;
+
+use super::{Input, Shard, desk, first_line};
+use crate::archive::{self, MOST_RUNGS};
+use crate::metrics::{OfFailure, OfOutcome, OfScript, OfTenant};
+use crate::shards::Rung;
+
+/// A call that is up, or whose record is being finished.
+pub(super) struct Running {
+    pub caller: LegKey,
+    tenant: String,
+    /// Whoever waits for the command under way.
+    pub waiting: Option<oneshot::Sender<Answer>>,
+    /// Who took the call first: its `on-ended` runs.
+    pub first: Option<First>,
+    pub tape: Vec<u8>,
+    ladder: Vec<Rung>,
+    /// The SIP Call-ID of the caller's leg.
+    sip_call_id: Box<str>,
+}
+
+/// The script that took a call, with the version that the call keeps.
+#[derive(Clone)]
+pub(super) struct First {
+    pub script: Arc<str>,
+    pub settings: Arc<str>,
+    pub version: Arc<Version>,
+    pub caller: LegInfo,
+}
+
+/// How a run of a script ended, and its part of the tape.
+pub(super) struct Ended {
+    pub script: String,
+    pub run: script::Run,
+}
+
+impl Shard {
+    /// The script of a new call, or the one it was handed to.
+    pub(super) fn start_script(
+        &mut self,
+        call: CallId,
+        tenant: &str,
+        script: &str,
+        settings: &str,
+        caller: LegInfo,
+    ) {
+        let Some(version) = self.around.node.scripts.active(tenant, script) else {
+            let why = format!("there is no script \"{script}\"");
+            self.count_failure(tenant, script, "missing");
+            return self.fail(call, why);
+        };
+        self.exchange.set_version(call, version.hash());
+        if let Some(running) = self.running.get_mut(&call)
+            && running.first.is_none()
+        {
+            running.first = Some(First {
+                script: script.into(),
+                settings: settings.into(),
+                version: version.clone(),
+                caller: caller.clone(),
+            });
+        }
+        let Some(tenant) = self.world.tenant(tenant).cloned() else {
+            return self.fail(call, "its tenant is no longer configured".into());
+        };
+        let start = script::Start {
+            call,
+            tenant: tenant.name.clone(),
+            script: script.into(),
+            caller,
+            settings: settings.into(),
+            seed: call.0 as u64,
+            started: self.exchange.wall(Instant::now()),
+            ended: None,
+        };
+        let inbox = self.shards.senders[self.number].clone();
+        let script = script.to_string();
+        let shard = (self.shards.clone(), self.number);
+        desk::run(&self.around.node, tenant, version, start, shard, move |run| {
+            let _ = inbox.send(Input::Finished(call, Box::new(Ended { script, run })));
+        });
+    }
+
+    /// A run of the call's script ended.
+    pub(super) fn script_ended(&mut self, now: Instant, call: CallId, ended: Ended) {
+        let Some(running) = self.running.get_mut(&call) else { return };
+        running.waiting = None;
+        running.tape.extend_from_slice(&ended.run.tape);
+        let tenant = running.tenant.clone();
+        let of = OfScript { tenant: tenant.clone(), script: ended.script.clone() };
+        self.around.node.metrics.script_cpu.get_or_create(&of).observe(ended.run.cpu.as_secs_f64());
+        let (why, name) = match ended.run.finish {
+            script::Finish::Returned | script::Finish::HandedOver { .. } => {
+                return self.finish(now, call, Finish::Returned);
+            }
+            script::Finish::HungUp => return self.finish(now, call, Finish::HungUp),
+            script::Finish::Failed(failure) => (format!("the script failed: {failure:?}"), "failed"),
+            script::Finish::Trapped { kind, backtrace } => (format!("{kind}\n{backtrace}"), kind.name()),
+            script::Finish::NoRoom => ("no sandbox was free".to_string(), "no-room"),
+        };
+        tracing::warn!(%call, tenant, script = ended.script, why, "script failed; the call goes to its fallback");
+        self.count_failure(&tenant, &ended.script, name);
+        self.finish(now, call, Finish::Failed { why });
+    }
+
+    fn fail(&mut self, call: CallId, why: String) {
+        tracing::warn!(%call, why, "the call goes to its fallback");
+        self.finish(Instant::now(), call, Finish::Failed { why });
+    }
+
+    fn finish(&mut self, now: Instant, call: CallId, finish: Finish) {
+        self.with_people(|exchange, people, effects| {
+            exchange.handle_finish(now, call, finish, people, effects)
+        });
+    }
+
+    fn count_failure(&self, tenant: &str, script: &str, why: &str) {
+        let of = OfFailure { tenant: tenant.into(), script: script.into(), why: why.into() };
+        self.around.node.metrics.script_failures.get_or_create(&of).inc();
+    }
+
+    /// The call is over: its record is sealed with its tape, and its script hears of it.
+    pub(super) fn call_over(&mut self, record: CallRecord) {
+        let Some(running) = self.running.remove(&record.id) else { return };
+        self.foreign_ids.remove(&running.sip_call_id);
+        let around = &self.around;
+        let of = OfTenant { tenant: record.tenant.clone() };
+        around.node.metrics.calls_up.get_or_create(&of).dec();
+        let of = OfOutcome { tenant: record.tenant.clone(), outcome: record.outcome.name().into() };
+        around.node.metrics.calls.get_or_create(&of).inc();
+        let told = json!({
+            "call": record.id.to_string(),
+            "outcome": record.outcome,
+            "wait": record.wait.as_secs_f64(),
+            "talk": record.talk.as_secs_f64(),
+        });
+        around.node.events.publish(&record.tenant, "call.ended", told);
+        let node = around.node.clone();
+        let (tenant, id) = (record.tenant.clone(), record.id);
+        let kept = move |result| match result {
+            Ok(()) => node.events.publish(&tenant, "call.recorded", json!({ "call": id.to_string() })),
+            Err(why) => {
+                node.metrics.store_failures.inc();
+                tracing::error!(call = %id, %why, "call record not kept");
+            }
+        };
+        archive::seal(&around.node, &record, &running.tape, &running.ladder, Box::new(kept));
+        if let (Some(first), Some(tenant)) = (running.first, self.world.tenant(&record.tenant).cloned()) {
+            let (node, mut tape) = (around.node.clone(), running.tape);
+            let of = (record.tenant.clone(), record.id);
+            desk::run_ended(&around.node, tenant, first, record, move |run| {
+                tape.extend_from_slice(&run.tape);
+                archive::add_tape(&node, &of.0, of.1, &tape);
+            });
+        }
+    }
+
+    // The ladder: every message of the call's SIP, and what its sound did.
+
+    /// A call begins: its ladder, with the INVITE that brought it.
+    pub(super) fn begin_trace(
+        &mut self,
+        now: Instant,
+        call: CallId,
+        caller: LegKey,
+        tenant: &str,
+        request: &Request,
+        flow: &Flow,
+    ) {
+        let of = OfTenant { tenant: tenant.into() };
+        self.around.node.metrics.calls_up.get_or_create(&of).inc();
+        let sip_call_id = request.call_id().unwrap_or_default();
+        self.foreign_ids.insert(sip_call_id.into(), call);
+        let what = format!(
+            "{} {} from {} by {}",
+            request.method.as_str(),
+            request.uri,
+            flow.remote,
+            flow.transport.as_str()
+        );
+        let line = Rung { at: self.exchange.wall(now), from: "caller".into(), to: "exchange".into(), what };
+        self.running.insert(
+            call,
+            Running {
+                caller,
+                tenant: tenant.into(),
+                waiting: None,
+                first: None,
+                tape: Vec::new(),
+                ladder: vec![line],
+                sip_call_id: sip_call_id.into(),
+            },
+        );
+    }
+
+    pub(super) fn trace_arrival(&mut self, now: Instant, message: &Message) {
+        let Some(id) = message.headers().get(protocol::sip::headers::HeaderName::CallId) else { return };
+        let Some((call, party)) = self.party_of(id) else { return };
+        let what = match message {
+            Message::Request(request) => request.method.as_str().to_string(),
+            Message::Response(response) => {
+                let method = response.cseq().map(|cseq| cseq.method.as_str().to_string()).unwrap_or_default();
+                format!("{} {} ({method})", response.status, response.reason)
+            }
+        };
+        self.trace(now, call, party, "exchange".into(), what);
+    }
+
+    pub(super) fn trace_departure(&mut self, now: Instant, bytes: &Bytes) {
+        let Some(id) = header(bytes, b"\r\nCall-ID: ") else { return };
+        let Some((call, party)) = self.party_of(id) else { return };
+        let line = first_line(bytes);
+        let what = match line.strip_prefix("SIP/2.0 ") {
+            Some(status) => {
+                let cseq = header(bytes, b"\r\nCSeq: ").unwrap_or_default();
+                format!("{status} ({})", cseq.rsplit(' ').next().unwrap_or_default())
+            }
+            None => line.split(' ').next().unwrap_or_default().to_string(),
+        };
+        self.trace(now, call, "exchange".into(), party, what);
+    }
+
+    pub(super) fn trace_sound(&mut self, call: CallId, leg: exchange::LegNo, what: &Happening) {
+        let text = match what {
+            Happening::Digit { digit, .. } => format!("key {digit}"),
+            Happening::FirstPacket => "first packet".into(),
+            Happening::Timeout => "no sound".into(),
+            Happening::Recorded { name, length, .. } => format!("recorded {name}, {} ms", length.as_millis()),
+            Happening::PlayEnded { .. } | Happening::DigitsSent { .. } | Happening::Closed(_) => return,
+        };
+        self.trace(Instant::now(), call, party(leg.0), "media".into(), text);
+    }
+
+    fn trace(&mut self, now: Instant, call: CallId, from: String, to: String, what: String) {
+        let at = self.exchange.wall(now);
+        let Some(running) = self.running.get_mut(&call) else { return };
+        match running.ladder.len() {
+            n if n < MOST_RUNGS => running.ladder.push(Rung { at, from, to, what }),
+            MOST_RUNGS => {
+                let what = "further ones are left out".into();
+                running.ladder.push(Rung { at, from, to, what });
+            }
+            _ => {}
+        }
+    }
+
+    /// The lines so far of a call that is up.
+    pub(super) fn ladder_so_far(&self, tenant: &str, call: CallId) -> Option<Vec<Rung>> {
+        self.running
+            .get(&call)
+            .filter(|running| running.tenant == tenant)
+            .map(|running| running.ladder.clone())
+    }
+
+    /// Which call and leg a SIP Call-ID belongs to: ours name both.
+    fn party_of(&self, sip_call_id: &str) -> Option<(CallId, String)> {
+        let ours = sip_call_id.split_once('.').and_then(|(id, rest)| {
+            let leg = rest.split('@').next()?.parse::<u32>().ok()?;
+            Some((id.parse::<CallId>().ok()?, party(leg)))
+        });
+        ours.or_else(|| Some((*self.foreign_ids.get(sip_call_id)?, party(0))))
+    }
+}
+
+fn party(leg: u32) -> String {
+    if leg == 0 { "caller".into() } else { format!("leg {leg}") }
+}
+
+/// A header's value in a message that we wrote ourselves.
+fn header<'a>(bytes: &'a [u8], name: &[u8]) -> Option<&'a str> {
+    let at = bytes.windows(name.len()).position(|window| window == name)? + name.len();
+    let end = bytes[at..].iter().position(|byte| *byte == b'\r')?;
+    std::str::from_utf8(&bytes[at..at + end]).ok()
+}

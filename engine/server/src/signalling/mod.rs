@@ -1,0 +1,109 @@
+//! SIP on the wire: sockets and connections, and nothing of what the messages mean. What arrives is
+//! read once ([`protocol::sip::wire`]), stamped, and handed to the [`Inbox`]; what leaves is bytes
+//! with a destination. UDP sockets have a reading thread each; TCP connections are tasks.
+
+mod tcp;
+mod udp;
+
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+
+use bytes::Bytes;
+use protocol::sip::flow::{Destination, Flow, Transport};
+use protocol::sip::message::Message;
+use protocol::sip::wire::ReadError;
+
+use crate::config::Listen;
+
+/// Where transports put what arrives. Called on reading threads; must only pass on.
+pub trait Inbox: Send + Sync + 'static {
+    /// A message was read.
+    fn message(&self, flow: Flow, message: Message);
+    /// Bytes that are no message; the error may hold enough for a 400.
+    fn unreadable(&self, flow: Flow, error: ReadError);
+    /// The connection is gone, or could not be made: whatever waits for it has failed.
+    fn flow_failed(&self, flow: Flow);
+}
+
+/// Every socket that signalling listens on and sends from.
+pub struct Transports {
+    udp: Vec<Arc<udp::Socket>>,
+    tcp: Option<tcp::Connections>,
+}
+
+impl Transports {
+    /// Binds every address, or says which one could not be bound. Reading begins with
+    /// [`Transports::start`].
+    pub fn bind(listen: &[Listen], runtime: &tokio::runtime::Handle) -> io::Result<Self> {
+        let explain = |at: &Listen, why: io::Error| io::Error::new(why.kind(), format!("{at}: {why}"));
+        let mut udp = Vec::new();
+        let mut tcp = Vec::new();
+        for at in listen {
+            match at.transport {
+                crate::config::Transport::Udp => {
+                    udp.push(Arc::new(udp::Socket::bind(at.address).map_err(|why| explain(at, why))?));
+                }
+                crate::config::Transport::Tcp => {
+                    tcp.push(tcp::bind(at.address).map_err(|why| explain(at, why))?);
+                }
+            }
+        }
+        let tcp = (!tcp.is_empty()).then(|| tcp::Connections::new(tcp, runtime.clone()));
+        Ok(Self { udp, tcp })
+    }
+
+    /// Begins reading.
+    pub fn start(&self, inbox: Arc<dyn Inbox>) -> io::Result<()> {
+        for socket in &self.udp {
+            udp::read(socket.clone(), inbox.clone())?;
+        }
+        if let Some(tcp) = &self.tcp {
+            tcp.start(inbox);
+        }
+        Ok(())
+    }
+
+    /// The addresses that were bound, with the ports that were found for port 0.
+    pub fn bound(&self) -> Vec<(Transport, SocketAddr)> {
+        let udp = self.udp.iter().map(|socket| (Transport::Udp, socket.local));
+        let tcp = self.tcp.iter().flat_map(|tcp| tcp.bound()).map(|local| (Transport::Tcp, local));
+        udp.chain(tcp).collect()
+    }
+
+    /// Sends a whole message, or tells the inbox that its flow failed. Never waits: a connection
+    /// whose peer does not read is closed when [`tcp::MOST_WAITING`] messages wait for it.
+    pub fn send(&self, to: &Destination, bytes: Bytes) {
+        match to.transport {
+            Transport::Udp => {
+                if let Some(socket) = self.udp_socket(to) {
+                    socket.send(&bytes, to.remote);
+                }
+            }
+            _ => {
+                if let Some(tcp) = &self.tcp {
+                    tcp.send(to, bytes);
+                }
+            }
+        }
+    }
+
+    /// The socket that a message leaves from: the one asked for, or the first of the same family.
+    fn udp_socket(&self, to: &Destination) -> Option<&Arc<udp::Socket>> {
+        let asked = to.local.and_then(|local| self.udp.iter().find(|socket| socket.local == local));
+        asked.or_else(|| self.udp.iter().find(|socket| same_family(socket.local.ip(), to.remote.ip())))
+    }
+}
+
+fn same_family(ours: IpAddr, theirs: IpAddr) -> bool {
+    ours.is_ipv6() == theirs.is_ipv6()
+}
+
+/// The address a far side would send to when this host talks with it: for sockets bound to every
+/// address. Asks the kernel's routing table; nothing is sent.
+pub fn own_address_towards(remote: SocketAddr) -> Option<IpAddr> {
+    let any: SocketAddr = if remote.is_ipv6() { "[::]:0" } else { "0.0.0.0:0" }.parse().expect("an address");
+    let socket = std::net::UdpSocket::bind(any).ok()?;
+    socket.connect(remote).ok()?;
+    socket.local_addr().ok().map(|local| local.ip())
+}
