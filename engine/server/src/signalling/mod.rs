@@ -37,6 +37,7 @@ impl Transports {
     /// [`Transports::start`].
     pub fn bind(listen: &[Listen], runtime: &tokio::runtime::Handle) -> io::Result<Self> {
         let explain = |at: &Listen, why: io::Error| io::Error::new(why.kind(), format!("{at}: {why}"));
+        let _inside = runtime.enter(); // listening registers with it
         let mut udp = Vec::new();
         let mut tcp = Vec::new();
         for at in listen {
