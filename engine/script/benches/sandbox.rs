@@ -3,10 +3,12 @@
 //!
 //! `cargo bench -p script`. Guests are those of the tests.
 
+#![allow(missing_docs)] // criterion's macro makes a public function
+
 use std::hint::black_box;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use criterion::{Criterion, criterion_group, criterion_main};
 use exchange::{Answer, CallId, Command, Direction, LegInfo, LegNo, Party};
@@ -72,14 +74,13 @@ fn decisions(criterion: &mut Criterion) {
     let run = || sandboxes.run_call(&version, start("decide"), world.clone(), &limits);
 
     criterion.bench_function("decision: fresh sandbox, three host calls, drop", |bench| {
-        bench.iter(|| runtime.block_on(async { black_box(run().await) }));
+        bench.iter_custom(|n| cpu_of(n, || drop(black_box(runtime.block_on(run())))));
     });
     let tape = runtime.block_on(run()).tape;
     let segment = Tape::read(&tape).expect("was just written").segments.remove(0);
     criterion.bench_function("decision: replayed from its tape", |bench| {
-        bench.iter(|| {
-            runtime.block_on(async { black_box(sandboxes.replay(&version, &segment, &limits).await) })
-        });
+        let replay = || runtime.block_on(sandboxes.replay(&version, &segment, &limits));
+        bench.iter_custom(|n| cpu_of(n, || drop(black_box(replay()))));
     });
 
     const PARKED: usize = 4_000;
@@ -93,18 +94,33 @@ fn decisions(criterion: &mut Criterion) {
             std::future::poll_fn(|cx| std::task::Poll::Ready(run.as_mut().poll(cx).is_pending())).await;
         }
     });
-    let (took, held) = (begin.elapsed(), resident().saturating_sub(before));
-    println!("parked: {PARKED} calls wait, {} bytes resident each, parked in {took:?}", held / PARKED);
+    let took = begin.elapsed();
+    let after = resident();
+    let [all, own] = [0, 1].map(|n| after[n].saturating_sub(before[n]) / PARKED);
+    println!("parked: {PARKED} calls wait, {own} bytes each ({all} with shared pages), parked in {took:?}");
     let begin = Instant::now();
     drop(parked);
     println!("parked: dropped in {:?}", begin.elapsed());
 }
 
-/// Resident bytes of this process.
-fn resident() -> usize {
-    let statm = std::fs::read_to_string("/proc/self/statm").unwrap_or_default();
-    let pages: usize = statm.split_whitespace().nth(1).and_then(|pages| pages.parse().ok()).unwrap_or(0);
-    pages * rustix::param::page_size()
+/// CPU time of this thread, on which all of it happens: what else runs on the machine does not count.
+fn cpu_of(times: u64, mut work: impl FnMut()) -> Duration {
+    let now = || {
+        let time = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
+        Duration::new(time.tv_sec as u64, time.tv_nsec as u32)
+    };
+    let begin = now();
+    (0..times).for_each(|_| work());
+    now() - begin
+}
+
+/// Resident bytes of this process: all, and with pages mapped more than once counted once.
+fn resident() -> [usize; 2] {
+    let smaps = std::fs::read_to_string("/proc/self/smaps_rollup").unwrap_or_default();
+    ["Rss:", "Pss:"].map(|name| {
+        let line = smaps.lines().find_map(|line| line.strip_prefix(name));
+        line.and_then(|line| line.trim().strip_suffix(" kB")?.parse().ok()).map_or(0, |kb: usize| kb * 1024)
+    })
 }
 
 criterion_group!(benches, decisions);

@@ -13,6 +13,7 @@ use crate::tape::{Finish, Segment, TrapKind};
 
 /// What a replay found.
 #[derive(Clone, Debug, PartialEq)]
+#[allow(clippy::large_enum_variant)] // one per replay, read at once
 pub enum Verdict {
     /// The same imports with the same arguments, and the same end.
     Same {

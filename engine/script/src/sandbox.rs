@@ -492,6 +492,7 @@ fn config(settings: &Settings) -> Config {
         .max_tables_per_component(limits::TABLES)
         .table_elements(limits::TABLE_ELEMENTS)
         .max_memory_size(settings.memory)
+        .pagemap_scan(wasmtime::Enabled::Auto)
         .linear_memory_keep_resident(KEEP_RESIDENT)
         .table_keep_resident(KEEP_RESIDENT);
     let mut config = Config::new();
