@@ -2,6 +2,8 @@
 //! a reload or a registration is seen by the next decision. The server answers from its
 //! configuration and registrar; tests answer from a table.
 
+use std::time::Duration;
+
 /// A person or desk.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct User {
@@ -37,6 +39,10 @@ pub struct CallLimits {
     pub concurrent_calls: u32,
     /// Arrivals within one second; the next one gets 503 with Retry-After.
     pub calls_per_second: u32,
+    /// A call this old is hung up.
+    pub call_length: Duration,
+    /// Legs that one call may ever have; a dial that needs more fails with `limit("legs_per_call")`.
+    pub legs_per_call: u32,
 }
 
 /// Answers about tenants. None of the answers may wait.

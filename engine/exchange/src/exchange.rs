@@ -147,6 +147,9 @@ impl Exchange {
         self.tallies.entry(arrival.tenant.clone()).or_default().calls += 1;
         let mut around = Around { now, wall, directory, load: &mut self.load, keys: &mut self.keys, out };
         let call = Call::new(id, key, arrival, &mut around);
+        if let Some(due) = call.next_timeout() {
+            self.timers.push(Reverse((due, id)));
+        }
         self.calls.insert(id, call);
         (id, key)
     }

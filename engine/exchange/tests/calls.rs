@@ -324,7 +324,7 @@ fn hold_by_one_phone_gives_the_other_music_and_resume_joins_them_again() {
 #[test]
 fn a_tenant_at_its_limit_refuses_the_next_call_with_503_and_takes_the_one_after_an_end() {
     let mut stage = Scene::with_call();
-    stage.shop.limits = CallLimits { concurrent_calls: 1, calls_per_second: 20 };
+    stage.shop.limits = CallLimits { concurrent_calls: 1, ..LIMITS };
     stage.take();
     let (_, leg) = stage.arrive(vec![]);
     let refusal = Signal::Refuse { status: 503, reason: "Service Unavailable".into() };
@@ -334,6 +334,48 @@ fn a_tenant_at_its_limit_refuses_the_next_call_with_503_and_takes_the_one_after_
     stage.take();
     stage.arrive(vec![]);
     assert!(matches!(stage.take()[..], [Effect::Note(_), Effect::Start { .. }]));
+}
+
+#[test]
+fn a_call_as_old_as_the_tenant_allows_is_hung_up_and_its_script_hears_it() {
+    let mut stage = Scene::with_call();
+    stage.command(Command::Bridge { a: LegNo::CALLER, b: LegNo::CALLER, keys: String::new() });
+    stage.take();
+    stage.pass(LIMITS.call_length);
+    let effects = stage.take();
+    assert!(effects.contains(&Effect::Signal(stage.caller, Signal::HangUp(Cause::Q850(16)))), "{effects:?}");
+    let end = Answer::BridgeEnded(BridgeEnd::AHungUp);
+    assert!(effects.contains(&Effect::Reply { call: stage.call, answer: end }));
+    stage.finish(Finish::Returned);
+    assert_eq!(stage.record().talk, LIMITS.call_length);
+}
+
+#[test]
+fn a_call_has_as_many_legs_as_the_tenant_allows() {
+    let mut stage = Scene::with_call();
+    stage.shop.limits = CallLimits { legs_per_call: 2, ..LIMITS };
+    let (call, _) = stage.arrive(vec![]);
+    stage.call = call;
+    stage.take();
+    stage.command(dial(&[(0, &["ana", "boris"])], false));
+    let rung = stage.invited();
+    assert_eq!(rung.len(), 1, "the caller is the first of the two");
+    stage.event(rung[0].0, refused(408));
+    assert_eq!(stage.answer(), failed(Failure::NoAnswer));
+    stage.command(dial(&[(0, &["ana"])], false));
+    assert_eq!(stage.answer(), failed(Failure::Limit("legs_per_call".into())));
+}
+
+#[test]
+fn phones_that_rang_and_a_refusal_after_it_are_a_missed_call() {
+    let mut stage = Scene::with_call();
+    stage.command(dial(&[(0, &["ana"])], false));
+    let ana = stage.invited()[0].0;
+    stage.event(ana, refused(486));
+    stage.command(Command::Reject { leg: LegNo::CALLER, status: 486, reason: "Busy Here".into() });
+    stage.take();
+    stage.finish(Finish::Returned);
+    assert_eq!(stage.record().outcome, Outcome::Missed);
 }
 
 #[test]

@@ -21,8 +21,6 @@ use crate::leg::{Leg, State};
 use crate::load::{Load, Seat};
 use crate::verb::{CallId, Direction, LegInfo, LegNo, LegRecord};
 
-/// Legs that one call may ever have; a dial that needs more answers `limit("legs")`.
-const MOST_LEGS: usize = 256;
 /// Marks of one call, and their sizes in bytes.
 const MOST_TAGS: usize = 32;
 const TAG_KEY: usize = 64;
@@ -72,6 +70,9 @@ pub(crate) struct Call {
     direction: Direction,
     pub started: f64,
     arrived_at: Instant,
+    /// The tenant's longest call ends then.
+    end_at: Instant,
+    most_legs: usize,
     answered: Option<f64>,
     /// When the first conversation began, and with whom.
     connected: Option<(Instant, Option<String>)>,
@@ -87,6 +88,7 @@ pub(crate) struct Call {
 
 impl Call {
     pub fn new(id: CallId, key: LegKey, arrival: Arrival, around: &mut Around) -> Self {
+        let limits = around.directory.limits(&arrival.tenant);
         let info = LegInfo {
             leg: LegNo::CALLER,
             party: arrival.from,
@@ -139,6 +141,8 @@ impl Call {
             direction: arrival.direction,
             started: around.wall,
             arrived_at: around.now,
+            end_at: around.now + limits.call_length,
+            most_legs: limits.legs_per_call as usize,
             answered: None,
             connected: None,
             dialled: false,
@@ -176,11 +180,13 @@ impl Call {
     }
 
     pub fn next_timeout(&self) -> Option<Instant> {
-        match self.pending.as_ref()? {
-            Pending::Gather { asking, .. } => asking.next_timeout(),
-            Pending::Dial(dialling) => dialling.next_timeout(),
-            Pending::Sleep { until } => Some(*until),
+        let waiting = match self.pending.as_ref() {
+            Some(Pending::Gather { asking, .. }) => asking.next_timeout(),
+            Some(Pending::Dial(dialling)) => dialling.next_timeout(),
+            Some(Pending::Sleep { until }) => Some(*until),
             _ => None,
-        }
+        };
+        let end = (!self.caller().is_over()).then_some(self.end_at);
+        waiting.into_iter().chain(end).min()
     }
 }

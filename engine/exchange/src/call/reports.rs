@@ -262,6 +262,9 @@ impl Call {
     }
 
     pub fn handle_timeout(&mut self, around: &mut Around) {
+        if self.end_at <= around.now {
+            self.handle_hang_up(around);
+        }
         let answer = match &mut self.pending {
             Some(Pending::Gather { asking, .. }) => match asking.handle_timeout(around.now) {
                 Step::Ended(ended) => self.end_gather(ended),

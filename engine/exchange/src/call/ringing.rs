@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use super::{Around, Call, MOST_LEGS, Pending};
+use super::{Around, Call, Pending};
 use crate::dial::{Attempt, TRUNK_SILENCE, failure_of, is_carriers_fault};
 use crate::directory::Device;
 use crate::effect::{Cause, Destination, Effect, Invite, Signal};
@@ -139,8 +139,8 @@ impl Call {
         spare: Option<(String, VecDeque<String>)>,
         around: &mut Around,
     ) {
-        if self.legs.len() >= MOST_LEGS {
-            return self.note_failure(Failure::Limit("legs".into()));
+        if self.legs.len() >= self.most_legs {
+            return self.note_failure(Failure::Limit("legs_per_call".into()));
         }
         let Some(Pending::Dial(dialling)) = &mut self.pending else { return };
         let no = LegNo(self.legs.len() as u32);

@@ -5,6 +5,13 @@ use std::time::{Duration, Instant};
 
 use exchange::*;
 
+pub const LIMITS: CallLimits = CallLimits {
+    concurrent_calls: 100,
+    calls_per_second: 20,
+    call_length: Duration::from_secs(3600),
+    legs_per_call: 64,
+};
+
 pub struct Shop {
     pub devices: HashMap<&'static str, usize>,
     pub trunks: Vec<Trunk>,
@@ -61,7 +68,7 @@ impl Scene {
                 trunks: ["first", "second"]
                     .map(|name| Trunk { name: name.into(), in_service: true, channels: 0 })
                     .into(),
-                limits: CallLimits { concurrent_calls: 100, calls_per_second: 20 },
+                limits: LIMITS,
             },
             exchange: Exchange::new(now, 1_795_000_000.0, 7, 0),
             now,

@@ -142,7 +142,7 @@ fn how_to_call(demo: &Demo, api: std::net::SocketAddr, data: &Path) -> String {
         text.push_str(&format!("  {name:<7} {number:<7} {password}\n"));
     }
     text.push_str(
-        "\n  700  a menu: 1 rings ana, 2 rings boris\n  \
+        "\n  700  a menu: 1 rings ana, 2 rings boris, 3 is the echo\n  \
          701  a group: everybody rings\n  \
          702  an echo: you hear yourself\n  \
          703  yours: strowger script new mine && strowger script build mine && strowger script push mine\n",

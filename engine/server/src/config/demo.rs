@@ -54,7 +54,7 @@ domains = [{domains}]
   [[tenant.number]]
   number = "700"
   script = "strowger/menu"
-  settings = {{ menu = {{ prompts = ["welcome"], choices = {{ 1 = {{ ring = {{ places = ["user:ana"] }} }}, 2 = {{ ring = {{ places = ["user:boris"] }} }} }} }} }}
+  settings = {{ greeting = ["welcome"], menu = {{ prompts = ["demo-menu"], wrong_key = "wrong-key", choices = {{ 1 = {{ ring = {{ places = ["user:ana"], nobody = "nobody" }} }}, 2 = {{ ring = {{ places = ["user:boris"], nobody = "nobody" }} }}, 3 = {{ hand_over = {{ script = "strowger/echo" }} }} }} }} }}
   fallback = ["user:ana"]
   [[tenant.number]]
   number = "701"

@@ -1,6 +1,8 @@
 //! What the exchange asks of people and carriers, answered from the configuration, the registrar and
 //! the health of carriers at that moment.
 
+use std::time::Duration;
+
 use exchange::{CallLimits, Device, Directory, Trunk, User};
 use protocol::sip::registrar::Registrar;
 
@@ -40,11 +42,18 @@ impl Directory for People<'_> {
     }
 
     fn limits(&self, tenant: &str) -> CallLimits {
-        let limits = self.world.tenant(tenant).map(|tenant| &tenant.limits);
-        CallLimits {
-            concurrent_calls: limits.map_or(0, |limits| limits.concurrent_calls),
-            calls_per_second: limits.map_or(0, |limits| limits.calls_per_second),
-        }
+        let none = CallLimits {
+            concurrent_calls: 0,
+            calls_per_second: 0,
+            call_length: Duration::ZERO,
+            legs_per_call: 0,
+        };
+        self.world.tenant(tenant).map_or(none, |tenant| CallLimits {
+            concurrent_calls: tenant.limits.concurrent_calls,
+            calls_per_second: tenant.limits.calls_per_second,
+            call_length: tenant.limits.call_length,
+            legs_per_call: tenant.limits.legs_per_call,
+        })
     }
 }
 

@@ -82,6 +82,10 @@ impl Shard {
                 return self.stack.respond_register(now, id, status, reason, &headers, &mut self.outputs);
             }
         };
+        let most = world.tenant(tenant).map_or(0, |tenant| tenant.limits.contacts_per_user);
+        if plan.contacts.len() > most as usize {
+            return self.stack.respond_register(now, id, 403, "Too Many Contacts", &[], &mut self.outputs);
+        }
         if plan.changes.is_empty() {
             return self.registration_kept(now, id, Kept { plan, result: Ok(()) });
         }
