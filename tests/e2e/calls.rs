@@ -123,10 +123,22 @@ fn users_of_sipp_prove_who_they_are_for_each_call() {
 
 #[test]
 fn a_caller_without_the_password_reaches_nobody() {
-    let world = World::new();
-    let sipp = Sipp::scenario(UAC_AUTH, world.net.sip()).to(world.exchange.sip()).service("702");
-    let report = sipp.auth("ana", "wrong").word("from", "ana").calls(1, 1).run(SOON);
-    assert_eq!((report.status, report.successful, report.failed), (1, 0, 1), "{}", report.said);
+    let mut world = World::new();
+    let mut ana = world.pjsua("ana", 440.0);
+    let mut stranger = tests::pjsua::Pjsua::start(world.net.sip(), 440.0);
+    assert!(matches!(world.register(&mut stranger, "boris", "wrong"), 401 | 403));
+    for number in ["101", "701", "702"] {
+        stranger.call(&world.uri(number));
+        assert!(matches!(stranger.disconnected(SOON), 401 | 403), "{number}");
+    }
+    // The first call that ana's telephone tells of is one of a user.
+    let mut vera = world.pjsua("vera", 1000.0);
+    vera.call(&world.uri("101"));
+    let from = ana.event("ringing", SOON)["from"].to_string();
+    assert!(from.contains("103"), "{from}");
+    ana.refuse(486);
+    assert_eq!(vera.disconnected(SOON), 486);
+    assert_eq!(world.exchange.calls(1).len(), 1);
 }
 
 #[test]

@@ -39,7 +39,7 @@ fn a_script_is_swapped_under_fifty_calls_and_none_is_lost() {
         versions.iter().position(|version| *version == second).expect("a call on the second version");
     assert!(versions[swapped..].iter().all(|version| *version == second), "{versions:?}");
     for call in &calls {
-        assert_eq!(call["outcome"], "answered", "{call}");
+        assert!(call["answered"].is_string() && call["failure"].is_null(), "{call}");
         // The first version plays 440 Hz and the second 880.
         let hz = if call["version"] == *first { "440" } else { "880" };
         let tape = tape(&world.exchange, call);

@@ -115,6 +115,7 @@ name = "demo"
 domains = ["{domain}"]
   [tenant.limits]
   calls_per_second = 200
+  host_calls = 1000
   [[tenant.group]]
   name = "all"
   members = ["ana", "boris", "vera"]
