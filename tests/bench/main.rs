@@ -17,12 +17,12 @@ use tests::sipp::{REGISTER, Sipp, UAC, UAC_LISTENS, UAS};
 use load::{Load, Machine, Row};
 
 /// Long enough that ticks of 10 ms of CPU time don't matter.
-const CALLS: u32 = 600;
-const CALLS_PER_SECOND: u32 = 50;
+const CALLS: u32 = 1500;
+const CALLS_PER_SECOND: u32 = 150;
 /// Before the measure: caches fill, memory is taken from the system.
 const WARM_UP: u32 = 50;
-const REGISTRATIONS: u32 = 2000;
-const REGISTRATIONS_PER_SECOND: u32 = 200;
+const REGISTRATIONS: u32 = 4000;
+const REGISTRATIONS_PER_SECOND: u32 = 400;
 /// Up at once when memory is measured.
 const HELD: u32 = 300;
 /// A run of sipp.
