@@ -337,9 +337,9 @@ impl Chance {
     }
 }
 
-/// The budget of CPU between two imports. The engine's epoch ticks each millisecond of wall time, and
-/// a thread that was not scheduled must not cost the guest anything: so a tick only starts the
-/// guest's own clock, and the guest is stopped by that.
+/// The budget of CPU between two imports. The engine's epoch ticks while guests compute, and a thread
+/// that was not scheduled must not cost the guest anything: so a tick only starts the guest's own
+/// clock, and the guest is stopped by that.
 pub(crate) struct Stretch {
     limit: Duration,
     number: u64,

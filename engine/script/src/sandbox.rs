@@ -9,7 +9,7 @@ use std::fmt::Write as _;
 use std::io;
 use std::path::PathBuf;
 use std::pin::pin;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::Poll;
 use std::time::{Duration, Instant};
@@ -34,8 +34,11 @@ use crate::limits::{self, Limits};
 use crate::strategy::{Admission, Decision, Offer, Snapshot, Words};
 use crate::tape::{Finish, Segment, Start, TrapKind};
 
-/// How often the engine looks whether a guest computes for too long.
+/// How often the engine looks whether a guest computes for too long, while one computes.
 const TICK: Duration = Duration::from_millis(1);
+/// How often it looks whether one does: a guest is timed from then on, so it may compute for so much longer
+/// than its limit. A thousand looks a second would cost more than the scripts of a quiet exchange.
+const LOOK: Duration = Duration::from_millis(5);
 /// The stack of a guest's fiber, host frames included.
 const FIBER_STACK: usize = 256 << 10;
 /// The part of it that Wasm may fill; then the run ends as a stack overflow.
@@ -166,6 +169,8 @@ pub struct Sandboxes {
     compiled: Compiled,
     settings: Settings,
     room: Arc<Room>,
+    /// Guests that compute at this moment.
+    computing: Arc<AtomicUsize>,
 }
 
 impl Sandboxes {
@@ -177,13 +182,14 @@ impl Sandboxes {
         host::link_call(&mut call).map_err(NoEngine::Engine)?;
         let mut strategy = Linker::new(&engine);
         host::link_strategy(&mut strategy).map_err(NoEngine::Engine)?;
-        start_clock(&engine).map_err(NoEngine::Thread)?;
+        let computing = Arc::new(AtomicUsize::new(0));
+        start_clock(&engine, computing.clone()).map_err(NoEngine::Thread)?;
         let room = Arc::new(Room {
             sandboxes: settings.sandboxes,
             per_tenant: settings.per_tenant,
             taken: Mutex::default(),
         });
-        Ok(Self { engine, call, strategy, compiled, settings, room })
+        Ok(Self { engine, call, strategy, compiled, settings, room, computing })
     }
 
     /// Checks and compiles a component, or finds it compiled. Takes 50 ms for a Rust guest and up to
@@ -287,6 +293,7 @@ impl Sandboxes {
         let returned = {
             let mut running = pin!(enter(&version.component().ready, &mut store));
             std::future::poll_fn(|cx| {
+                let _computing = Computing::begin(&self.computing);
                 let begin = Instant::now();
                 let poll: Poll<_> = running.as_mut().poll(cx);
                 cpu += begin.elapsed();
@@ -384,6 +391,7 @@ impl Sandboxes {
             return Err(not_started("the component is not a queue strategy"));
         };
         let _running = version.figures.begin();
+        let _computing = Computing::begin(&self.computing);
         let begin = Instant::now();
         let mut store = Store::new(&self.engine, Question::new(limits));
         store.limiter(|question| &mut question.caps);
@@ -512,16 +520,35 @@ fn config(settings: &Settings) -> Config {
     config
 }
 
-fn start_clock(engine: &Engine) -> io::Result<()> {
+fn start_clock(engine: &Engine, computing: Arc<AtomicUsize>) -> io::Result<()> {
     let engine = engine.weak();
     std::thread::Builder::new().name("script-clock".into()).spawn(move || {
         while let Some(engine) = engine.upgrade() {
-            engine.increment_epoch();
+            let busy = computing.load(Ordering::Relaxed) > 0;
+            if busy {
+                engine.increment_epoch();
+            }
             drop(engine);
-            std::thread::sleep(TICK);
+            std::thread::sleep(if busy { TICK } else { LOOK });
         }
     })?;
     Ok(())
+}
+
+/// A guest that computes, from here until dropped.
+struct Computing<'a>(&'a AtomicUsize);
+
+impl<'a> Computing<'a> {
+    fn begin(count: &'a AtomicUsize) -> Self {
+        count.fetch_add(1, Ordering::Relaxed);
+        Self(count)
+    }
+}
+
+impl Drop for Computing<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
 }
 
 /// Counts sandboxes, in all and by tenant.
