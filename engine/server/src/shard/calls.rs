@@ -224,7 +224,7 @@ impl Shard {
 
     fn agreed(&mut self, leg: LegKey, negotiated: Negotiated) {
         let Some(line) = self.lines.get_mut(leg) else { return };
-        line.negotiated = Some(negotiated.clone());
+        line.negotiated = Some(negotiated);
         if let Some(stream) = line.stream {
             self.media(stream, Command::Negotiated(negotiated));
         }
