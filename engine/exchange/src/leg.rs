@@ -31,6 +31,8 @@ pub(crate) struct Leg {
     pub keys: VecDeque<char>,
     /// What plays to it.
     pub playing: Option<Token>,
+    /// Something was begun and not stopped: a prompt, music, the ringing tone.
+    pub sounding: bool,
     /// Whom it hears.
     pub relayed: Option<LegNo>,
     /// The far side has us on hold.

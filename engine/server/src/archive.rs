@@ -5,6 +5,7 @@
 //! How a record is written and listed is in [`crate::records`].
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use exchange::{CallId, CallRecord, LegNo, LegRecord, Outcome};
 use store::{Batch, Done, StoreError, Unsealed, layout};
@@ -15,6 +16,9 @@ use crate::shards::Rung;
 
 /// Arrows of one call's ladder; the last one says that further ones are left out.
 pub const MOST_RUNGS: usize = 400;
+
+/// How long a record may wait for others that go to the disk with it; until then the journal has it.
+const PATIENCE: Duration = Duration::from_millis(250);
 
 /// Seals what a killed process left in the journal.
 pub fn recover(node: &Node, unsealed: Vec<Unsealed>) -> Result<(), StoreError> {
@@ -46,7 +50,7 @@ pub fn seal(node: &Arc<Node>, record: &CallRecord, tape: &[u8], ladder: &[Rung],
         }
         done(result);
     });
-    node.store.commit(batch_of(record, tape, ladder), sealed);
+    node.store.commit_within(batch_of(record, tape, ladder), PATIENCE, sealed);
 }
 
 /// Puts a longer tape in the place of the one that was sealed.
@@ -57,7 +61,7 @@ pub fn add_tape(node: &Node, tenant: &str, call: CallId, tape: &[u8]) {
             tracing::warn!(%call, %why, "what the script did after the call is not on its tape");
         }
     };
-    node.store.commit(batch, Box::new(told));
+    node.store.commit_within(batch, PATIENCE, Box::new(told));
 }
 
 /// A call's ladder, if the call is over.

@@ -29,7 +29,7 @@ pub fn start(node: &Arc<Node>, unsealed: Vec<Unsealed>) -> Result<Arc<dyn Shards
         .map_err(|why| StartError::Os("signalling can't listen", why))?;
     let transports = Arc::new(transports);
     let advertise = advertised(&world);
-    let (inboxes, unstarted) = Inboxes::new(world.node.shards.unwrap_or(cores), node);
+    let inboxes = Inboxes::new(world.node.shards.unwrap_or(cores), node);
     let heard = inboxes.clone();
     let media = Media::start(
         media::Config {
@@ -60,7 +60,7 @@ pub fn start(node: &Arc<Node>, unsealed: Vec<Unsealed>) -> Result<Arc<dyn Shards
         transports: transports.clone(),
     });
     let threads = |why| StartError::Os("threads can't start", why);
-    inboxes.start(unstarted, &surroundings, seed).map_err(threads)?;
+    inboxes.start(&surroundings, seed).map_err(threads)?;
     transports.start(Arc::new(inboxes.clone())).map_err(threads)?;
     Ok(Arc::new(inboxes))
 }

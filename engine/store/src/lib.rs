@@ -22,6 +22,7 @@ mod error;
 mod journal;
 pub mod kv;
 pub mod layout;
+mod queue;
 mod redb;
 mod sled;
 mod store;

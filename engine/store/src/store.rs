@@ -13,12 +13,11 @@ use std::sync::{Arc, PoisonError, RwLock};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use crossbeam_channel::{Receiver, Sender, TrySendError};
-
 use crate::engine::{Engine, guarded};
 use crate::kv::{Batch, Change, Each, Kv, Scan};
+use crate::queue::{Pending, Queue};
 use crate::tally::{OWN, Tally, Witness, sealed, unsealed};
-use crate::{MAX_BATCH, MAX_GROUP, MAX_GROUP_BYTES, MAX_KEY, MAX_VALUE, QUEUE, StoreError};
+use crate::{MAX_BATCH, MAX_KEY, MAX_VALUE, StoreError};
 
 /// How often, and how long apart, a database that still winds down in this process is asked for its lock.
 const REOPEN_TRIES: u32 = 50;
@@ -81,7 +80,7 @@ pub struct Store(Arc<Inner>);
 
 struct Inner {
     shared: Arc<Shared>,
-    queue: Option<Sender<Pending>>,
+    queue: Arc<Queue>,
     writer: Option<JoinHandle<()>>,
 }
 
@@ -90,11 +89,6 @@ struct Shared {
     commits: AtomicU64,
     groups: AtomicU64,
     refused: AtomicU64,
-}
-
-struct Pending {
-    batch: Batch,
-    done: Done,
 }
 
 impl Store {
@@ -123,7 +117,8 @@ impl Store {
             groups: AtomicU64::new(0),
             refused: AtomicU64::new(0),
         });
-        let (queue, pending) = crossbeam_channel::bounded(QUEUE);
+        let queue = Arc::new(Queue::default());
+        let pending = queue.clone();
         let writer = Writer {
             folder: folder.to_owned(),
             options: options.clone(),
@@ -136,7 +131,7 @@ impl Store {
             .name("store".into())
             .spawn(move || writer.run(&pending))
             .map_err(StoreError::io("starting the store's thread"))?;
-        Ok(Self(Arc::new(Inner { shared, queue: Some(queue), writer: Some(writer) })))
+        Ok(Self(Arc::new(Inner { shared, queue, writer: Some(writer) })))
     }
 
     /// The value under a key, as last acknowledged.
@@ -164,16 +159,17 @@ impl Store {
     /// Hands a batch over; never waits. `done` hears Ok when it is on disk, or why it is not; at once,
     /// on the caller's thread, when the batch is out of bounds or too many wait ([`StoreError::Busy`]).
     pub fn commit(&self, batch: Batch, done: Done) {
+        self.commit_within(batch, Duration::ZERO, done);
+    }
+
+    /// As [`Store::commit`], and may wait so long for others that go to the disk with it.
+    pub fn commit_within(&self, batch: Batch, patience: Duration, done: Done) {
         if let Err(error) = check_batch(&batch) {
             return self.0.shared.refuse(done, error);
         }
-        let Some(queue) = &self.0.queue else { return self.0.shared.refuse(done, StoreError::Closed) };
-        match queue.try_send(Pending { batch, done }) {
-            Ok(()) => {}
-            Err(TrySendError::Full(pending)) => self.0.shared.refuse(pending.done, StoreError::Busy),
-            Err(TrySendError::Disconnected(pending)) => {
-                self.0.shared.refuse(pending.done, StoreError::Closed);
-            }
+        let due = Instant::now() + patience;
+        if let Err((pending, error)) = self.0.queue.push(Pending { batch, done, due }) {
+            self.0.shared.refuse(pending.done, error);
         }
     }
 
@@ -196,14 +192,14 @@ impl Store {
             commits: shared.commits.load(Relaxed),
             groups: shared.groups.load(Relaxed),
             refused: shared.refused.load(Relaxed),
-            waiting: self.0.queue.as_ref().map_or(0, Sender::len) as u64,
+            waiting: self.0.queue.len() as u64,
         }
     }
 }
 
 impl Drop for Inner {
     fn drop(&mut self) {
-        drop(self.queue.take());
+        self.queue.close();
         // The last handle may have been inside a `done`, on the very thread that would be waited for.
         if let Some(writer) = self.writer.take()
             && writer.thread().id() != std::thread::current().id()
@@ -236,20 +232,11 @@ struct Writer {
 }
 
 impl Writer {
-    fn run(mut self, queue: &Receiver<Pending>) {
+    fn run(mut self, queue: &Queue) {
         let mut next = Instant::now();
-        while let Ok(first) = queue.recv() {
-            if queue.len() < MAX_GROUP {
-                std::thread::sleep(next.saturating_duration_since(Instant::now()));
-            }
+        while let Some(group) = queue.next(next) {
             next = Instant::now() + self.options.pace;
-            let mut bytes = first.batch.bytes();
-            let mut group = vec![first];
-            while group.len() < MAX_GROUP && bytes < MAX_GROUP_BYTES {
-                let Ok(next) = queue.try_recv() else { break };
-                bytes += next.batch.bytes();
-                group.push(next);
-            }
+            let bytes: usize = group.iter().map(|pending| pending.batch.bytes()).sum();
             self.write(group, bytes as u64);
         }
     }
@@ -261,7 +248,7 @@ impl Writer {
         }
         let mut joined = BTreeMap::new();
         let mut taken = Vec::with_capacity(group.len());
-        for Pending { batch, done } in group {
+        for Pending { batch, done, .. } in group {
             match self.still_holds(&batch.required, &joined) {
                 Ok(()) => {
                     for Change { key, value } in batch.changes {

@@ -123,6 +123,7 @@ impl Call {
             state: State::Arrived { early: false },
             keys: Default::default(),
             playing: None,
+            sounding: false,
             relayed: None,
             held: false,
             seats,

@@ -81,7 +81,10 @@ impl Call {
             let caller = self.caller();
             let effect = match caller.state {
                 State::Arrived { early: false } => Effect::Signal(caller.key, Signal::Ring),
-                _ => Effect::Sound(caller.key, Sound::Ringback),
+                _ => {
+                    self.legs[0].sounding = true;
+                    Effect::Sound(self.caller().key, Sound::Ringback)
+                }
             };
             around.out.push(effect);
         }
@@ -235,6 +238,7 @@ impl Call {
             return None;
         }
         leg.playing = None;
+        leg.sounding = false;
         match &mut self.pending {
             Some(Pending::Play { leg, token: ours }) if *leg == no && *ours == token => {
                 self.pending = None;

@@ -41,9 +41,7 @@ impl Call {
         if dialling.early.is_some() {
             self.unrelay(LegNo::CALLER, around);
         }
-        if dialling.rings && self.caller().state != (State::Arrived { early: false }) {
-            self.stop(LegNo::CALLER, around);
-        }
+        self.stop(LegNo::CALLER, around);
         Some(Answer::Failed(dialling.best_failure()))
     }
 
@@ -169,6 +167,7 @@ impl Call {
             state: State::Dialling,
             keys: Default::default(),
             playing: None,
+            sounding: false,
             relayed: None,
             held: false,
             seats,

@@ -87,6 +87,7 @@ impl Call {
         let token = around.keys.token();
         let leg = &mut self.legs[no.0 as usize];
         leg.playing = Some(token);
+        leg.sounding = true;
         let language = leg.info.language.clone();
         around.out.push(Effect::Sound(leg.key, Sound::Play { token, what, language, cut_by_key, looped }));
         token
@@ -96,7 +97,7 @@ impl Call {
     pub(super) fn stop(&mut self, no: LegNo, around: &mut Around) {
         let leg = &mut self.legs[no.0 as usize];
         leg.playing = None;
-        if !matches!(leg.state, State::Arrived { early: false } | State::Ended) {
+        if std::mem::take(&mut leg.sounding) && !leg.is_over() {
             around.out.push(Effect::Sound(leg.key, Sound::Stop));
         }
     }

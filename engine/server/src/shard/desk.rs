@@ -111,7 +111,7 @@ impl Desk {
         let gone = Answer::Failed(Failure::HungUp);
         let Some((shards, number)) = &self.shard else { return gone };
         let (reply, answer) = oneshot::channel();
-        if shards.senders[*number].send(Input::Command(call, command, reply)).is_err() {
+        if !shards.hand(*number, Input::Command(call, command, reply)) {
             return gone;
         }
         answer.await.unwrap_or(gone)

@@ -9,6 +9,7 @@ mod calls;
 mod desk;
 mod gate;
 mod lines;
+mod mailbox;
 mod people;
 mod probes;
 mod registrations;
@@ -25,7 +26,6 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
-use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, TrySendError};
 use exchange::{Answer, CallId, Command, Effect, Exchange, LegKey, LiveCall};
 use media::Media;
 use protocol::sip::flow::{Flow, Transport};
@@ -44,13 +44,11 @@ use crate::signalling::{Inbox, Transports};
 use crate::sounds::Sounds;
 use gate::Gate;
 use lines::Lines;
+use mailbox::Mailbox;
 use people::People;
 use running::Running;
 use trunks::Trunks;
 
-/// Inputs that wait for one shard; with more, SIP messages are dropped (the far side sends them again)
-/// and everyone else waits.
-const INBOX: usize = 65_536;
 /// Inputs handled before timers are looked at again.
 const BATCH: usize = 256;
 /// How long scripts may take to leave when the exchange stops.
@@ -102,7 +100,7 @@ enum Input {
 /// The inbox of every shard, for those who hand something in. Clones lead to the same shards.
 #[derive(Clone)]
 pub struct Inboxes {
-    senders: Arc<[Sender<Input>]>,
+    boxes: Arc<[Mailbox<Input>]>,
     gate: Arc<Gate>,
     node: Arc<Node>,
     /// Calls that are up, by shard.
@@ -110,50 +108,47 @@ pub struct Inboxes {
     threads: Arc<Mutex<Vec<JoinHandle<()>>>>,
 }
 
-/// The receiving ends, until [`Inboxes::start`] gives each to its thread.
-pub struct Unstarted(Vec<Receiver<Input>>);
-
 impl Inboxes {
     /// Makes the inboxes, so that sockets and media threads can be given them before shards run.
     /// At most 36: one letter or digit each.
-    pub fn new(count: usize, node: &Arc<Node>) -> (Self, Unstarted) {
+    pub fn new(count: usize, node: &Arc<Node>) -> Self {
         let count = count.clamp(1, INSTANCES.len());
-        let (senders, receivers): (Vec<_>, Vec<_>) =
-            (0..count).map(|_| crossbeam_channel::bounded(INBOX)).unzip();
-        let inboxes = Self {
-            senders: senders.into(),
+        Self {
+            boxes: (0..count).map(|_| Mailbox::new()).collect(),
             gate: Arc::new(Gate::new(node.world())),
             node: node.clone(),
             live: (0..count).map(|_| AtomicUsize::new(0)).collect(),
             threads: Arc::default(),
-        };
-        (inboxes, Unstarted(receivers))
+        }
     }
 
     /// Starts a thread per shard. `seed`: all chance of all shards.
-    pub fn start(&self, unstarted: Unstarted, surroundings: &Arc<Surroundings>, seed: u64) -> io::Result<()> {
+    pub fn start(&self, surroundings: &Arc<Surroundings>, seed: u64) -> io::Result<()> {
         let mut threads = self.threads.lock().unwrap_or_else(PoisonError::into_inner);
-        for (number, inbox) in unstarted.0.into_iter().enumerate() {
+        for number in 0..self.boxes.len() {
             let shard = Shard::new(number, self.clone(), surroundings.clone(), seed);
             let name = format!("shard-{number}");
-            threads.push(std::thread::Builder::new().name(name).spawn(move || shard.run(&inbox))?);
+            threads.push(std::thread::Builder::new().name(name).spawn(move || shard.run())?);
         }
         Ok(())
     }
 
     /// What the media plane reports; belongs into [`media::Media::start`].
     pub fn heard(&self, event: media::Event) {
-        if let Some(inbox) = self.senders.get((event.owner >> LEGS_PER_SHARD) as usize) {
-            let _ = inbox.send(Input::Media(event));
-        }
+        self.hand(event.owner as usize >> LEGS_PER_SHARD, Input::Media(event));
+    }
+
+    /// Something for a shard that must not be lost; false when the shard has stopped.
+    fn hand(&self, number: usize, input: Input) -> bool {
+        self.boxes.get(number).is_some_and(|mailbox| mailbox.send(input))
     }
 
     fn ask(&self, number: usize, what: impl FnOnce(&mut Shard) + Send + 'static) {
-        let _ = self.senders[number].send(Input::Ask(Box::new(what)));
+        self.hand(number, Input::Ask(Box::new(what)));
     }
 
     fn ask_all(&self, what: impl Fn(&mut Shard) + Send + Clone + 'static) {
-        (0..self.senders.len()).for_each(|number| self.ask(number, what.clone()));
+        (0..self.boxes.len()).for_each(|number| self.ask(number, what.clone()));
     }
 
     /// Asks the shard of a tenant; a shard that has stopped answers with nothing.
@@ -163,14 +158,14 @@ impl Inboxes {
         what: impl FnOnce(&mut Shard, &str) -> T + Send + 'static,
     ) -> Asked<'a, T> {
         let (sender, receiver) = oneshot::channel();
-        let (number, name) = (self.gate.shard_of(tenant, self.senders.len()), tenant.to_owned());
+        let (number, name) = (self.gate.shard_of(tenant, self.boxes.len()), tenant.to_owned());
         self.ask(number, move |shard| drop(sender.send(what(shard, &name))));
         Box::pin(async move { receiver.await.unwrap_or_default() })
     }
 
     /// Whose message it is: by the letter of our tag or branch, else by the tenant.
     fn shard_for(&self, flow: &Flow, message: &Message) -> usize {
-        if self.senders.len() == 1 {
+        if self.boxes.len() == 1 {
             return 0;
         }
         let ours = match message {
@@ -181,9 +176,9 @@ impl Inboxes {
         };
         let known = ours.and_then(|letter| INSTANCES.iter().position(|instance| *instance == letter));
         match (known, message) {
-            (Some(number), _) if number < self.senders.len() => number,
+            (Some(number), _) if number < self.boxes.len() => number,
             (_, Message::Request(request)) => match self.gate.tenant_of(flow, request) {
-                Some(tenant) => self.gate.shard_of(&tenant, self.senders.len()),
+                Some(tenant) => self.gate.shard_of(&tenant, self.boxes.len()),
                 None => 0,
             },
             _ => 0,
@@ -191,7 +186,7 @@ impl Inboxes {
     }
 
     fn offer(&self, number: usize, input: Input) {
-        if let Err(TrySendError::Full(_)) = self.senders[number].try_send(input) {
+        if !self.boxes[number].offer(input) {
             self.node.metrics.sip_dropped.inc();
         }
     }
@@ -246,7 +241,7 @@ impl Shards for Inboxes {
 
     fn ready(&self) -> bool {
         let threads = self.threads.lock().unwrap_or_else(PoisonError::into_inner);
-        threads.len() == self.senders.len() && threads.iter().all(|thread| !thread.is_finished())
+        threads.len() == self.boxes.len() && threads.iter().all(|thread| !thread.is_finished())
     }
 
     fn stop(&self) {
@@ -260,8 +255,9 @@ impl Shards for Inboxes {
         while self.live() > 0 && Instant::now() < until {
             std::thread::sleep(Duration::from_millis(10));
         }
-        for inbox in self.senders.iter() {
-            let _ = inbox.send(Input::Stop);
+        for mailbox in self.boxes.iter() {
+            mailbox.send(Input::Stop);
+            mailbox.close();
         }
         let threads = std::mem::take(&mut *self.threads.lock().unwrap_or_else(PoisonError::into_inner));
         for thread in threads {
@@ -281,7 +277,7 @@ impl Inbox for Inboxes {
     }
 
     fn flow_failed(&self, flow: Flow) {
-        for number in 0..self.senders.len() {
+        for number in 0..self.boxes.len() {
             self.offer(number, Input::FlowFailed(flow));
         }
     }
@@ -345,29 +341,23 @@ impl Shard {
         }
     }
 
-    fn run(mut self, inbox: &Receiver<Input>) {
+    fn run(mut self) {
         self.restore_registrations(Instant::now());
         self.reconfigure();
+        let shards = self.shards.clone();
+        let mut batch = Vec::new();
         while !self.stopping {
-            let wait = self.next_timeout().map(|at| at.saturating_duration_since(Instant::now()));
-            let first = match wait {
-                Some(wait) => inbox.recv_timeout(wait),
-                None => inbox.recv().map_err(|_| RecvTimeoutError::Disconnected),
-            };
+            shards.boxes[self.number].take(self.next_timeout(), &mut batch);
             let mut now = Instant::now();
-            match first {
-                Ok(input) => {
-                    self.handle(now, input);
-                    for input in inbox.try_iter().take(BATCH) {
-                        now = Instant::now();
-                        self.handle(now, input);
-                    }
+            for (nth, input) in batch.drain(..).enumerate() {
+                if nth > 0 && nth % BATCH == 0 {
+                    self.handle_timeout(now);
                 }
-                Err(RecvTimeoutError::Timeout) => {}
-                Err(RecvTimeoutError::Disconnected) => return,
+                now = Instant::now();
+                self.handle(now, input);
             }
             self.handle_timeout(now);
-            self.shards.live[self.number].store(self.exchange.len(), Ordering::Relaxed);
+            shards.live[self.number].store(self.exchange.len(), Ordering::Relaxed);
         }
     }
 
@@ -462,7 +452,7 @@ impl Shard {
     /// Goes by the configuration of the gate.
     fn reconfigure(&mut self) {
         self.world = self.shards.gate.world();
-        let (number, count, gate) = (self.number, self.shards.senders.len(), self.shards.gate.clone());
+        let (number, count, gate) = (self.number, self.shards.boxes.len(), self.shards.gate.clone());
         let ours = self.world.tenants.iter().filter(|tenant| gate.shard_of(&tenant.name, count) == number);
         let trunks = ours.flat_map(|tenant| {
             tenant.trunks.iter().map(|trunk| (tenant.name.to_string(), trunk.name.clone(), trunk.probe))

@@ -22,6 +22,10 @@ use crate::shards::{Contact, UserState};
 /// RFC 3261 §10.2: an hour is what most phones ask for.
 const DEFAULT_LIFETIME: Duration = Duration::from_secs(3600);
 
+/// How long a registration may wait for others that go to the disk with it: well below the 500 ms
+/// after which a phone asks again (T1, RFC 3261 §17.1.2.1).
+const PATIENCE: Duration = Duration::from_millis(100);
+
 /// What the store said of a plan.
 pub(super) struct Kept {
     plan: Plan,
@@ -98,11 +102,11 @@ impl Shard {
             }
             Change::Remove(key) => batch.delete(layout::registration(tenant, user, key)),
         });
-        let inbox = self.shards.senders[self.number].clone();
+        let (shards, number) = (self.shards.clone(), self.number);
         let done = move |result| {
-            let _ = inbox.send(Input::Registered { id, kept: Kept { plan, result } });
+            shards.hand(number, Input::Registered { id, kept: Kept { plan, result } });
         };
-        self.around.node.store.commit(batch, Box::new(done));
+        self.around.node.store.commit_within(batch, PATIENCE, Box::new(done));
     }
 
     /// The store has answered.
@@ -152,7 +156,7 @@ impl Shard {
 
     /// Takes back what the store kept of this shard's tenants.
     pub(super) fn restore_registrations(&mut self, now: Instant) {
-        let count = self.shards.senders.len();
+        let count = self.shards.boxes.len();
         let wall = millis_now();
         let mut scan = layout::registrations();
         loop {

@@ -86,11 +86,11 @@ impl Shard {
             started: self.exchange.wall(Instant::now()),
             ended: None,
         };
-        let inbox = self.shards.senders[self.number].clone();
+        let (shards, number) = (self.shards.clone(), self.number);
         let script = script.to_string();
         let shard = (self.shards.clone(), self.number);
         desk::run(&self.around.node, tenant, version, start, shard, move |run| {
-            let _ = inbox.send(Input::Finished(call, Box::new(Ended { script, run })));
+            shards.hand(number, Input::Finished(call, Box::new(Ended { script, run })));
         });
     }
 

@@ -23,10 +23,10 @@ impl Shard {
                     Command::Play { token, what, cut_by_key, looped }
                 } else {
                     line.loading = Some(token);
-                    let inbox = self.shards.senders[self.number].clone();
+                    let (shards, number) = (self.shards.clone(), self.number);
                     sounds.read(&tenant, &language, what, move |what| {
                         let command = Command::Play { token, what, cut_by_key, looped };
-                        let _ = inbox.send(Input::Sounds { leg, command });
+                        shards.hand(number, Input::Sounds { leg, command });
                     });
                     Command::Stop
                 }
