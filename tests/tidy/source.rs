@@ -14,12 +14,15 @@ pub struct Source {
     pub text: String,
     /// Comments, strings and characters blanked; lines stay where they are. Rust files only.
     pub code: String,
+    /// Declared under `#[cfg(test)]` by the module above.
+    declared_for_tests: bool,
 }
 
 impl Source {
     /// For a rule's own test.
     pub fn new(path: &str, text: &str) -> Self {
-        Self { path: path.into(), text: text.into(), code: code_of(text) }
+        let code = if path.ends_with(".rs") { code_of(text) } else { String::new() };
+        Self { path: path.into(), text: text.into(), code, declared_for_tests: false }
     }
 
     pub fn is_rust(&self) -> bool {
@@ -29,7 +32,7 @@ impl Source {
     /// Whether all of it is for tests or benches.
     pub fn is_test(&self) -> bool {
         let mut parts = self.path.split('/');
-        self.path.ends_with("/tests.rs") || parts.any(|part| part == "tests" || part == "benches")
+        self.declared_for_tests || parts.any(|part| matches!(part, "tests" | "tests.rs" | "benches"))
     }
 
     /// The code that ships, and the code for tests: what follows a `#[cfg(test)]`, which stands last in a
@@ -64,13 +67,27 @@ pub fn all() -> Vec<Source> {
                 }
             } else if let Ok(text) = std::fs::read_to_string(&path) {
                 let path = path.strip_prefix(&root).expect("found under it").to_string_lossy().into_owned();
-                let code = if path.ends_with(".rs") { code_of(&text) } else { String::new() };
-                found.push(Source { path, text, code });
+                found.push(Source::new(&path, &text));
             }
         }
     }
     found.sort_by(|a, b| a.path.cmp(&b.path));
+    let for_tests: Vec<String> = found.iter().flat_map(declared_for_tests).collect();
+    for source in &mut found {
+        source.declared_for_tests = for_tests.contains(&source.path);
+    }
     found
+}
+
+/// Where the modules are that this one declares for tests only.
+fn declared_for_tests(source: &Source) -> Vec<String> {
+    let Some((folder, file)) = source.path.rsplit_once('/') else { return Vec::new() };
+    let folder = match file {
+        "mod.rs" | "lib.rs" | "main.rs" => folder.to_owned(),
+        other => format!("{folder}/{}", other.trim_end_matches(".rs")),
+    };
+    let declared = source.code.split("#[cfg(test)]\nmod ").skip(1);
+    declared.filter_map(|rest| Some(format!("{folder}/{}.rs", rest.split_once(';')?.0.trim()))).collect()
 }
 
 /// Where each of `words` stands in the code as a word of its own: line number, from 1, and the word.
@@ -202,4 +219,6 @@ fn what_follows_the_tests_mark_is_for_tests() {
     assert!(Source::new("engine/a/tests/b.rs", "").is_test());
     assert!(Source::new("engine/a/src/b/tests.rs", "").is_test());
     assert!(!Source::new("engine/a/src/latests.rs", "").is_test());
+    let above = Source::new("engine/a/src/b/mod.rs", "mod c;\n#[cfg(test)]\nmod d;\nmod e;\n");
+    assert_eq!(declared_for_tests(&above), ["engine/a/src/b/d.rs"]);
 }
