@@ -220,12 +220,15 @@ impl<S: Socket> Core<S> {
         }
     }
 
-    /// Ends a stream and drops its sockets; false when it is gone already.
-    pub fn close(&mut self, now: Instant, id: StreamId) -> bool {
+    /// Ends a stream and drops its sockets, does what `then` does, and tells that it is closed: who hears
+    /// that finds the ports free. Does nothing when the stream is gone already.
+    pub fn close(&mut self, now: Instant, id: StreamId, then: impl FnOnce()) {
         self.advance(now);
-        let Some(mut stream) = self.remove(id) else { return false };
-        stream.close(&mut self.context);
-        true
+        let Some(mut stream) = self.remove(id) else { return };
+        let closed = stream.close(&mut self.context);
+        drop(stream);
+        then();
+        (self.context.events)(closed);
     }
 
     /// The last of the recordings goes to the writer, however long that takes: the thread ends.

@@ -475,8 +475,8 @@ impl<S: Socket> Stream<S> {
         }
     }
 
-    /// Ends all that goes on, says BYE, and tells the figures.
-    pub fn close(&mut self, context: &mut Context) {
+    /// Ends all that goes on, says BYE, and answers what is to be told once the sockets are closed.
+    pub fn close(&mut self, context: &mut Context) -> Event {
         self.end_play(context, Some(CutBy::Command));
         self.end_message(context, EndOfRecording::Command);
         self.end_tap(context);
@@ -498,7 +498,7 @@ impl<S: Socket> Stream<S> {
             ignored: self.receiver.ignored(),
             lost_there: self.reporter.heard_there().lost,
         };
-        self.tell(context, Happening::Closed(stats));
+        Event { owner: self.owner, stream: self.id, what: Happening::Closed(stats) }
     }
 
     /// Where the far side is heard from, else where it said it is.

@@ -263,9 +263,9 @@ impl Thread {
 
     /// Its sockets are closed before its ports are free.
     fn close(&mut self, now: Instant, id: StreamId) {
-        if self.core.close(now, id) {
+        self.core.close(now, id, || {
             self.slots.release(id);
             self.inboxes[self.index].load.fetch_sub(1, Ordering::Relaxed);
-        }
+        });
     }
 }
