@@ -11,9 +11,26 @@ fi
 cargo fuzz --version >/dev/null 2>&1 || cargo install --locked cargo-fuzz
 # Their code is instrumented: it is kept apart from what everything else compiles.
 export CARGO_TARGET_DIR=${CARGO_TARGET_DIR:-$PWD/target}/fuzz
-mapfile -t targets < <(cargo +nightly fuzz list --fuzz-dir tests/fuzz)
-for target in "${targets[@]}"; do
-  mkdir -p "tests/fuzz/corpus/$target"
-  cargo +nightly fuzz run --fuzz-dir tests/fuzz "$target" "tests/fuzz/corpus/$target" tests/vectors/*/ -- \
-    -max_total_time=$((${1:-60} / ${#targets[@]})) -timeout=5 -rss_limit_mb=1024 -print_final_stats=1
-done
+pure=$(cargo +nightly fuzz list --fuzz-dir tests/fuzz | wc -l)
+engine=$(cargo +nightly fuzz list --fuzz-dir tests/fuzz/engine | wc -l)
+seconds=$((${1:-60} / (pure + engine)))
+
+# Every target of the package in folder $1, from the seeds in the folders that follow.
+fuzz() {
+  local package=$1
+  shift
+  for target in $(cargo +nightly fuzz list --fuzz-dir "$package"); do
+    mkdir -p "tests/fuzz/corpus/$target"
+    cargo +nightly fuzz run --fuzz-dir "$package" "$target" "tests/fuzz/corpus/$target" "$@" -- \
+      -max_total_time="$seconds" -timeout=10 -rss_limit_mb=2048 -print_final_stats=1
+  done
+}
+
+fuzz tests/fuzz tests/vectors/*/
+# The engine carries the shipped scripts, which are also what uploads look like.
+export STROWGER_GUESTS=${STROWGER_GUESTS:-${CARGO_TARGET_DIR%/fuzz}/guests}
+cargo run --quiet --release -p guest-build -- all --out "$STROWGER_GUESTS"
+seeds=$(mktemp -d)
+trap 'rm -rf "$seeds"' EXIT
+cp "$STROWGER_GUESTS"/{echo,silent,badimport}.wasm "$seeds"
+fuzz tests/fuzz/engine "$seeds"

@@ -4,6 +4,7 @@
 use std::io::Read;
 use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
 use std::sync::Arc;
+use std::time::Duration;
 
 use media::Media;
 use store::Unsealed;
@@ -38,7 +39,8 @@ pub fn start(node: &Arc<Node>, unsealed: Vec<Unsealed>) -> Result<Arc<dyn Shards
             ports: world.media.ports.clone(),
             threads: world.media.threads.unwrap_or(cores),
             recordings: world.node.data.join("recordings"),
-            timeout: world.media.silence,
+            // Zero is never.
+            timeout: Some(world.media.silence).filter(|silence| !silence.is_zero()).unwrap_or(Duration::MAX),
             seed: seed.rotate_left(17),
         },
         move |event| heard.heard(event),

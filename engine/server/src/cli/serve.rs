@@ -21,6 +21,9 @@ use crate::node::{Node, StartError};
 /// The demo's state, unless --data says otherwise.
 const DEMO_DATA: &str = "data";
 
+/// Requests of the API share so many threads; what takes long is done on others.
+const HTTP_THREADS: usize = 2;
+
 #[derive(Args)]
 pub(super) struct Serve {
     /// The file, or the folder with one file per tenant; without it: the demo world
@@ -52,8 +55,8 @@ pub(super) fn run(serve: Serve, start: StartShards) -> Result<ExitCode, Failed> 
             (demo.world.clone(), Some(demo))
         }
     };
-    let scripts = runtime("scripts")?;
-    let others = runtime("http")?;
+    let scripts = runtime("scripts", guest_threads())?;
+    let others = runtime("http", HTTP_THREADS)?;
     let address = world.http.listen;
     let (node, unsealed) = Node::open(world, serve.config, scripts.handle().clone())?;
     let listener = others.block_on(TcpListener::bind(address)).map_err(|why| {
@@ -109,8 +112,14 @@ async fn either(one: &mut Signal, other: &mut Signal) {
     }
 }
 
-fn runtime(name: &'static str) -> Result<Runtime, StartError> {
+/// Guests get half of the cores, so that whatever they compute, signalling and sound find one.
+fn guest_threads() -> usize {
+    std::thread::available_parallelism().map_or(1, |cores| cores.get().div_ceil(2))
+}
+
+fn runtime(name: &'static str, threads: usize) -> Result<Runtime, StartError> {
     Builder::new_multi_thread()
+        .worker_threads(threads)
         .thread_name(name)
         .enable_all()
         .build()

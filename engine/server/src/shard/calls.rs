@@ -45,8 +45,13 @@ impl Shard {
                 self.reports.push_back((leg, event));
             }
             Told::Answered { session, sdp, .. } => {
-                let Some((leg, _)) = self.lines.of_session(session) else { return };
-                if sdp.is_some_and(|sdp| self.agree(leg, &sdp)) {
+                let Some((leg, line)) = self.lines.of_session(session) else { return };
+                // Some phones leave out of the 200 what their 183 said.
+                let agreed = match sdp {
+                    Some(sdp) => self.agree(leg, &sdp),
+                    None => line.negotiated.is_some(),
+                };
+                if agreed {
                     self.reports.push_back((leg, Event::Answered));
                 } else {
                     // It took the call and its answer can't be used: neither side would hear the other.
