@@ -310,6 +310,11 @@ impl Exchange {
         self.load.taken(&Seat::Trunk { tenant: tenant.into(), trunk: trunk.into() })
     }
 
+    /// The wall clock has been set meanwhile, or has drifted: `wall` is what it says at `now`.
+    pub fn set_wall(&mut self, now: Instant, wall: f64) {
+        self.epoch = (now, wall);
+    }
+
     /// Seconds since 1970 UTC at `now`.
     pub fn wall(&self, now: Instant) -> f64 {
         self.epoch.1 + now.saturating_duration_since(self.epoch.0).as_secs_f64()

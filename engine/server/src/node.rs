@@ -25,6 +25,9 @@ use crate::shards::Shards;
 /// Log lines kept of each script.
 const LOG_LINES: usize = 200;
 
+/// How often expired values are removed; until then they take room and are not read.
+const SWEEP: Duration = Duration::from_secs(60);
+
 /// How often a graceful stop looks whether the last call is over.
 const DRAIN_LOOK: Duration = Duration::from_millis(100);
 
@@ -183,6 +186,19 @@ impl Node {
             self.events.publish(&tenant.name, "config.reloaded", json!({}));
         }
         Ok(())
+    }
+
+    /// Removes from scripts' memory what has expired, for as long as it is awaited.
+    pub async fn sweep(self: Arc<Self>) {
+        loop {
+            tokio::time::sleep(SWEEP).await;
+            let node = self.clone();
+            match tokio::task::spawn_blocking(move || node.memory.sweep()).await {
+                Ok(Ok(swept)) => tracing::debug!(swept, "expired values removed"),
+                Ok(Err(why)) => tracing::warn!(%why, "expired values stay for now"),
+                Err(why) => tracing::error!(%why, "the sweep failed"),
+            }
+        }
     }
 
     /// Takes no new calls, waits until those that are up are over, at most for `[node] drain`, then

@@ -23,7 +23,7 @@ use std::net::SocketAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use exchange::{Answer, CallId, Command, Effect, Exchange, LegKey, LiveCall};
@@ -38,6 +38,7 @@ use tokio::sync::oneshot;
 
 use crate::archive;
 use crate::config::World;
+use crate::events::wall;
 use crate::node::Node;
 use crate::shards::{Asked, Rung, Shards, TrunkState, UserState};
 use crate::signalling::{Inbox, Transports};
@@ -51,6 +52,8 @@ use trunks::Trunks;
 
 /// Inputs handled before timers are looked at again.
 const BATCH: usize = 256;
+/// How often the wall clock is asked, which may be set or drift while the process runs.
+const CLOCK: Duration = Duration::from_secs(60);
 /// How long scripts may take to leave when the exchange stops.
 const LEAVING: Duration = Duration::from_secs(2);
 /// Leg keys of one shard, so that a key tells its shard.
@@ -307,13 +310,14 @@ pub(crate) struct Shard {
     effects: Vec<Effect>,
     /// What the exchange is to hear.
     reports: VecDeque<(LegKey, exchange::Event)>,
+    /// When the wall clock was last asked.
+    clock_read: Instant,
     stopping: bool,
 }
 
 impl Shard {
     fn new(number: usize, shards: Inboxes, around: Arc<Surroundings>, seed: u64) -> Self {
         let now = Instant::now();
-        let wall = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0.0, |since| since.as_secs_f64());
         let seed = seed ^ (number as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15);
         let config = StackConfig {
             instance: INSTANCES[number],
@@ -324,7 +328,7 @@ impl Shard {
         Self {
             number,
             stack: Stack::new(config, seed),
-            exchange: Exchange::new(now, wall, seed.rotate_left(32), (number as u64) << LEGS_PER_SHARD),
+            exchange: Exchange::new(now, wall(), seed.rotate_left(32), (number as u64) << LEGS_PER_SHARD),
             registrar: Registrar::new(registrations::settings(&world)),
             shards,
             around,
@@ -337,6 +341,7 @@ impl Shard {
             outputs: Vec::new(),
             effects: Vec::new(),
             reports: VecDeque::new(),
+            clock_read: now,
             stopping: false,
         }
     }
@@ -377,6 +382,10 @@ impl Shard {
     }
 
     fn handle_timeout(&mut self, now: Instant) {
+        if now.saturating_duration_since(self.clock_read) > CLOCK {
+            self.clock_read = now;
+            self.exchange.set_wall(now, wall());
+        }
         self.stack.handle_timeout(now, &mut self.outputs);
         self.with_people(|exchange, people, effects| exchange.handle_timeout(now, people, effects));
         self.expire_registrations(now);
