@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 use tests::net::is_bound;
-use tests::process::Process;
+use tests::process::{Process, Signal};
 
 /// A running Kamailio.
 pub struct Kamailio {
@@ -26,6 +26,14 @@ impl Kamailio {
     /// Its main process; the workers are children of it.
     pub fn pid(&self) -> u32 {
         self.process.pid()
+    }
+}
+
+impl Drop for Kamailio {
+    /// Its workers outlive a main process that is killed, so it is asked to end them.
+    fn drop(&mut self) {
+        self.process.signal(Signal::TERM);
+        self.process.lines.running(Duration::from_secs(10));
     }
 }
 
