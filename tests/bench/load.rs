@@ -48,11 +48,12 @@ fn cpu_time(pid: u32) -> Duration {
     Duration::from_secs_f64(ticks as f64 / rustix::param::clock_ticks_per_second() as f64)
 }
 
-/// Resident bytes of a process.
+/// Resident bytes of a process, a page that is mapped in many places counted once: every sandbox of a
+/// component maps the same image, and VmRSS would count it for each (proc(5), Pss).
 pub fn resident(pid: u32) -> u64 {
-    let status = fs::read_to_string(format!("/proc/{pid}/status")).expect("the server runs");
+    let rollup = fs::read_to_string(format!("/proc/{pid}/smaps_rollup")).expect("the server runs");
     let line =
-        status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("a running process has memory");
+        rollup.lines().find_map(|line| line.strip_prefix("Pss:")).expect("a running process has memory");
     line.trim().trim_end_matches(" kB").parse::<u64>().expect("a number of kB") * 1024
 }
 
