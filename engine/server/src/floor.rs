@@ -26,8 +26,8 @@ pub fn start(node: &Arc<Node>, unsealed: Vec<Unsealed>) -> Result<Arc<dyn Shards
     archive::recover(node, unsealed).map_err(StartError::Store)?;
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let seed = seed().map_err(|why| StartError::Os("no randomness for a start", why))?;
-    let transports = Transports::bind(&world.sip.listen, &node.script_runtime)
-        .map_err(|why| StartError::Os("signalling can't listen", why))?;
+    let transports =
+        Transports::bind(&world.sip.listen).map_err(|why| StartError::Os("signalling can't listen", why))?;
     let transports = Arc::new(transports);
     let advertise = advertised(&world);
     let inboxes = Inboxes::new(world.node.shards.unwrap_or(cores), node);

@@ -47,7 +47,7 @@ impl Shard {
         for (tenant, name) in self.trunks.due(now) {
             let Some(trunk) = world.tenant(&tenant).and_then(|tenant| tenant.trunk(&name)) else { continue };
             if trunk.address.socket().is_none() {
-                self.names.look_up(&trunk.address, &self.around.node.script_runtime);
+                self.names.look_up(&trunk.address, self.around.transports.runtime());
             }
             let probe = match self.trunk_destination(&trunk.address) {
                 Some(to) => self.stack.probe(now, to, &trunk.address.uri, &mut self.outputs),

@@ -13,6 +13,7 @@ use bytes::Bytes;
 use protocol::sip::flow::{Destination, Flow, Transport};
 use protocol::sip::message::Message;
 use protocol::sip::wire::ReadError;
+use tokio::runtime::{Builder, Handle, Runtime};
 
 use crate::config::Listen;
 
@@ -26,8 +27,11 @@ pub trait Inbox: Send + Sync + 'static {
     fn flow_failed(&self, flow: Flow);
 }
 
-/// Every socket that signalling listens on and sends from.
+/// Every socket that signalling listens on and sends from, and the thread that its connections live on:
+/// one of their own, so that neither a guest nor a request of the API keeps them waiting.
 pub struct Transports {
+    /// None only while it is being dropped.
+    runtime: Option<Runtime>,
     udp: Vec<Arc<udp::Socket>>,
     tcp: Option<tcp::Connections>,
 }
@@ -35,9 +39,11 @@ pub struct Transports {
 impl Transports {
     /// Binds every address, or says which one could not be bound. Reading begins with
     /// [`Transports::start`].
-    pub fn bind(listen: &[Listen], runtime: &tokio::runtime::Handle) -> io::Result<Self> {
+    pub fn bind(listen: &[Listen]) -> io::Result<Self> {
+        let runtime =
+            Builder::new_multi_thread().worker_threads(1).thread_name("sip-tcp").enable_all().build()?;
         let explain = |at: &Listen, why: io::Error| io::Error::new(why.kind(), format!("{at}: {why}"));
-        let _inside = runtime.enter(); // listening registers with it
+        let inside = runtime.enter(); // listening registers with it
         let mut udp = Vec::new();
         let mut tcp = Vec::new();
         for at in listen {
@@ -50,8 +56,9 @@ impl Transports {
                 }
             }
         }
-        let tcp = (!tcp.is_empty()).then(|| tcp::Connections::new(tcp, runtime.clone()));
-        Ok(Self { udp, tcp })
+        let tcp = (!tcp.is_empty()).then(|| tcp::Connections::new(tcp, runtime.handle().clone()));
+        drop(inside);
+        Ok(Self { runtime: Some(runtime), udp, tcp })
     }
 
     /// Begins reading.
@@ -63,6 +70,11 @@ impl Transports {
             tcp.start(inbox);
         }
         Ok(())
+    }
+
+    /// Where signalling may look names up.
+    pub fn runtime(&self) -> &Handle {
+        self.runtime.as_ref().expect("it is there until it is dropped").handle()
     }
 
     /// The addresses that were bound, with the ports that were found for port 0.
@@ -93,6 +105,14 @@ impl Transports {
     fn udp_socket(&self, to: &Destination) -> Option<&Arc<udp::Socket>> {
         let asked = to.local.and_then(|local| self.udp.iter().find(|socket| socket.local == local));
         asked.or_else(|| self.udp.iter().find(|socket| same_family(socket.local.ip(), to.remote.ip())))
+    }
+}
+
+impl Drop for Transports {
+    fn drop(&mut self) {
+        if let Some(runtime) = self.runtime.take() {
+            runtime.shutdown_background(); // waiting is not allowed where this may be dropped
+        }
     }
 }
 
