@@ -4,7 +4,7 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde_json::{Value, json};
 use tokio::sync::watch;
@@ -109,7 +109,17 @@ impl EventBus {
 
 /// Seconds since 1970 UTC.
 pub fn wall() -> f64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0.0, |since| since.as_secs_f64())
+    since_1970().as_secs_f64()
+}
+
+/// Milliseconds since 1970 UTC, as the store keeps moments.
+pub fn wall_millis() -> u64 {
+    since_1970().as_millis() as u64
+}
+
+/// A clock set before 1970 counts as 1970.
+fn since_1970() -> Duration {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()
 }
 
 #[cfg(test)]

@@ -4,11 +4,12 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use exchange::{Answer, Command, Failure};
 use store::{Batch, Scan, Store, StoreError, layout};
 use tokio::sync::oneshot;
+
+use crate::events::wall_millis;
 
 /// Bytes of a key; longer ones are invalid.
 const LONGEST_KEY: usize = 256;
@@ -45,7 +46,7 @@ impl Memory {
         let result = match command {
             Command::KvGet { key } => self.get(tenant, &key).map(Answer::Value),
             Command::KvSet { key, value, keep_seconds } => {
-                let expires = keep_seconds.map_or(0, |seconds| now() + u64::from(seconds) * 1000);
+                let expires = keep_seconds.map_or(0, |seconds| wall_millis() + u64::from(seconds) * 1000);
                 let change = |_: &Option<Vec<u8>>| Change::To(Some((value.clone(), expires)), Answer::Done);
                 self.change(tenant, room, &key, change).await
             }
@@ -170,7 +171,7 @@ impl Memory {
 
     /// Removes what has expired; call it now and then, on a thread that may wait.
     pub fn sweep(&self) -> Result<usize, StoreError> {
-        let expired: Scan = layout::expired(now()).limit(SWEEP);
+        let expired: Scan = layout::expired(wall_millis()).limit(SWEEP);
         let mut swept = 0;
         for (note, _) in self.store.scan(&expired)? {
             let mut batch = Batch::new().delete(note.clone());
@@ -206,7 +207,7 @@ enum Change {
 fn alive(stored: &[u8]) -> Option<&[u8]> {
     let (expires, value) = stored.split_first_chunk::<8>()?;
     let expires = u64::from_be_bytes(*expires);
-    (expires == 0 || expires > now()).then_some(value)
+    (expires == 0 || expires > wall_millis()).then_some(value)
 }
 
 fn add(is: Option<&[u8]>, amount: i32) -> Option<i32> {
@@ -234,10 +235,6 @@ fn failure(why: StoreError) -> Failure {
         StoreError::Full { .. } => Failure::Limit("disk".into()),
         other => Failure::Other(other.to_string()),
     }
-}
-
-fn now() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as u64)
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 //! survives the process, and one that could not be kept was never promised.
 
 use std::net::SocketAddr;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
 use protocol::sip::flow::{Destination, Flow};
 use protocol::sip::message::Request;
@@ -16,6 +16,7 @@ use store::{Batch, StoreError, layout};
 use super::calls::{Place, dialled};
 use super::{Input, Shard};
 use crate::config::{Tenant, World};
+use crate::events::wall_millis;
 use crate::metrics::OfTenant;
 use crate::shards::{Contact, UserState};
 
@@ -93,7 +94,7 @@ impl Shard {
         if plan.changes.is_empty() {
             return self.registration_kept(now, id, Kept { plan, result: Ok(()) });
         }
-        let wall = millis_now();
+        let wall = wall_millis();
         let batch = plan.changes.iter().fold(Batch::new(), |batch, change| match change {
             Change::Set(binding) => {
                 let entry =
@@ -157,7 +158,7 @@ impl Shard {
     /// Takes back what the store kept of this shard's tenants.
     pub(super) fn restore_registrations(&mut self, now: Instant) {
         let count = self.shards.boxes.len();
-        let wall = millis_now();
+        let wall = wall_millis();
         let mut scan = layout::registrations();
         loop {
             let page = match self.around.node.store.scan(&scan) {
@@ -277,8 +278,4 @@ fn stored(tenant: String, user: String, key: String, entry: Entry, wall: u64) ->
         uses_flow: entry.uses_flow,
         user_agent: entry.user_agent,
     }
-}
-
-fn millis_now() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as u64)
 }
