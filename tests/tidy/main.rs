@@ -18,8 +18,9 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("exchange", &[]),
     ("store", &[]),
     ("media", &["protocol"]),
+    ("spoken", &[]),
     ("script", &["exchange"]),
-    ("server", &["protocol", "exchange", "store", "media", "script", "guest-build"]),
+    ("server", &["protocol", "exchange", "store", "media", "script", "spoken", "guest-build"]),
     ("tests", &["protocol", "exchange", "store", "media", "script", "guest-build"]),
     ("strowger-script", &["strowger-script-macros"]),
     ("strowger-script-macros", &[]),
@@ -30,7 +31,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
 const TESTS_MAY_USE: &[&str] = &["guest-build", "strowger-script"];
 
 /// Bytes and time in, bytes and events out.
-const PURE: &[&str] = &["engine/protocol/", "engine/exchange/"];
+const PURE: &[&str] = &["engine/protocol/", "engine/exchange/", "engine/spoken/"];
 /// What a pure crate would do the world's work with.
 const IMPURE: &[&str] = &[
     "tokio",
