@@ -7,7 +7,7 @@ use std::time::Duration;
 use serde::Serialize;
 
 use crate::directory::Device;
-use crate::verb::{Answer, CallId, CallRecord, Direction, LegInfo, LegNo, Party, Prompt, Target};
+use crate::verb::{Answer, CallId, CallRecord, Direction, Failure, LegInfo, LegNo, Party, Prompt, Target};
 
 /// A leg among all of a shard; never used twice.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
@@ -39,6 +39,27 @@ pub struct Arrival {
     pub sip_call_id: String,
     /// Who decides.
     pub route: Route,
+}
+
+/// A call that the exchange begins: someone is rung first and becomes its caller.
+#[derive(Clone, Debug)]
+pub struct Origin {
+    /// The tenant's name.
+    pub tenant: String,
+    /// Rung together, the first to answer is the caller; at most 64.
+    pub ring: Vec<Target>,
+    /// How long they ring: 1 s to 10 min.
+    pub timeout: Duration,
+    /// Shown to them as who calls: the other side, usually.
+    pub present: Party,
+    /// What the caller's leg says it dialled: for the script, and for the record.
+    pub dialled: String,
+    /// BCP 47.
+    pub language: String,
+    /// Who decides once someone has answered.
+    pub route: Route,
+    /// Given back in `Effect::OriginFailed`.
+    pub token: Option<Token>,
 }
 
 /// Which script takes a call, with what, and who takes it when the script can't.
@@ -120,6 +141,15 @@ pub enum Effect {
         settings: String,
         /// The caller's leg.
         caller: Box<LegInfo>,
+    },
+    /// Nobody answered a call that the exchange began; its record follows.
+    OriginFailed {
+        /// The call.
+        call: CallId,
+        /// Of the [`Origin`].
+        token: Option<Token>,
+        /// As a dial fails.
+        why: Failure,
     },
     /// The command that the call's script waits in has this answer.
     Reply {
@@ -268,7 +298,7 @@ pub struct Note {
     /// The call.
     #[serde(serialize_with = "as_text")]
     pub call: CallId,
-    /// "call.arrived", "call.answered", "call.bridged", "call.ended", "leg.ringing", "script.failed" ...
+    /// "call.arrived", "call.originated", "call.unanswered", "call.answered", "call.bridged", "call.ended", "leg.ringing", "script.failed" ...
     pub kind: &'static str,
     /// The leg it is about.
     #[serde(serialize_with = "as_number")]

@@ -7,9 +7,9 @@ use std::time::{Duration, Instant};
 
 use crate::call::{Around, Call};
 use crate::directory::Directory;
-use crate::effect::{Arrival, Effect, Event, LegKey, Note, Signal, Token};
+use crate::effect::{Arrival, Effect, Event, LegKey, Note, Origin, Signal, Token};
 use crate::load::{Load, Seat};
-use crate::verb::{CallId, Command, LegInfo, LegNo, Presence};
+use crate::verb::{CallId, Command, Failure, LegInfo, LegNo, Presence};
 
 /// Calls of one shard; the next one gets 503.
 const MOST_CALLS: usize = 50_000;
@@ -68,6 +68,16 @@ impl Keys {
         self.next_token
     }
 
+    /// The leg of this key is that one from now on.
+    pub fn give(&mut self, key: LegKey, call: CallId, no: LegNo) {
+        self.legs.insert(key, (call, no));
+    }
+
+    /// Nothing more is heard of the leg.
+    pub fn forget(&mut self, leg: LegKey) {
+        self.legs.remove(&leg);
+    }
+
     /// splitmix64: chance from the seed alone.
     fn chance(&mut self) -> u64 {
         self.seed = self.seed.wrapping_add(0x9E37_79B9_7F4A_7C15);
@@ -124,8 +134,7 @@ impl Exchange {
         out: &mut Vec<Effect>,
     ) -> (CallId, LegKey) {
         let wall = self.wall(now);
-        let chance = u128::from(self.keys.chance()) << 64 | u128::from(self.keys.chance());
-        let id = CallId::new((wall * 1000.0) as u64, chance);
+        let id = self.name_call(wall);
         let key = self.keys.leg(id, LegNo::CALLER);
         if let Some(limit) = self.reached_limit(now, &arrival.tenant, directory) {
             self.keys.legs.remove(&key);
@@ -152,6 +161,38 @@ impl Exchange {
         }
         self.calls.insert(id, call);
         (id, key)
+    }
+
+    /// Begins a call: rings until someone answers, who is its caller from then on, leg 0, with the
+    /// route's script (`Effect::Start`). When nobody does, the call ends with a record of outcome
+    /// missed, after `Effect::OriginFailed`. Both may have happened when this returns.
+    ///
+    /// # Errors
+    /// `Failure::Limit`: the tenant has as many calls as it may, or the exchange stops.
+    pub fn originate(
+        &mut self,
+        now: Instant,
+        origin: Origin,
+        directory: &dyn Directory,
+        out: &mut Vec<Effect>,
+    ) -> Result<CallId, Failure> {
+        if let Some(limit) = self.reached_limit(now, &origin.tenant, directory) {
+            return Err(Failure::Limit(limit.into()));
+        }
+        let wall = self.wall(now);
+        let id = self.name_call(wall);
+        let key = self.keys.leg(id, LegNo::CALLER);
+        self.tallies.entry(origin.tenant.clone()).or_default().calls += 1;
+        let mut around = Around { now, wall, directory, load: &mut self.load, keys: &mut self.keys, out };
+        let call = Call::originate(id, key, &origin, &mut around);
+        self.calls.insert(id, call);
+        self.with_call(now, id, directory, out, |call, around| call.ring_origin(origin, around));
+        Ok(id)
+    }
+
+    fn name_call(&mut self, wall: f64) -> CallId {
+        let chance = u128::from(self.keys.chance()) << 64 | u128::from(self.keys.chance());
+        CallId::new((wall * 1000.0) as u64, chance)
     }
 
     fn reached_limit(
@@ -298,6 +339,12 @@ impl Exchange {
     /// Which call, and which of its legs, a key names.
     pub fn leg(&self, key: LegKey) -> Option<(CallId, LegNo)> {
         self.keys.legs.get(&key).copied()
+    }
+
+    /// The key and the SIP Call-ID of a call's caller, once there is one.
+    pub fn caller(&self, call: CallId) -> Option<(LegKey, &str)> {
+        let caller = self.calls.get(&call)?.caller();
+        (!caller.is_over()).then_some((caller.key, caller.record.sip_call_id.as_str()))
     }
 
     /// What a user is doing.

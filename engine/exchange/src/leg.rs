@@ -13,6 +13,8 @@ pub(crate) const MOST_KEYS_AHEAD: usize = 32;
 /// Where a leg stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum State {
+    /// Nobody: it holds the caller's place until someone is found, see `call/origin.rs`.
+    Absent,
     /// An arriving call, not answered; 183 was sent if `early`.
     Arrived { early: bool },
     /// A leg that we began.
@@ -49,8 +51,9 @@ impl Leg {
         self.state == State::Up
     }
 
+    /// Whether nobody is there any more, or yet.
     pub fn is_over(&self) -> bool {
-        self.state == State::Ended
+        matches!(self.state, State::Ended | State::Absent)
     }
 
     pub fn push_key(&mut self, key: char) {

@@ -18,7 +18,8 @@ pub mod verb;
 
 pub use directory::{CallLimits, Device, Directory, Trunk, User};
 pub use effect::{
-    Arrival, Cause, Destination, Effect, Event, Fallback, Invite, LegKey, Note, Route, Signal, Sound, Token,
+    Arrival, Cause, Destination, Effect, Event, Fallback, Invite, LegKey, Note, Origin, Route, Signal, Sound,
+    Token,
 };
 pub use exchange::{Exchange, Finish, LiveCall};
 pub use verb::*;

@@ -169,6 +169,23 @@ pub enum Failure {
     Other(String),
 }
 
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Failure::HungUp => f.write_str("hung up"),
+            Failure::Busy => f.write_str("busy"),
+            Failure::NoAnswer => f.write_str("no answer"),
+            Failure::Refused(status) => write!(f, "refused: {status}"),
+            Failure::Unreachable => f.write_str("unreachable"),
+            Failure::NotFound(what) => write!(f, "not found: {what}"),
+            Failure::Invalid(what) => write!(f, "invalid: {what}"),
+            Failure::Limit(name) => write!(f, "limit: {name}"),
+            Failure::TimedOut => f.write_str("timed out"),
+            Failure::Other(what) => f.write_str(what),
+        }
+    }
+}
+
 /// How to ask for digits.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Gather {

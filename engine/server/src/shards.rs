@@ -3,8 +3,9 @@
 
 use std::pin::Pin;
 use std::sync::Arc;
+use std::time::Duration;
 
-use exchange::{CallId, LiveCall, Presence};
+use exchange::{CallId, Failure, LiveCall, Presence, Target};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -18,6 +19,11 @@ pub type Asked<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 pub trait Shards: Send + Sync + 'static {
     /// Calls that are up.
     fn calls(&self, tenant: &str) -> Asked<'_, Vec<LiveCall>>;
+
+    /// Rings someone who becomes the caller of a new call of this tenant; answers the call.
+    ///
+    /// `Failure::Limit`: the tenant has as many calls as it may; `Failure::Unreachable`: no shard runs.
+    fn originate(&self, tenant: &str, wanted: Wanted) -> Asked<'_, Result<CallId, Failure>>;
 
     /// Hangs a call up, all its legs; false when no such call of this tenant is up.
     fn hang_up(&self, tenant: &str, call: CallId) -> Asked<'_, bool>;
@@ -45,6 +51,19 @@ pub trait Shards: Send + Sync + 'static {
 
     /// Hangs up what is still there, writes what must be written, and ends the threads. Waits for it.
     fn stop(&self);
+}
+
+/// A call that someone wants begun.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Wanted {
+    /// Rung first; the caller, when it answers.
+    pub from: Target,
+    /// What it has dialled then.
+    pub to: String,
+    /// The script that takes the call, and its settings in JSON; else the one that takes calls to `to`.
+    pub script: Option<(String, String)>,
+    /// How long `from` rings.
+    pub ring: Duration,
 }
 
 /// A user, as seen now.

@@ -47,6 +47,9 @@ impl Call {
 
     /// Ends the call from outside: a manager's wish or the exchange's own end.
     pub fn handle_hang_up(&mut self, around: &mut Around) {
+        if let Driver::Origin { .. } = self.driver {
+            return self.give_up_origin(around);
+        }
         let caller = self.caller();
         if caller.is_over() {
             return;
@@ -127,7 +130,12 @@ impl Call {
             talk: around.now.saturating_duration_since(end),
             outcome,
             answered_by: self.connected.as_ref().and_then(|(_, who)| who.clone()),
-            legs: self.legs.iter().map(|leg| leg.record.clone()).collect(),
+            legs: self
+                .legs
+                .iter()
+                .filter(|leg| leg.state != State::Absent)
+                .map(|leg| leg.record.clone())
+                .collect(),
             tags: self.tags.clone(),
             recordings: self.recordings.clone(),
             failure: self.failure.clone(),

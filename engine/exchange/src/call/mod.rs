@@ -4,6 +4,7 @@
 //! takes its place.
 
 mod ending;
+mod origin;
 mod reports;
 mod ringing;
 mod steps;
@@ -41,6 +42,10 @@ pub(crate) struct Around<'a> {
 
 /// Who says what comes next.
 enum Driver {
+    /// Nobody yet: the exchange rings for a caller; the token of whoever asked for it.
+    Origin {
+        token: Option<Token>,
+    },
     Script,
     LastResort(LastResort),
     Nobody,
@@ -88,6 +93,14 @@ pub(crate) struct Call {
 
 impl Call {
     pub fn new(id: CallId, key: LegKey, arrival: Arrival, around: &mut Around) -> Self {
+        let mut call = Self::with_caller(id, key, arrival, around);
+        let about = format!("{} -> {}", call.caller().info.party.number, call.caller().info.dialled);
+        call.note("call.arrived", LegNo::CALLER, about, around);
+        call.start(around);
+        call
+    }
+
+    fn with_caller(id: CallId, key: LegKey, arrival: Arrival, around: &mut Around) -> Self {
         let limits = around.directory.limits(&arrival.tenant);
         let info = LegInfo {
             leg: LegNo::CALLER,
@@ -130,7 +143,7 @@ impl Call {
             tap: None,
             record,
         };
-        let mut call = Self {
+        Self {
             id,
             tenant: arrival.tenant,
             first_script: arrival.route.script.clone(),
@@ -154,11 +167,7 @@ impl Call {
             version: String::new(),
             tags: Vec::new(),
             recordings: Vec::new(),
-        };
-        let about = format!("{} -> {}", call.caller().info.party.number, call.caller().info.dialled);
-        call.note("call.arrived", LegNo::CALLER, about, around);
-        call.start(around);
-        call
+        }
     }
 
     pub(super) fn start(&mut self, around: &mut Around) {

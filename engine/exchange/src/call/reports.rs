@@ -62,7 +62,8 @@ impl Call {
     pub(super) fn handle_ringing(&mut self, no: LegNo, early_media: bool, around: &mut Around) {
         let Some(Pending::Dial(dialling)) = &mut self.pending else { return };
         let alone = dialling.attempts.len() == 1;
-        let own_tone = dialling.options.ringback.is_none();
+        // A call that looks for its caller has nobody yet who could hear it.
+        let own_tone = dialling.options.ringback.is_none() && !self.legs[0].is_over();
         let Some(attempt) = dialling.attempts.iter_mut().find(|attempt| attempt.leg == no) else { return };
         attempt.silent_at = None;
         let first = !std::mem::replace(&mut dialling.rings, true);

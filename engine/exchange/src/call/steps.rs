@@ -22,7 +22,7 @@ impl Call {
         match self.live(no)?.state {
             State::Arrived { .. } => self.open_early(no, around),
             State::Dialling => return Err(Failure::Invalid("leg: not answered".into())),
-            State::Up | State::Ended => {}
+            State::Up | State::Ended | State::Absent => {}
         }
         self.stop(no, around);
         Ok(())

@@ -24,6 +24,7 @@ impl Call {
         match &self.driver {
             Driver::Script => around.out.push(Effect::Reply { call: self.id, answer }),
             Driver::LastResort(_) => self.drive_last_resort(Some(answer), around),
+            Driver::Origin { token } => self.origin_settled(*token, answer, around),
             Driver::Nobody => {}
         }
     }

@@ -1,4 +1,5 @@
 //! A shop with four users and two carriers, and a clock that a test turns by hand.
+#![allow(dead_code)] // each file of tests uses a part of it
 
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
@@ -61,8 +62,17 @@ impl Scene {
     }
 
     pub fn with_fallback(fallback: Vec<Fallback>) -> Self {
+        let mut stage = Self::empty();
+        let (call, caller) = stage.arrive(fallback);
+        stage.call = call;
+        stage.caller = caller;
+        stage
+    }
+
+    /// No call is up.
+    pub fn empty() -> Self {
         let now = Instant::now();
-        let mut stage = Self {
+        Self {
             shop: Shop {
                 devices: [("ana", 1), ("boris", 1), ("vera", 2)].into(),
                 trunks: ["first", "second"]
@@ -75,11 +85,7 @@ impl Scene {
             effects: vec![],
             call: CallId(0),
             caller: LegKey(0),
-        };
-        let (call, caller) = stage.arrive(fallback);
-        stage.call = call;
-        stage.caller = caller;
-        stage
+        }
     }
 
     pub fn arrive(&mut self, fallback: Vec<Fallback>) -> (CallId, LegKey) {

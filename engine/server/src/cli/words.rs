@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use exchange::{Answer, BridgeEnd, Command, EndOfDigits, Failure, Prompt, Target};
+use exchange::{Answer, BridgeEnd, Command, EndOfDigits, Prompt, Target};
 
 /// A command in a line.
 pub(super) fn command(command: &Command) -> String {
@@ -60,7 +60,7 @@ pub(super) fn command(command: &Command) -> String {
 pub(super) fn answer(answer: &Answer) -> Option<String> {
     Some(match answer {
         Answer::Done => return None,
-        Answer::Failed(why) => failure(why),
+        Answer::Failed(why) => why.to_string(),
         Answer::Gathered { digits, ended } => {
             let why = match ended {
                 EndOfDigits::Enough => "",
@@ -98,29 +98,13 @@ pub(super) fn answer(answer: &Answer) -> Option<String> {
     })
 }
 
-/// Why a verb did not do what was asked.
-pub(super) fn failure(failure: &Failure) -> String {
-    match failure {
-        Failure::HungUp => "hung up".to_owned(),
-        Failure::Busy => "busy".to_owned(),
-        Failure::NoAnswer => "no answer".to_owned(),
-        Failure::Refused(status) => format!("refused: {status}"),
-        Failure::Unreachable => "unreachable".to_owned(),
-        Failure::NotFound(what) => format!("not found: {what}"),
-        Failure::Invalid(what) => format!("invalid: {what}"),
-        Failure::Limit(name) => format!("limit: {name}"),
-        Failure::TimedOut => "timed out".to_owned(),
-        Failure::Other(what) => what.clone(),
-    }
-}
-
 /// How a run ended.
 pub(super) fn finish(finish: &::script::Finish) -> String {
     use ::script::Finish;
     match finish {
         Finish::Returned => "the script returns: the call ends".to_owned(),
         Finish::HungUp => "the script leaves: the caller is gone".to_owned(),
-        Finish::Failed(why) => format!("the script fails ({}): the fallback takes over", failure(why)),
+        Finish::Failed(why) => format!("the script fails ({}): the fallback takes over", why),
         Finish::Trapped { kind, backtrace } => format!("{kind}: the fallback takes over\n{backtrace}"),
         Finish::HandedOver { script, settings } => format!("{script} goes on, with {settings}"),
         Finish::NoRoom => "no sandbox was free".to_owned(),

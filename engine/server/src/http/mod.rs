@@ -3,6 +3,7 @@
 
 mod access;
 mod calls;
+mod control;
 mod problem;
 mod prompts;
 mod scripts;
@@ -87,7 +88,7 @@ pub fn router(node: Arc<Node>, stop: watch::Receiver<bool>) -> Router {
         .route("/scripts/{name}/versions/{version}", get(scripts::component))
         .route("/prompts", get(prompts::list))
         .route("/prompts/{name}", put(prompts::put).get(prompts::get).delete(prompts::delete))
-        .route("/calls", get(calls::list))
+        .route("/calls", get(calls::list).post(control::originate))
         .route("/calls/{id}", get(calls::get))
         .route("/calls/{id}/tape", get(calls::tape))
         .route("/calls/{id}/ladder", get(calls::ladder))
@@ -118,7 +119,7 @@ pub fn router(node: Arc<Node>, stop: watch::Receiver<bool>) -> Router {
     paths(
         scripts::list, scripts::put, scripts::get, scripts::activate, scripts::logs, scripts::component,
         prompts::list, prompts::put, prompts::get, prompts::delete,
-        calls::list, calls::get, calls::tape, calls::ladder, calls::recording, calls::hangup,
+        calls::list, calls::get, calls::tape, calls::ladder, calls::recording, calls::hangup, control::originate,
         tenants::list, tenants::users, tenants::trunks, tenants::numbers, tenants::queues, tenants::reload,
         tenants::metrics, tenants::healthz, tenants::readyz, streams::events,
     ),

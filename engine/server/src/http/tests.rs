@@ -7,7 +7,7 @@ use std::time::Duration;
 use axum::body::{Body, to_bytes};
 use axum::http::{HeaderMap, Request, StatusCode};
 use axum::response::Response;
-use exchange::{CallId, CallRecord, Direction, LiveCall, Outcome, Party, Presence};
+use exchange::{CallId, CallRecord, Direction, Failure, LiveCall, Outcome, Party, Presence};
 use futures_util::StreamExt as _;
 use serde_json::{Value, json};
 use store::{Batch, layout};
@@ -18,7 +18,7 @@ use super::*;
 use crate::config::{self, World};
 use crate::records;
 use crate::scripts::SHIPPED;
-use crate::shards::{Asked, Contact, Rung, TrunkState, UserState};
+use crate::shards::{Asked, Contact, Rung, TrunkState, UserState, Wanted};
 
 /// Two tenants with a token of each role at the first.
 const WORLD: &str = r#"
@@ -55,6 +55,7 @@ name = "bell"
 #[derive(Default)]
 struct Fake {
     hung_up: Mutex<Vec<(String, CallId)>>,
+    begun: Mutex<Vec<(String, Wanted)>>,
 }
 
 const UP: CallId = CallId(7 << 80);
@@ -62,6 +63,11 @@ const UP: CallId = CallId(7 << 80);
 impl Shards for Fake {
     fn calls(&self, _tenant: &str) -> Asked<'_, Vec<LiveCall>> {
         Box::pin(async { Vec::new() })
+    }
+
+    fn originate(&self, tenant: &str, wanted: Wanted) -> Asked<'_, Result<CallId, Failure>> {
+        self.begun.lock().unwrap().push((tenant.to_owned(), wanted));
+        Box::pin(async { Ok(UP) })
     }
 
     fn hang_up(&self, tenant: &str, call: CallId) -> Asked<'_, bool> {
@@ -523,3 +529,5 @@ async fn a_node_that_stops_is_not_ready_and_a_folder_is_one_process_s() {
     assert_eq!(api.get("/readyz", "").await.0, 503);
     assert_eq!(api.get("/healthz", "").await.0, 200);
 }
+
+mod control;

@@ -7,8 +7,8 @@ use std::time::Instant;
 
 use bytes::Bytes;
 use exchange::{
-    Arrival, Cause, Destination as Goal, Direction, Event, Fallback, Invite as Begin, LegKey, LegNo, Party,
-    Route, Signal, Target,
+    Arrival, Cause, Destination as Goal, Direction, Event, Fallback, Invite as Begin, LegKey, LegNo, Origin,
+    Party, Route, Signal, Target,
 };
 use media::Command;
 use protocol::sdp::{Codec, Direction as Flows, LocalMedia, Negotiated};
@@ -22,6 +22,7 @@ use super::Shard;
 use super::lines::Line;
 use super::trunks::Turn;
 use crate::config::{FallbackTarget, Tenant, TrunkAddress};
+use crate::shards::Wanted;
 
 /// Headers of a trusted side that a script may read, and their bytes together; more are left out.
 const MOST_HEADERS: usize = 64;
@@ -493,6 +494,30 @@ fn route(tenant: &Tenant, dialled: &str, by_user: bool) -> Option<Route> {
             source: None,
         }
     })
+}
+
+/// A call that someone wants begun, as the exchange begins it: routed as if `from` had dialled.
+pub(super) fn origin(tenant: &Tenant, wanted: Wanted) -> Origin {
+    let routed = route(tenant, &wanted.to, true).expect("what a user dials has a route");
+    let route = match wanted.script {
+        Some((script, settings)) => Route { script, settings, ..routed },
+        None => routed,
+    };
+    let called = tenant.user(&wanted.to);
+    Origin {
+        tenant: tenant.name.to_string(),
+        ring: vec![wanted.from],
+        timeout: wanted.ring,
+        present: Party {
+            number: called.map_or_else(|| wanted.to.clone(), |user| user.number.clone()),
+            name: called.map(|user| user.name.clone()),
+            uri: format!("tel:{}", wanted.to),
+        },
+        dialled: wanted.to,
+        language: tenant.language.clone(),
+        route,
+        token: None,
+    }
 }
 
 fn last_resort(target: &FallbackTarget) -> Fallback {

@@ -26,7 +26,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use exchange::{Answer, CallId, Command, Effect, Exchange, LegKey, LiveCall};
+use exchange::{Answer, CallId, Command, Effect, Exchange, Failure, LegKey, LiveCall};
 use media::Media;
 use protocol::sip::flow::{Flow, Transport};
 use protocol::sip::ids::instance_of;
@@ -40,7 +40,7 @@ use crate::archive;
 use crate::config::World;
 use crate::events::wall;
 use crate::node::Node;
-use crate::shards::{Asked, Rung, Shards, TrunkState, UserState};
+use crate::shards::{Asked, Rung, Shards, TrunkState, UserState, Wanted};
 use crate::signalling::{Inbox, Transports};
 use crate::sounds::Sounds;
 use gate::Gate;
@@ -204,6 +204,12 @@ impl Shards for Inboxes {
         })
     }
 
+    fn originate(&self, tenant: &str, wanted: Wanted) -> Asked<'_, Result<CallId, Failure>> {
+        let asked =
+            self.answer(tenant, move |shard, tenant| Some(shard.originate(Instant::now(), tenant, wanted)));
+        Box::pin(async move { asked.await.unwrap_or(Err(Failure::Unreachable)) })
+    }
+
     fn hang_up(&self, tenant: &str, call: CallId) -> Asked<'_, bool> {
         self.answer(tenant, move |shard, tenant| {
             let there = shard.exchange.calls().any(|live| live.id == call && live.tenant == tenant);
@@ -302,7 +308,7 @@ pub(crate) struct Shard {
     names: probes::Names,
     lines: Lines,
     running: HashMap<CallId, Running>,
-    /// The calls of SIP Call-IDs that were not made here.
+    /// The calls of the SIP Call-IDs of callers.
     foreign_ids: HashMap<Box<str>, CallId>,
     /// What the stack wants done.
     outputs: Vec<Output>,
@@ -472,8 +478,10 @@ impl Shard {
     fn carry_out(&mut self, now: Instant, effect: Effect) {
         match effect {
             Effect::Start { call, tenant, script, settings, caller } => {
+                self.know_caller(call);
                 self.start_script(call, &tenant, &script, &settings, *caller);
             }
+            Effect::OriginFailed { .. } => {} // its note and its record say all
             Effect::Reply { call, answer } => {
                 let waiting = self.running.get_mut(&call).and_then(|running| running.waiting.take());
                 if let Some(waiting) = waiting {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use bytes::Bytes;
-use exchange::{Answer, CallId, CallRecord, Finish, LegInfo, LegKey};
+use exchange::{Answer, CallId, CallRecord, Failure, Finish, LegInfo, LegKey, LegNo};
 use media::Happening;
 use protocol::sip::flow::Flow;
 use protocol::sip::message::{Message, Request};
@@ -13,10 +13,11 @@ use script::Version;
 use serde_json::json;
 use tokio::sync::oneshot;
 
+use super::calls::origin;
 use super::{Input, Shard, desk, first_line};
 use crate::archive::{self, MOST_RUNGS};
 use crate::metrics::{OfFailure, OfOutcome, OfScript, OfTenant};
-use crate::shards::Rung;
+use crate::shards::{Rung, Wanted};
 
 /// A call that is up, or whose record is being finished.
 pub(super) struct Running {
@@ -180,8 +181,6 @@ impl Shard {
         request: &Request,
         flow: &Flow,
     ) {
-        let of = OfTenant { tenant: tenant.into() };
-        self.around.node.metrics.calls_up.get_or_create(&of).inc();
         let sip_call_id = request.call_id().unwrap_or_default();
         self.foreign_ids.insert(sip_call_id.into(), call);
         let what = format!(
@@ -192,18 +191,54 @@ impl Shard {
             flow.transport.as_str()
         );
         let line = Rung { at: self.exchange.wall(now), from: "caller".into(), to: "exchange".into(), what };
+        self.keep_running(call, caller, tenant, vec![line], sip_call_id);
+    }
+
+    /// A call that somebody who is not on a telephone asked for: rings for its caller.
+    pub(super) fn originate(
+        &mut self,
+        now: Instant,
+        tenant: &str,
+        wanted: Wanted,
+    ) -> Result<CallId, Failure> {
+        let Some(configured) = self.world.tenant(tenant) else { return Err(Failure::Unreachable) };
+        let origin = origin(configured, wanted);
+        let call =
+            self.with_people(|exchange, people, effects| exchange.originate(now, origin, people, effects))?;
+        // Until someone answers no leg is the caller's.
+        self.keep_running(call, LegKey(0), tenant, Vec::new(), "");
+        self.settle(now);
+        Ok(call)
+    }
+
+    fn keep_running(
+        &mut self,
+        call: CallId,
+        caller: LegKey,
+        tenant: &str,
+        ladder: Vec<Rung>,
+        sip_call_id: &str,
+    ) {
+        self.around.node.metrics.calls_up.get_or_create(&OfTenant { tenant: tenant.into() }).inc();
+        let (tenant, sip_call_id) = (tenant.into(), sip_call_id.into());
         self.running.insert(
             call,
-            Running {
-                caller,
-                tenant: tenant.into(),
-                waiting: None,
-                first: None,
-                tape: Vec::new(),
-                ladder: vec![line],
-                sip_call_id: sip_call_id.into(),
-            },
+            Running { caller, tenant, waiting: None, first: None, tape: Vec::new(), ladder, sip_call_id },
         );
+    }
+
+    /// A script is about to run for a call: who its caller is, of a call that was begun here.
+    pub(super) fn know_caller(&mut self, call: CallId) {
+        let Some((leg, sip_call_id)) = self.exchange.caller(call) else { return };
+        let Some(running) = self.running.get_mut(&call).filter(|running| running.caller != leg) else {
+            return;
+        };
+        running.caller = leg;
+        running.sip_call_id = sip_call_id.into();
+        self.foreign_ids.insert(sip_call_id.into(), call);
+        if let Some(line) = self.lines.get_mut(leg) {
+            line.no = LegNo::CALLER;
+        }
     }
 
     pub(super) fn trace_arrival(&mut self, now: Instant, message: &Message) {
@@ -265,13 +300,14 @@ impl Shard {
             .map(|running| running.ladder.clone())
     }
 
-    /// Which call and leg a SIP Call-ID belongs to: ours name both.
+    /// Which call and leg a SIP Call-ID belongs to: the caller's are listed, ours name both.
     fn party_of(&self, sip_call_id: &str) -> Option<(CallId, String)> {
-        let ours = sip_call_id.split_once('.').and_then(|(id, rest)| {
-            let leg = rest.split('@').next()?.parse::<u32>().ok()?;
-            Some((id.parse::<CallId>().ok()?, party(leg)))
-        });
-        ours.or_else(|| Some((*self.foreign_ids.get(sip_call_id)?, party(0))))
+        if let Some(call) = self.foreign_ids.get(sip_call_id) {
+            return Some((*call, party(0)));
+        }
+        let (id, rest) = sip_call_id.split_once('.')?;
+        let leg = rest.split('@').next()?.parse::<u32>().ok()?;
+        Some((id.parse::<CallId>().ok()?, party(leg)))
     }
 }
 

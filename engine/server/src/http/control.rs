@@ -1,0 +1,112 @@
+//! What people do to calls from outside: begin one (click to call).
+
+use std::time::Duration;
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use exchange::{Failure, Target};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+use utoipa::ToSchema;
+
+use super::Api;
+use super::access::Access;
+use super::problem::Problem;
+use crate::config::{Role, Tenant};
+use crate::shards::Wanted;
+
+/// How long the first telephone rings unless said otherwise, and at most.
+const RING_SECONDS: u16 = 30;
+const MOST_RING_SECONDS: u16 = 600;
+
+/// Characters of a number that is rung through a trunk (E.164 has 15 digits; prefixes may stand before).
+const NUMBER_LENGTH: std::ops::RangeInclusive<usize> = 3..=32;
+
+/// A call to begin: `from` is rung first; when it answers, the call goes on as if `from` had dialled
+/// `to`.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct NewCall {
+    /// A user by name or extension, all of whose telephones ring, or a number outside.
+    #[schema(example = "ana")]
+    from: String,
+    /// A user's extension, a number of the tenant, or a number outside.
+    #[schema(example = "+359888123456")]
+    to: String,
+    /// The script that takes the call once `from` has answered; without it the one that takes calls
+    /// to `to`.
+    script: Option<String>,
+    /// Settings for `script`.
+    #[schema(value_type = Option<Object>)]
+    settings: Option<Map<String, Value>>,
+    /// How many seconds `from` rings, 1 to 600; 30 unless said.
+    ring: Option<u16>,
+}
+
+/// A call that was begun.
+#[derive(Serialize, ToSchema)]
+pub(super) struct BegunCall {
+    /// 26 characters; sorts by time.
+    id: String,
+}
+
+/// Rings `from` and, when it answers, connects it with `to`: click to call. Answers at once; how it
+/// goes on is on the event stream and in the call's record, of outcome missed when `from` does not
+/// answer.
+#[utoipa::path(post, path = "/v1/tenants/{tenant}/calls", tag = "calls",
+    params(("tenant" = String, Path)), request_body = NewCall,
+    responses((status = 201, body = BegunCall), (status = 400, body = Problem), (status = 404, body = Problem),
+        (status = 503, body = Problem, description = "the tenant has as many calls as it may")))]
+pub(super) async fn originate(
+    State(api): State<Api>,
+    access: Access,
+    Json(new): Json<NewCall>,
+) -> Result<Response, Problem> {
+    access.may(Role::Agent)?;
+    let tenant = &access.tenant;
+    let from = target(tenant, "from", &new.from)?;
+    if tenant.number(&new.to).is_none() {
+        target(tenant, "to", &new.to)?;
+    }
+    let ring = new.ring.unwrap_or(RING_SECONDS);
+    if !(1..=MOST_RING_SECONDS).contains(&ring) {
+        return Err(Problem::bad(format!("ring is {ring}; write 1 to {MOST_RING_SECONDS} seconds")));
+    }
+    let script = match (new.script, new.settings) {
+        (Some(script), settings) => {
+            if api.node.scripts.active(&tenant.name, &script).is_none() {
+                return Err(Problem::not_found(format!("there is no script \"{script}\"")));
+            }
+            Some((script, Value::Object(settings.unwrap_or_default()).to_string()))
+        }
+        (None, Some(_)) => return Err(Problem::bad("settings are for a script; say which: script")),
+        (None, None) => None,
+    };
+    let wanted = Wanted { from, to: new.to, script, ring: Duration::from_secs(ring.into()) };
+    let id = api.shards()?.originate(&tenant.name, wanted).await.map_err(refusal)?.to_string();
+    let place = format!("/v1/tenants/{}/calls/{id}", tenant.name);
+    Ok((StatusCode::CREATED, [(header::LOCATION, place)], Json(BegunCall { id })).into_response())
+}
+
+/// A user by name or extension, else a number outside.
+fn target(tenant: &Tenant, key: &str, text: &str) -> Result<Target, Problem> {
+    if let Some(user) = tenant.user(text) {
+        return Ok(Target::User(user.name.clone()));
+    }
+    let digits = text.strip_prefix('+').unwrap_or(text);
+    if NUMBER_LENGTH.contains(&digits.len()) && digits.bytes().all(|b| b.is_ascii_digit()) {
+        return Ok(Target::Number(text.to_owned()));
+    }
+    Err(Problem::bad(format!(
+        "{key} is \"{text}\": neither a user of the tenant nor a number like +359888123456"
+    )))
+}
+
+fn refusal(why: Failure) -> Problem {
+    match why {
+        Failure::Limit(_) | Failure::Unreachable => Problem::unavailable(why.to_string()),
+        why => Problem::bad(why.to_string()),
+    }
+}

@@ -1,0 +1,63 @@
+//! Calls that are begun and joined from outside.
+
+use std::time::Duration;
+
+use exchange::Target;
+use serde_json::json;
+
+use super::{Served, UP};
+use crate::shards::Wanted;
+
+const CALLS: &str = "/v1/tenants/acme/calls";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn click_to_call_says_who_is_rung_first_and_where_the_call_is() {
+    let api = Served::new();
+    let body = json!({ "from": "101", "to": "+359888123456" }).to_string();
+    let (status, headers, begun) = api.ask("POST", CALLS, "acme-agent", body).await;
+    assert_eq!((status, &begun["id"]), (201, &json!(UP.to_string())), "{begun}");
+    assert_eq!(headers["location"], format!("{CALLS}/{UP}").as_str());
+    let body = json!({
+        "from": "+359888000101", "to": "101", "ring": 5,
+        "script": "strowger/echo", "settings": { "greeting": "hello" },
+    });
+    let (status, _, begun) = api.ask("POST", CALLS, "acme-agent", body.to_string()).await;
+    assert_eq!(status, 201, "{begun}");
+    let first = Wanted {
+        from: Target::User("ana".into()),
+        to: "+359888123456".into(),
+        script: None,
+        ring: Duration::from_secs(30),
+    };
+    let second = Wanted {
+        from: Target::Number("+359888000101".into()),
+        to: "101".into(),
+        script: Some(("strowger/echo".into(), r#"{"greeting":"hello"}"#.into())),
+        ring: Duration::from_secs(5),
+    };
+    let acme = |wanted| ("acme".to_owned(), wanted);
+    assert_eq!(*api.fake.begun.lock().unwrap(), [acme(first), acme(second)]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_call_that_makes_no_sense_is_refused_and_nobody_is_rung() {
+    let api = Served::new();
+    let cases = [
+        (json!({ "from": "ana", "to": "+359888123456" }), "acme-reader", 403),
+        (json!({ "from": "ana", "to": "+359888123456" }), "bell-admin", 403),
+        (json!({ "from": "nobody", "to": "+359888123456" }), "acme-agent", 400),
+        (json!({ "from": "ana", "to": "sip:evil@example.org" }), "acme-agent", 400),
+        (json!({ "from": "ana", "to": "+359888123456\r\nX: y" }), "acme-agent", 400),
+        (json!({ "from": "ana", "to": "101", "ring": 0 }), "acme-agent", 400),
+        (json!({ "from": "ana", "to": "101", "ring": 601 }), "acme-agent", 400),
+        (json!({ "from": "ana", "to": "101", "script": "nowhere" }), "acme-agent", 404),
+        (json!({ "from": "ana", "to": "101", "settings": {} }), "acme-agent", 400),
+        (json!({ "from": "ana", "to": "101", "user": "x" }), "acme-agent", 422),
+        (json!({ "from": "ana" }), "acme-agent", 422),
+    ];
+    for (body, token, expected) in cases {
+        let (status, _, problem) = api.ask("POST", CALLS, token, body.to_string()).await;
+        assert_eq!(status, expected, "{body}: {problem}");
+    }
+    assert!(api.fake.begun.lock().unwrap().is_empty());
+}
