@@ -27,6 +27,7 @@ fn main() {
         let cost = relayed(length, other);
         println!("{what}   {cost:6.2} us a packet, {:.2} more than recv and send", cost - plain);
     }
+    println!("mixed, of two others  {:6.2} us a packet", mixed(length));
     println!("played                {:6.2} us a packet", played(length));
     println!("opened and closed     {:6.2} us a leg, both threads", opened());
 }
@@ -149,6 +150,30 @@ fn relayed(length: Duration, other: Codec) -> f64 {
         lines.push((socket, stream.address));
     }
     // Sources prove themselves first.
+    talk(Duration::from_millis(200), &lines, 0);
+    let before = cpu_of("media-0");
+    let sent = talk(length, &lines, 1000);
+    (cpu_of("media-0") - before).as_secs_f64() * 1e6 / sent as f64
+}
+
+/// Every leg hears the next two of a circle: each packet is decoded into two sums, and each that leaves
+/// is the sum of two, encoded.
+fn mixed(length: Duration) -> f64 {
+    let media = start();
+    ODD.store(0, Ordering::Relaxed);
+    let lines: Vec<_> = (0..2 * BRIDGES)
+        .map(|_| {
+            let socket = socket();
+            socket.set_nonblocking(true).expect("a socket can be");
+            let stream = leg(&media, &socket, Codec::Pcmu, None);
+            (socket, stream)
+        })
+        .collect();
+    for (line, (_, stream)) in lines.iter().enumerate() {
+        let whom = [1, 2].map(|on| lines[(line + on) % lines.len()].1.id).to_vec();
+        media.command(stream.id, Command::Hear { whom }).expect("all are open");
+    }
+    let lines: Vec<_> = lines.into_iter().map(|(socket, stream)| (socket, stream.address)).collect();
     talk(Duration::from_millis(200), &lines, 0);
     let before = cpu_of("media-0");
     let sent = talk(length, &lines, 1000);

@@ -57,6 +57,14 @@ pub enum Command {
     },
     /// Ends [`Command::Relay`] for both.
     Unrelay,
+    /// Hears all of these added up from now on, at most [`crate::Media::MAX_HEARD`], in place of the
+    /// sound of whoever it is joined to; with none of them it hears that again, straight through, or
+    /// nobody. It is not heard by them, and it hears no keys of theirs: those of whoever it is joined
+    /// to are sent to it anew. It moves to the thread of the first; those on other threads are silent.
+    Hear {
+        /// In any order; itself is left out.
+        whom: Vec<StreamId>,
+    },
     /// Sends keys one after the other: 0-9, *, #, A-D, and "," for half a second of nothing. As
     /// telephone events (RFC 4733) when negotiated, else as tones. Other characters are left out; at
     /// most [`crate::Media::MAX_DIGITS`] wait, those after are left out.

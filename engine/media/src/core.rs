@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use protocol::rtp::dtmf::KeyEvent;
 
 use crate::command::{Command, CutBy, EndOfRecording, Event, StreamId};
+use crate::media::Media;
 use crate::recorder::Limits;
 use crate::stream::{Context, Heard, Socket, Stream};
 use crate::writer::WriterHandle;
@@ -71,8 +72,17 @@ impl<S: Socket> Core<S> {
         self.insert(Box::new(stream));
     }
 
-    /// A stream comes, from its opening or from another thread.
-    pub fn insert(&mut self, mut stream: Box<Stream<S>>) {
+    /// A stream comes from another thread. Those who are to hear it may have been told already.
+    pub fn arrive(&mut self, stream: Box<Stream<S>>) {
+        let id = stream.id;
+        self.insert(stream);
+        let ears = self.streams.iter().flatten().filter(|stream| stream.heard().contains(&id));
+        for ear in ears.map(|ear| ear.id).collect::<Vec<_>>() {
+            self.listen(ear, id);
+        }
+    }
+
+    fn insert(&mut self, mut stream: Box<Stream<S>>) {
         let slot = stream.id.slot;
         stream.ticking = false;
         if let Some(place) = self.streams.get_mut(slot as usize) {
@@ -86,7 +96,9 @@ impl<S: Socket> Core<S> {
     pub fn remove(&mut self, id: StreamId) -> Option<Box<Stream<S>>> {
         self.stream(id)?;
         self.part(id);
-        let stream = self.streams[id.slot as usize].take();
+        self.hear(id, Vec::new());
+        let mut stream = self.streams[id.slot as usize].take();
+        stream.iter_mut().for_each(|stream| stream.audience.clear());
         self.count -= 1;
         self.ticking.retain(|slot| *slot != id.slot);
         stream
@@ -111,14 +123,12 @@ impl<S: Socket> Core<S> {
         let Some(Some(stream)) = self.streams.get_mut(slot as usize) else { return };
         let mut keys = Vec::new();
         let heard = stream.handle_rtp(&self.context, from, bytes, |key| keys.push(key));
-        let peer = stream.peer;
+        let straight = stream.straight;
         let came_as_event = matches!(heard, Heard::Key(_));
-        if let Some(peer) = peer.and_then(|peer| self.stream(peer)) {
-            match heard {
-                Heard::Nothing => {}
-                Heard::Sound(packet, codec) => peer.pass_sound(now, &packet, codec, bytes),
-                Heard::Key(packet) => peer.pass_key(now, &packet, bytes),
-            }
+        if let Some(peer) = straight.and_then(|peer| self.stream(peer)) {
+            pass(now, heard, peer, bytes);
+        } else {
+            self.share(now, slot, heard, bytes);
         }
         if !keys.is_empty() {
             self.handle_keys(slot, &keys, came_as_event);
@@ -126,6 +136,24 @@ impl<S: Socket> Core<S> {
         // A key that was begun must be ended by the clock if its end is lost.
         if came_as_event {
             self.tick_if_needed(slot);
+        }
+    }
+
+    /// A packet of a stream that is heard by several, or by one who hears several.
+    fn share(&mut self, now: Instant, slot: u32, heard: Heard, bytes: &mut [u8]) {
+        let Some(Some(stream)) = self.streams.get(slot as usize) else { return };
+        let (id, peer) = (stream.id, stream.peer);
+        if let Heard::Sound(packet, codec) = &heard {
+            for at in 0..stream.audience.len() {
+                let Some(Some(stream)) = self.streams.get(slot as usize) else { return };
+                let ear = stream.audience[at];
+                if let Some(ear) = self.stream(ear) {
+                    ear.mix(id, packet, *codec, &bytes[packet.start..packet.end]);
+                }
+            }
+        }
+        if let Some(peer) = peer.and_then(|peer| self.stream(peer)).filter(|peer| !peer.is_mixing()) {
+            pass(now, heard, peer, bytes);
         }
     }
 
@@ -160,10 +188,11 @@ impl<S: Socket> Core<S> {
     /// [`Core::close`]. Nothing happens when the stream is gone.
     pub fn handle_command(&mut self, now: Instant, id: StreamId, command: Command) {
         self.advance(now);
-        if matches!(command, Command::Unrelay) {
-            self.part(id);
-            return;
-        }
+        let command = match command {
+            Command::Unrelay => return self.part(id),
+            Command::Hear { whom } => return self.hear(id, whom),
+            command => command,
+        };
         let Some(Some(stream)) = self.streams.get_mut(id.slot as usize) else { return };
         if stream.id != id {
             return;
@@ -190,7 +219,7 @@ impl<S: Socket> Core<S> {
             Command::StopRecord => stream.end_message(context, EndOfRecording::Command),
             Command::Tap { token, name } => stream.tap(context, token, name),
             Command::Untap => stream.end_tap(context),
-            Command::Relay { .. } | Command::Unrelay | Command::Close => {}
+            Command::Relay { .. } | Command::Unrelay | Command::Hear { .. } | Command::Close => {}
         }
         self.tick_if_needed(id.slot);
     }
@@ -205,6 +234,53 @@ impl<S: Socket> Core<S> {
         self.part(id);
         if let Some(stream) = self.stream(id) {
             stream.joined(Some(to));
+            self.straighten(id);
+        }
+    }
+
+    /// From now on `id` hears these added up; with none of them, whoever it is joined to.
+    pub fn hear(&mut self, id: StreamId, mut whom: Vec<StreamId>) {
+        whom.retain(|heard| *heard != id);
+        whom.sort_unstable();
+        whom.dedup();
+        whom.truncate(Media::MAX_HEARD);
+        let Some(stream) = self.stream(id) else { return };
+        let (peer, before) = (stream.peer, stream.heard());
+        if before.is_empty() && whom.is_empty() {
+            return;
+        }
+        stream.hear(&whom);
+        for heard in before {
+            if let Some(heard) = self.stream(heard) {
+                heard.audience.retain(|ear| *ear != id);
+            }
+            self.straighten(heard);
+        }
+        for heard in whom {
+            self.listen(id, heard);
+        }
+        peer.into_iter().for_each(|peer| self.straighten(peer));
+        self.tick_if_needed(id.slot);
+    }
+
+    /// `ear` mixes what it hears of `id`, as soon as that is here.
+    fn listen(&mut self, ear: StreamId, id: StreamId) {
+        if let Some(stream) = self.stream(id)
+            && !stream.audience.contains(&ear)
+            && stream.audience.len() < Media::MAX_HEARD
+        {
+            stream.audience.push(ear);
+            self.straighten(id);
+        }
+    }
+
+    /// Whether what `id` says goes straight through to the one it is joined to.
+    fn straighten(&mut self, id: StreamId) {
+        let Some(stream) = self.stream(id) else { return };
+        let peer = stream.peer.filter(|_| stream.audience.is_empty());
+        let straight = peer.filter(|peer| self.stream(*peer).is_none_or(|peer| !peer.is_mixing()));
+        if let Some(stream) = self.stream(id) {
+            stream.straight = straight;
         }
     }
 
@@ -213,10 +289,12 @@ impl<S: Socket> Core<S> {
         let Some(stream) = self.stream(id) else { return };
         let peer = stream.peer;
         stream.joined(None);
+        stream.straight = None;
         if let Some(peer) = peer.and_then(|peer| self.stream(peer))
             && peer.peer == Some(id)
         {
             peer.joined(None);
+            peer.straight = None;
         }
     }
 
@@ -312,6 +390,14 @@ impl<S: Socket> Core<S> {
     fn advance(&mut self, now: Instant) {
         self.context.wall += now.saturating_duration_since(self.context.now);
         self.context.now = self.context.now.max(now);
+    }
+}
+
+fn pass<S: Socket>(now: Instant, heard: Heard, to: &mut Stream<S>, bytes: &mut [u8]) {
+    match heard {
+        Heard::Nothing => {}
+        Heard::Sound(packet, codec) => to.pass_sound(now, &packet, codec, bytes),
+        Heard::Key(packet) => to.pass_key(now, &packet, bytes),
     }
 }
 

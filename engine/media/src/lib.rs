@@ -9,6 +9,7 @@
 mod command;
 mod core;
 mod media;
+mod mixer;
 mod player;
 pub mod prompts;
 mod recorder;

@@ -124,6 +124,8 @@ impl Media {
     pub const MAX_COMMANDS: usize = 16 * 1024;
     /// Sounds of one play.
     pub const MAX_SOUNDS: usize = 256;
+    /// Streams that one hears added up; those after are left out. As many may hear one.
+    pub const MAX_HEARD: usize = 8;
     /// Keys that may wait to be sent on one stream.
     pub const MAX_DIGITS: usize = 64;
     /// Pairs of ports that are tried when others hold the ports.
@@ -221,10 +223,17 @@ impl Media {
     /// Tells a stream something, without waiting for it. The commands of one stream come from one
     /// thread at a time, or their order is anyone's guess.
     pub fn command(&self, stream: StreamId, command: Command) -> Result<(), CommandError> {
-        let thread = self.slots.thread(stream).ok_or(CommandError::Closed)?;
+        let mut thread = self.slots.thread(stream).ok_or(CommandError::Closed)?;
         // A stream can always be closed.
         if self.inboxes[thread].len() >= Self::MAX_COMMANDS && !matches!(command, Command::Close) {
             return Err(CommandError::Overloaded);
+        }
+        if let Command::Hear { whom } = &command
+            && let Some(there) = whom.first().and_then(|first| self.slots.thread(*first))
+            && there != thread
+        {
+            self.move_over(stream, thread, there)?;
+            thread = there;
         }
         let Command::Relay { with } = command else {
             self.inboxes[thread].send(Message::Command(stream, command));
@@ -233,16 +242,21 @@ impl Media {
         let other = self.slots.thread(with).ok_or(CommandError::Closed)?;
         if other != thread {
             // Both live on one thread from now on, so that no packet has to change threads.
-            if !self.slots.hand_over(with, other, thread) {
-                return Err(CommandError::Closed);
-            }
-            self.inboxes[thread].send(Message::Expect(with));
-            self.inboxes[other].send(Message::Leave(with, thread));
+            self.move_over(with, other, thread)?;
         }
         self.inboxes[thread].send(Message::Join(stream, with));
         if with != stream {
             self.inboxes[thread].send(Message::Join(with, stream));
         }
+        Ok(())
+    }
+
+    fn move_over(&self, stream: StreamId, from: usize, to: usize) -> Result<(), CommandError> {
+        if !self.slots.hand_over(stream, from, to) {
+            return Err(CommandError::Closed);
+        }
+        self.inboxes[to].send(Message::Expect(stream));
+        self.inboxes[from].send(Message::Leave(stream, to));
         Ok(())
     }
 

@@ -17,6 +17,7 @@ use protocol::sdp::{Codec, Negotiated};
 
 use crate::command::{CutBy, EndOfRecording, Event, Happening, Sound, Stats, StreamId};
 use crate::media::Media;
+use crate::mixer::Mixer;
 use crate::player::Player;
 use crate::recorder::{Limits, Recorder, Side, is_file_name};
 use crate::writer::{Ended, Job, WriterHandle};
@@ -58,8 +59,14 @@ pub(crate) struct Stream<S> {
     pub owner: u64,
     pub rtp: S,
     pub rtcp: S,
-    /// Whoever hears this stream, and is heard.
+    /// Whoever this stream is joined to.
     pub peer: Option<StreamId>,
+    /// The same, where its packets go straight through: nobody mixes them.
+    pub straight: Option<StreamId>,
+    /// Those who mix its sound with others'.
+    pub audience: Vec<StreamId>,
+    /// What this stream hears in place of its peer.
+    mixer: Option<Box<Mixer>>,
     /// Whether the wheel turns for it.
     pub ticking: bool,
     agreed: Option<Negotiated>,
@@ -129,6 +136,9 @@ impl<S: Socket> Stream<S> {
             rtp,
             rtcp,
             peer: None,
+            straight: None,
+            audience: Vec::new(),
+            mixer: None,
             ticking: false,
             agreed: None,
             quiet_since: now,
@@ -264,11 +274,11 @@ impl<S: Socket> Stream<S> {
         }
     }
 
-    /// Sends the peer's key, if this side has no telephone events to pass on; `always` even if it has,
-    /// since the key did not come as one.
+    /// Sends the peer's key, if this side has no telephone events to pass on or sends sound of its own;
+    /// `always` even if not, since the key did not come as one.
     pub fn say_key(&mut self, context: &Context, key: char, always: bool) {
         let Some(agreed) = &self.agreed else { return };
-        if always || agreed.sends.events.is_none() {
+        if always || agreed.sends.events.is_none() || self.mixer.is_some() {
             let mut text = [0; 4];
             self.send_digits(context, None, key.encode_utf8(&mut text));
         }
@@ -278,6 +288,36 @@ impl<S: Socket> Stream<S> {
     pub fn joined(&mut self, peer: Option<StreamId>) {
         self.peer = peer;
         self.sender.switch();
+    }
+
+    /// Hears these added up from now on, or nobody but its peer.
+    pub fn hear(&mut self, whom: &[StreamId]) {
+        match &mut self.mixer {
+            Some(mixer) if !whom.is_empty() => mixer.set_sources(whom),
+            _ => {
+                self.mixer = (!whom.is_empty()).then(|| Box::new(Mixer::new(whom)));
+                self.sender.switch();
+            }
+        }
+    }
+
+    /// Whom it hears added up.
+    pub fn heard(&self) -> Vec<StreamId> {
+        self.mixer.iter().flat_map(|mixer| mixer.sources()).collect()
+    }
+
+    /// Whether it hears others than its peer, or its peer together with others.
+    pub fn is_mixing(&self) -> bool {
+        self.mixer.is_some()
+    }
+
+    /// Sound of one of those whom this stream hears added up.
+    pub fn mix(&mut self, from: StreamId, packet: &Packet, codec: Codec, payload: &[u8]) {
+        if let Some(mixer) = &mut self.mixer {
+            let table = g711::samples(codec);
+            let samples = payload.iter().map(|octet| table[usize::from(*octet)]);
+            mixer.handle_packet(from, packet.header.ssrc, packet.header.timestamp, samples);
+        }
     }
 
     /// A key began or ended, however it was heard.
@@ -385,6 +425,8 @@ impl<S: Socket> Stream<S> {
     /// 20 ms pass. Answers whether the wheel must go on turning for this stream.
     pub fn handle_frame(&mut self, context: &mut Context, mut keys: impl FnMut(KeyEvent)) -> bool {
         self.keys.handle_timeout(context.now, &mut keys);
+        // Time passes for those who are heard, whether there is room for them or not.
+        let mixed = self.mixer.as_mut().map(|mixer| mixer.next());
         match self.digits.front_mut().map(|digits| digits.steps.next()) {
             Some(Frame::Event(payload, begins)) => self.send_event(context.now, payload, begins),
             Some(Frame::Sound(sound)) => self.send_sound(context.now, &sound),
@@ -398,7 +440,12 @@ impl<S: Socket> Stream<S> {
                         .for_each(|token| self.tell(context, Happening::DigitsSent { token }));
                 }
             }
-            None => self.play_frame(context),
+            None if self.player.is_some() => self.play_frame(context),
+            None => {
+                if let Some(mixed) = mixed {
+                    self.send_sound(context.now, &mixed);
+                }
+            }
         }
         if let Some(why) = self.message.as_mut().and_then(|message| message.handle_timeout(context.now)) {
             self.end_message(context, why);
@@ -409,6 +456,7 @@ impl<S: Socket> Stream<S> {
     /// Whether something of this stream depends on 20 ms passing.
     pub fn needs_frames(&self) -> bool {
         self.player.is_some()
+            || self.mixer.is_some()
             || !self.digits.is_empty()
             || self.message.is_some()
             || self.keys.next_timeout().is_some()

@@ -239,7 +239,7 @@ impl Thread {
                 // Its sockets are open, and were watched before: it can't fail but for memory.
                 let _ = self.watch(id, &stream.rtp, &stream.rtcp);
                 self.inboxes[self.index].load.fetch_add(1, Ordering::Relaxed);
-                self.core.insert(stream);
+                self.core.arrive(stream);
                 self.handle_expected(now, id);
             }
             // A thread that it was to go on to is told so as well.

@@ -632,3 +632,5 @@ fn noise_is_ignored_and_counted() {
     let Some(Happening::Closed(stats)) = happened.last() else { panic!("{happened:?}") };
     assert!(stats.ignored > 500, "{stats:?}");
 }
+
+mod mixing;
