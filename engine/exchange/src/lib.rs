@@ -14,6 +14,7 @@ mod fallback;
 mod gather;
 mod leg;
 mod load;
+pub mod strategy;
 pub mod verb;
 
 pub use directory::{CallLimits, Device, Directory, Trunk, User};

@@ -142,6 +142,12 @@ pub enum Prompt {
     Tone(u16, Duration),
     /// Music on hold by name; plays on until something else is asked.
     Music(String),
+    /// A number and what is counted, in words.
+    Quantity(i32, String),
+    /// A length of time in words, rounded for the ear.
+    Duration(Duration),
+    /// A place in line in words; first is 1.
+    Position(u32),
 }
 
 /// Why a verb did not do what was asked.
@@ -277,6 +283,106 @@ pub struct UserInfo {
     pub skills: Vec<(String, u8)>,
 }
 
+/// A place of this call in a queue; a call has one at a time, and they count up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct PlaceNo(pub u32);
+
+/// Why a caller may not wait.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Refusal {
+    /// As many callers wait as may.
+    Full,
+    /// The queue takes no callers now.
+    Closed,
+    /// No agent is signed in, or none is free where waiting is not wished.
+    Nobody,
+    /// The wait would be so long.
+    TooLong(Duration),
+    /// No such queue, the caller left, or a limit.
+    Failed(Failure),
+    /// In a word of the strategy's.
+    Other(String),
+}
+
+/// What ended a wait.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Waited {
+    /// An agent answered; the place is over.
+    Connected(Box<LegInfo>),
+    /// A key that the script listens for; the place is kept.
+    Digit(char),
+    /// The strategy's word for a key; the place is kept.
+    Asked(String),
+    /// The longest wait; the place is over.
+    LongestWait,
+    /// Nobody serves the queue any more; the place is over.
+    Nobody,
+    /// In words; the place is over.
+    Other(String),
+}
+
+/// What an agent is doing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum AgentState {
+    /// No device is registered.
+    Offline,
+    /// Ready for a call.
+    Available,
+    /// A call is offered.
+    Offered,
+    /// On a call.
+    Talking,
+    /// Finishing what the last call left to do.
+    WrapUp,
+    /// Not to be rung.
+    Paused,
+}
+
+impl AgentState {
+    /// As written in the API: "offline", "available", "offered", "talking", "wrap-up", "paused".
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Offline => "offline",
+            Self::Available => "available",
+            Self::Offered => "offered",
+            Self::Talking => "talking",
+            Self::WrapUp => "wrap-up",
+            Self::Paused => "paused",
+        }
+    }
+}
+
+/// How it looks in a queue.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Outlook {
+    /// Callers that wait.
+    pub waiting: u32,
+    /// Agents that are available.
+    pub available: u32,
+    /// Agents signed in and not paused, whatever they do.
+    pub serving: u32,
+    /// How long the first has waited.
+    pub longest: Duration,
+    /// How long the next caller will probably wait; none when nothing is known.
+    pub expected: Option<Duration>,
+}
+
+/// A contact of the tenant's CRM, as it was when looked up.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Contact {
+    /// In the CRM.
+    pub id: String,
+    /// Their name.
+    pub name: String,
+    /// Where they work.
+    pub company: Option<String>,
+    /// The user who looks after them.
+    pub owner: Option<String>,
+    /// Other fields by name.
+    pub fields: Vec<(String, String)>,
+}
+
 /// A moment on a wall clock; the fields as in `wit/`, weekday 1 is Monday.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[allow(missing_docs)]
@@ -336,6 +442,23 @@ pub enum Command {
     KvAdd { key: String, amount: i32 },
     KvDelete { key: String },
     Log { level: Level, message: String },
+    Scheme { calendar: String },
+    LastSpokeWith { number: String, days: u32 },
+    Conversations { number: String, days: u32 },
+    FindContact { number: String },
+    EnterQueue { queue: String, priority: i32, skills: Vec<(String, u8)>, longest: Duration },
+    LookAtQueue { queue: String },
+    Position { place: PlaceNo },
+    ExpectedWait { place: PlaceNo },
+    Wait { place: PlaceNo, keys: String, hears: Option<Prompt> },
+    SetPriority { place: PlaceNo, priority: i32 },
+    CallBack { place: PlaceNo, number: String },
+    LeaveQueue { place: PlaceNo },
+    AgentState { user: String },
+    MakeAvailable { user: String },
+    Pause { user: String, reason: String },
+    SignIn { user: String, queue: String },
+    SignOut { user: String, queue: String },
 }
 
 /// What an import returned. The order of variants is the tape's format: add at the end.
@@ -379,6 +502,29 @@ pub enum Answer {
     Swapped(bool),
     /// To `KvAdd`.
     Sum(i32),
+    /// To `Scheme`: none when there is no such calendar.
+    Word(Option<String>),
+    /// To `Conversations` and `Position`.
+    Count(u32),
+    /// To `FindContact`.
+    Contact(Option<Box<Contact>>),
+    /// To `EnterQueue`.
+    Place {
+        /// Which.
+        place: PlaceNo,
+        /// The caller had it before and lost the call.
+        resumed: bool,
+    },
+    /// To `EnterQueue`.
+    RefusedEntry(Refusal),
+    /// To `LookAtQueue`: none when there is no such queue.
+    Outlook(Option<Outlook>),
+    /// To `ExpectedWait`.
+    Length(Option<Duration>),
+    /// To `Wait`.
+    Waited(Waited),
+    /// To `AgentState`: none when there is no such agent.
+    AgentState(Option<AgentState>),
 }
 
 /// What came of a call.

@@ -230,6 +230,13 @@ impl Guest {
                 | Command::TimeIn { .. }
                 | Command::FindUser { .. }
                 | Command::Group { .. }
+                | Command::Scheme { .. }
+                | Command::LastSpokeWith { .. }
+                | Command::Conversations { .. }
+                | Command::LookAtQueue { .. }
+                | Command::Position { .. }
+                | Command::ExpectedWait { .. }
+                | Command::AgentState { .. }
         );
         match tokio::time::timeout(limit, world.ask(self.start.call, command)).await {
             Ok(answer) => Ok(answer),
@@ -308,7 +315,7 @@ impl Leaving {
             {
                 Self::HungUp
             }
-            Command::Dial(_) | Command::Sleep { .. } => Self::HungUp,
+            Command::Dial(_) | Command::Sleep { .. } | Command::Wait { .. } => Self::HungUp,
             _ => Self::Never,
         }
     }

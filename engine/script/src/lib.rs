@@ -28,5 +28,5 @@ pub use library::{Fares, KEPT_VERSIONS, Library, Listed, NoVersion, SCRIPTS, Ver
 pub use limits::Limits;
 pub use replay::Verdict;
 pub use sandbox::{Component, NoEngine, Run, Sandboxes, Settings};
-pub use strategy::{Admission, Agent, Decision, Offer, Snapshot, Waiting, Words};
+pub use strategy::Decision;
 pub use tape::{Finish, Segment, Start, Step, Tape, TrapKind};

@@ -100,6 +100,9 @@ pub struct Limits {
     pub cleaning_up_time: Duration,
 }
 
+/// How long a CRM may take: the caller hears nothing meanwhile.
+const WAIT_CRM: Duration = Duration::from_secs(3);
+
 impl Limits {
     /// For `on-call`.
     pub const fn call() -> Self {
@@ -145,7 +148,7 @@ pub fn wait(command: &Command) -> Duration {
         Command::RecordMessage { most, .. } => most.saturating_add(WAIT_GRACE).min(WAIT_CONVERSATION),
         Command::Dial(dial) => dial.timeout.saturating_add(WAIT_GRACE).min(WAIT_SOUND),
         Command::Sleep { length } => length.saturating_add(WAIT_GRACE).min(WAIT_CONVERSATION),
-        Command::Bridge { .. } => WAIT_CONVERSATION,
+        Command::Bridge { .. } | Command::Wait { .. } => WAIT_CONVERSATION,
         Command::Ring { .. }
         | Command::Answer { .. }
         | Command::Reject { .. }
@@ -169,6 +172,22 @@ pub fn wait(command: &Command) -> Duration {
         | Command::KvSwap { .. }
         | Command::KvAdd { .. }
         | Command::KvDelete { .. }
+        | Command::Scheme { .. }
+        | Command::LastSpokeWith { .. }
+        | Command::Conversations { .. }
+        | Command::EnterQueue { .. }
+        | Command::LookAtQueue { .. }
+        | Command::Position { .. }
+        | Command::ExpectedWait { .. }
+        | Command::SetPriority { .. }
+        | Command::CallBack { .. }
+        | Command::LeaveQueue { .. }
+        | Command::AgentState { .. }
+        | Command::MakeAvailable { .. }
+        | Command::Pause { .. }
+        | Command::SignIn { .. }
+        | Command::SignOut { .. }
         | Command::Log { .. } => WAIT_LOOK_UP,
+        Command::FindContact { .. } => WAIT_CRM,
     }
 }

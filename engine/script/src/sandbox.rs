@@ -15,6 +15,8 @@ use std::task::Poll;
 use std::time::{Duration, Instant};
 
 use exchange::CallRecord;
+use exchange::Refusal;
+use exchange::strategy::{Admission, Announcement, KeyAction, Offer, Ranking, Snapshot};
 use wasmtime::component::{Linker, Resource};
 use wasmtime::{
     Config, Engine, InstanceAllocationStrategy, PoolConcurrencyLimitError, PoolingAllocationConfig, Store,
@@ -23,6 +25,7 @@ use wasmtime::{
 
 use crate::bindings::call_script::CallScriptPre;
 use crate::bindings::call_script::strowger::script::types as wit;
+use crate::bindings::queue_strategy::strowger::script::strategy as strategy_wit;
 use crate::bindings::queue_strategy::{self, QueueStrategy, QueueStrategyPre};
 use crate::check::{self, Kind, Refused};
 use crate::compiled::{Compiled, hex_hash};
@@ -31,7 +34,7 @@ use crate::host::types::length;
 use crate::host::{self, Question};
 use crate::library::Version;
 use crate::limits::{self, Limits};
-use crate::strategy::{Admission, Decision, Offer, Snapshot, Words};
+use crate::strategy::Decision;
 use crate::tape::{Finish, Segment, Start, TrapKind};
 
 /// How often the engine looks whether a guest computes for too long, while one computes.
@@ -313,8 +316,8 @@ impl Sandboxes {
         (store.into_data(), end, cpu)
     }
 
-    /// May this caller wait? `who`: the caller's place in `now.waiting`. Blocks for as long as the
-    /// limits' stretch, as all questions to a strategy.
+    /// May this caller wait? `who`, like everywhere below: the caller's place in `now.waiting`. Blocks
+    /// for as long as the limits' stretch, as all questions to a strategy.
     pub fn admit(
         &self,
         version: &Version,
@@ -322,14 +325,15 @@ impl Sandboxes {
         who: usize,
         limits: &Limits,
     ) -> Result<Decision<Admission>, Finish> {
-        if who >= now.waiting.len() {
-            return Err(not_started("the caller is not in the snapshot"));
-        }
-        self.question(version, now, limits, |strategy, store, snapshot| {
-            let caller = store.data_mut().caller(now, who)?;
-            Ok(match strategy.call_admit(store, snapshot, caller)? {
-                queue_strategy::Admission::ComeIn => Admission::ComeIn,
-                queue_strategy::Admission::Refuse(why) => Admission::Refuse(why),
+        self.question_about(version, now, who, limits, |strategy, store, snapshot, who| {
+            use queue_strategy::Admission as Wit;
+            Ok(match strategy.call_admit(store, snapshot, who)? {
+                Wit::ComeIn => Admission::ComeIn,
+                Wit::Full => Admission::Refuse(Refusal::Full),
+                Wit::Closed => Admission::Refuse(Refusal::Closed),
+                Wit::Nobody => Admission::Refuse(Refusal::Nobody),
+                Wit::TooLong(wait) => Admission::Refuse(Refusal::TooLong(length(wait))),
+                Wit::Other(word) => Admission::Refuse(Refusal::Other(word)),
             })
         })
     }
@@ -340,43 +344,89 @@ impl Sandboxes {
         version: &Version,
         now: &Arc<Snapshot>,
         limits: &Limits,
-    ) -> Result<Decision<Vec<Offer>>, Finish> {
+    ) -> Result<Decision<Ranking>, Finish> {
         self.question(version, now, limits, |strategy, store, snapshot| {
-            let offers = strategy.call_rank(store, snapshot)?.into_iter();
-            let offer = |offer: queue_strategy::Offer| Offer {
+            let ranking = strategy.call_rank(store, snapshot)?;
+            let offer = |offer: strategy_wit::Offer| Offer {
                 caller: offer.caller,
                 agents: offer.agents,
                 ring: length(offer.ring),
             };
-            Ok(offers.map(offer).collect())
+            let offers = ranking.offers.into_iter().map(offer).collect();
+            Ok(Ranking { offers, again: ranking.again.map(length) })
         })
     }
 
-    /// How long the caller will probably wait still. `who`: a caller's id in the snapshot.
+    /// How long the caller will probably wait still.
     pub fn expected_wait(
         &self,
         version: &Version,
         now: &Arc<Snapshot>,
-        who: u32,
+        who: usize,
         limits: &Limits,
     ) -> Result<Decision<Option<Duration>>, Finish> {
-        self.question(version, now, limits, |strategy, store, snapshot| {
+        self.question_about(version, now, who, limits, |strategy, store, snapshot, who| {
             Ok(strategy.call_expected_wait(store, snapshot, who)?.map(length))
         })
     }
 
-    /// What to say to the caller now. `last_said`: since something was said last.
+    /// What to say to the caller now. `said`: since it was asked last, 0 the first time.
     pub fn announce(
         &self,
         version: &Version,
         now: &Arc<Snapshot>,
-        who: u32,
-        last_said: Duration,
+        who: usize,
+        said: Duration,
         limits: &Limits,
-    ) -> Result<Decision<Words>, Finish> {
+    ) -> Result<Decision<Announcement>, Finish> {
+        self.question_about(version, now, who, limits, |strategy, store, snapshot, who| {
+            let said = host::types::millis(said);
+            let announcement = strategy.call_announce(store, snapshot, who, said)?;
+            Ok(Announcement {
+                say: host::types::prompts(announcement.say),
+                again: announcement.again.map(length),
+            })
+        })
+    }
+
+    /// What a key does that the waiting caller pressed.
+    pub fn on_digit(
+        &self,
+        version: &Version,
+        now: &Arc<Snapshot>,
+        who: usize,
+        key: char,
+        limits: &Limits,
+    ) -> Result<Decision<KeyAction>, Finish> {
+        self.question_about(version, now, who, limits, |strategy, store, snapshot, who| {
+            use queue_strategy::KeyAction as Wit;
+            Ok(match strategy.call_on_digit(store, snapshot, who, key)? {
+                Wit::Pass => KeyAction::Pass,
+                Wit::Say(words) => KeyAction::Say(host::types::prompts(words)),
+                Wit::Ask(word) => KeyAction::Ask(word),
+            })
+        })
+    }
+
+    fn question_about<T>(
+        &self,
+        version: &Version,
+        now: &Arc<Snapshot>,
+        who: usize,
+        limits: &Limits,
+        ask: impl FnOnce(
+            &QueueStrategy,
+            &mut Store<Question>,
+            Resource<SnapshotOf>,
+            Resource<WaitingOf>,
+        ) -> wasmtime::Result<T>,
+    ) -> Result<Decision<T>, Finish> {
+        if who >= now.waiting.len() {
+            return Err(not_started("the caller is not in the snapshot"));
+        }
         self.question(version, now, limits, |strategy, store, snapshot| {
-            let words = strategy.call_announce(store, snapshot, who, host::types::millis(last_said))?;
-            Ok(host::types::prompts(words))
+            let who = store.data_mut().caller(now, who)?;
+            ask(strategy, store, snapshot, who)
         })
     }
 
@@ -415,6 +465,7 @@ impl Sandboxes {
 }
 
 type SnapshotOf = crate::host::strategy::SnapshotHandle;
+type WaitingOf = crate::host::strategy::WaitingHandle;
 
 /// How playing ended.
 pub(crate) enum End {

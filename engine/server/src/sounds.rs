@@ -102,7 +102,7 @@ impl Shelf {
             Prompt::Music(name) => (self.node.prompts.path(tenant, name, language))
                 .and_then(|path| file(&path))
                 .or_else(|| (name == HOLD_MUSIC).then(|| self.hold.clone())),
-            Prompt::Text(_) | Prompt::Digits(_) => file(&self.speech_path(language, &words(prompt)?)),
+            _ => file(&self.speech_path(language, &words(prompt)?)),
         };
         samples.map(Sound::Samples)
     }

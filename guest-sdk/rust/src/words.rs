@@ -218,6 +218,12 @@ pub enum Prompt {
     Tone((u16, u32)),
     /// Music on hold by name, for as long as nothing else is asked; the last of a list.
     Music(String),
+    /// A number with what is counted, in words: "3 minutes" in the form that the language asks for.
+    Quantity((i32, String)),
+    /// Milliseconds in words, rounded for the ear: "about four minutes".
+    Duration(u32),
+    /// A place in line in words: "first", "second".
+    Position(u32),
 }
 
 /// Words to speak.
@@ -243,6 +249,21 @@ pub fn tone(hertz: u16, length: Duration) -> Prompt {
 /// Music on hold by name, for as long as nothing else is asked.
 pub fn music(name: impl Into<String>) -> Prompt {
     Prompt::Music(name.into())
+}
+
+/// A number with what is counted, in words; the noun in the singular: `quantity(3, "minute")`.
+pub fn quantity(number: i32, noun: impl Into<String>) -> Prompt {
+    Prompt::Quantity((number, noun.into()))
+}
+
+/// A length of time in words, rounded for the ear.
+pub fn duration(length: Duration) -> Prompt {
+    Prompt::Duration(millis(length))
+}
+
+/// A place in line in words; the first is 1.
+pub fn position(place: u32) -> Prompt {
+    Prompt::Position(place)
 }
 
 impl From<&str> for Prompt {
@@ -383,4 +404,37 @@ impl Lengths for u32 {
 /// The interface counts lengths in 32 bits of milliseconds; what is longer is 49 days.
 pub(crate) fn millis(length: Duration) -> u32 {
     u32::try_from(length.as_millis()).unwrap_or(u32::MAX)
+}
+
+/// What an agent is doing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[repr(u8)]
+pub enum AgentState {
+    /// No device is registered.
+    Offline,
+    /// Ready for a call.
+    Available,
+    /// A call is offered.
+    Offered,
+    /// On a call.
+    Talking,
+    /// Finishing what the last call left to do.
+    WrapUp,
+    /// Not to be rung.
+    Paused,
+}
+
+impl AgentState {
+    /// From the number that the component model gives a case; what `bindgen` asks of an enum of ours.
+    #[doc(hidden)]
+    pub fn _lift(case: u8) -> Self {
+        match case {
+            0 => Self::Offline,
+            1 => Self::Available,
+            2 => Self::Offered,
+            3 => Self::Talking,
+            4 => Self::WrapUp,
+            _ => Self::Paused,
+        }
+    }
 }

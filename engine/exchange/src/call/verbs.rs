@@ -228,7 +228,24 @@ impl Call {
             | Command::KvSwap { .. }
             | Command::KvAdd { .. }
             | Command::KvDelete { .. }
+            | Command::Scheme { .. }
+            | Command::LastSpokeWith { .. }
+            | Command::Conversations { .. }
+            | Command::FindContact { .. }
             | Command::Log { .. } => Err(Failure::Other("not a verb of calls".into())),
+            Command::EnterQueue { .. }
+            | Command::LookAtQueue { .. }
+            | Command::Position { .. }
+            | Command::ExpectedWait { .. }
+            | Command::Wait { .. }
+            | Command::SetPriority { .. }
+            | Command::CallBack { .. }
+            | Command::LeaveQueue { .. }
+            | Command::AgentState { .. }
+            | Command::MakeAvailable { .. }
+            | Command::Pause { .. }
+            | Command::SignIn { .. }
+            | Command::SignOut { .. } => Err(Failure::NotFound("queue".into())),
         }
     }
 

@@ -34,6 +34,13 @@ impl wit::Host for Guest {
         })
     }
 
+    async fn scheme(&mut self, calendar: String) -> wasmtime::Result<Option<String>> {
+        look_up(self.ask(Command::Scheme { calendar }).await?, |answer| match answer {
+            Answer::Word(scheme) => Some(scheme),
+            _ => None,
+        })
+    }
+
     async fn random(&mut self, below: u32) -> wasmtime::Result<u32> {
         look_up(self.ask(Command::Random { below }).await?, |answer| match answer {
             Answer::Random(number) => Some(number),

@@ -53,4 +53,20 @@ impl wit::Host for Guest {
         let users = self.users(Command::Group { name }).await?;
         users.into_iter().map(|user| hand_out(&mut self.table, user)).collect()
     }
+
+    async fn last_spoke_with(
+        &mut self,
+        number: String,
+        days: u32,
+    ) -> wasmtime::Result<Option<Resource<UserInfo>>> {
+        let users = self.users(Command::LastSpokeWith { number, days }).await?;
+        users.into_iter().next().map(|user| hand_out(&mut self.table, user)).transpose()
+    }
+
+    async fn conversations(&mut self, number: String, days: u32) -> wasmtime::Result<u32> {
+        look_up(self.ask(Command::Conversations { number, days }).await?, |answer| match answer {
+            Answer::Count(count) => Some(count),
+            _ => None,
+        })
+    }
 }

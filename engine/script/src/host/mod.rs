@@ -7,10 +7,12 @@
 
 mod call;
 mod clock;
+mod crm;
 mod directory;
 mod ended;
 mod kv;
 mod log;
+pub(crate) mod queue;
 mod settings;
 pub(crate) mod strategy;
 pub(crate) mod types;

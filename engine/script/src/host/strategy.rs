@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use exchange::Level;
+use exchange::strategy::{Agent, Snapshot, Waiting};
 use wasmtime::component::{Resource, ResourceTable};
 
 use super::hand_out;
@@ -12,7 +13,6 @@ use crate::bindings::call_script::strowger::script::types as types_wit;
 use crate::bindings::queue_strategy::strowger::script::{log as log_wit, strategy as wit};
 use crate::guest::{Caps, Stretch};
 use crate::limits::Limits;
-use crate::strategy::{Agent, Snapshot, Waiting};
 
 /// The snapshot behind the guest's handle.
 pub struct SnapshotHandle(Arc<Snapshot>);
@@ -134,6 +134,22 @@ impl wit::HostWaiting for Question {
         Ok(millis(self.who(&who)?.waited))
     }
 
+    fn position(&mut self, who: Resource<WaitingHandle>) -> wasmtime::Result<u32> {
+        Ok(self.who(&who)?.position)
+    }
+
+    fn expected(&mut self, who: Resource<WaitingHandle>) -> wasmtime::Result<Option<u32>> {
+        Ok(self.who(&who)?.expected.map(millis))
+    }
+
+    fn tried(&mut self, who: Resource<WaitingHandle>) -> wasmtime::Result<Vec<String>> {
+        Ok(self.who(&who)?.tried.clone())
+    }
+
+    fn offered(&mut self, who: Resource<WaitingHandle>) -> wasmtime::Result<bool> {
+        Ok(self.who(&who)?.offered)
+    }
+
     fn last_agent(&mut self, who: Resource<WaitingHandle>) -> wasmtime::Result<Option<String>> {
         Ok(self.who(&who)?.last_agent.clone())
     }
@@ -147,6 +163,14 @@ impl wit::HostWaiting for Question {
 impl wit::HostAgent for Question {
     fn name(&mut self, agent: Resource<AgentHandle>) -> wasmtime::Result<String> {
         Ok(self.agent(&agent)?.name.clone())
+    }
+
+    fn state(&mut self, agent: Resource<AgentHandle>) -> wasmtime::Result<types_wit::AgentState> {
+        Ok(self.agent(&agent)?.state.into())
+    }
+
+    fn signed_in_for(&mut self, agent: Resource<AgentHandle>) -> wasmtime::Result<u32> {
+        Ok(millis(self.agent(&agent)?.signed_in_for))
     }
 
     fn free(&mut self, agent: Resource<AgentHandle>) -> wasmtime::Result<bool> {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use exchange::{Failure, Party, Presence, Prompt, Target};
+use exchange::{AgentState, Failure, Party, Presence, Prompt, Target};
 
 use crate::bindings::call_script::strowger::script::{directory, types as wit};
 use crate::guest::Guest;
@@ -87,6 +87,9 @@ impl From<wit::Prompt> for Prompt {
             wit::Prompt::Silence(millis) => Self::Silence(length(millis)),
             wit::Prompt::Tone((hertz, millis)) => Self::Tone(hertz, length(millis)),
             wit::Prompt::Music(name) => Self::Music(name),
+            wit::Prompt::Quantity((number, noun)) => Self::Quantity(number, noun),
+            wit::Prompt::Duration(millis) => Self::Duration(length(millis)),
+            wit::Prompt::Position(place) => Self::Position(place),
         }
     }
 }
@@ -98,6 +101,19 @@ impl From<Presence> for directory::Presence {
             Presence::Free => Self::Free,
             Presence::Ringing => Self::Ringing,
             Presence::Busy => Self::Busy,
+        }
+    }
+}
+
+impl From<AgentState> for wit::AgentState {
+    fn from(state: AgentState) -> Self {
+        match state {
+            AgentState::Offline => Self::Offline,
+            AgentState::Available => Self::Available,
+            AgentState::Offered => Self::Offered,
+            AgentState::Talking => Self::Talking,
+            AgentState::WrapUp => Self::WrapUp,
+            AgentState::Paused => Self::Paused,
         }
     }
 }

@@ -250,6 +250,23 @@ impl State {
                 self.kept.remove(&key);
                 Answer::Done
             }
+            Command::Scheme { .. } => Answer::Word(None),
+            Command::LastSpokeWith { .. } => Answer::Users(Vec::new()),
+            Command::Conversations { .. } => Answer::Count(0),
+            Command::FindContact { .. } => Answer::Contact(None),
+            Command::LookAtQueue { .. } => Answer::Outlook(None),
+            Command::Position { .. } => Answer::Count(0),
+            Command::ExpectedWait { .. } => Answer::Length(None),
+            Command::AgentState { .. } => Answer::AgentState(None),
+            Command::EnterQueue { .. }
+            | Command::Wait { .. }
+            | Command::SetPriority { .. }
+            | Command::CallBack { .. }
+            | Command::LeaveQueue { .. }
+            | Command::MakeAvailable { .. }
+            | Command::Pause { .. }
+            | Command::SignIn { .. }
+            | Command::SignOut { .. } => Answer::Failed(Failure::NotFound("queue".to_owned())),
         }
     }
 
@@ -343,7 +360,11 @@ fn user(name: &str) -> UserInfo {
 
 fn nominal(what: &[Prompt]) -> Duration {
     let one = |prompt: &Prompt| match prompt {
-        Prompt::Recording(_) | Prompt::Text(_) => RECORDING,
+        Prompt::Recording(_)
+        | Prompt::Text(_)
+        | Prompt::Quantity(..)
+        | Prompt::Duration(_)
+        | Prompt::Position(_) => RECORDING,
         Prompt::Digits(digits) => DIGIT * u32::try_from(digits.chars().count()).unwrap_or(u32::MAX),
         Prompt::Silence(time) | Prompt::Tone(_, time) => *time,
         Prompt::Music(_) => Duration::ZERO,

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use exchange::{Answer, BridgeEnd, Command, EndOfDigits, Prompt, Target};
+use exchange::{Answer, BridgeEnd, Command, EndOfDigits, Prompt, Target, Waited};
 
 /// A command in a line.
 pub(super) fn command(command: &Command) -> String {
@@ -53,6 +53,23 @@ pub(super) fn command(command: &Command) -> String {
         Command::KvAdd { key, amount } => format!("kv add {amount} to {key}"),
         Command::KvDelete { key } => format!("kv delete {key}"),
         Command::Log { message, .. } => format!("log: {message}"),
+        Command::Scheme { calendar } => format!("scheme of {calendar}"),
+        Command::LastSpokeWith { number, days } => format!("last-spoke-with {number} in {days} days"),
+        Command::Conversations { number, days } => format!("conversations with {number} in {days} days"),
+        Command::FindContact { number } => format!("find-contact {number}"),
+        Command::EnterQueue { queue, priority, .. } => format!("enter queue {queue}, priority {priority}"),
+        Command::LookAtQueue { queue } => format!("look at queue {queue}"),
+        Command::Position { .. } => "position".to_owned(),
+        Command::ExpectedWait { .. } => "expected-wait".to_owned(),
+        Command::Wait { keys, .. } => format!("wait, keys \"{keys}\""),
+        Command::SetPriority { priority, .. } => format!("set-priority {priority}"),
+        Command::CallBack { number, .. } => format!("call-back to {number}"),
+        Command::LeaveQueue { .. } => "leave queue".to_owned(),
+        Command::AgentState { user } => format!("agent {user}"),
+        Command::MakeAvailable { user } => format!("make {user} available"),
+        Command::Pause { user, reason } => format!("pause {user}: {reason}"),
+        Command::SignIn { user, queue } => format!("sign {user} in to {queue}"),
+        Command::SignOut { user, queue } => format!("sign {user} out of {queue}"),
     }
 }
 
@@ -95,6 +112,30 @@ pub(super) fn answer(answer: &Answer) -> Option<String> {
         Answer::Value(Some(bytes)) => String::from_utf8_lossy(bytes).into_owned(),
         Answer::Swapped(yes) => if *yes { "swapped" } else { "it was another value" }.to_owned(),
         Answer::Sum(sum) => sum.to_string(),
+        Answer::Word(word) => word.clone().unwrap_or_else(|| "no such calendar".to_owned()),
+        Answer::Count(count) => count.to_string(),
+        Answer::Contact(None) => "nobody known".to_owned(),
+        Answer::Contact(Some(contact)) => contact.name.clone(),
+        Answer::Place { place, resumed } => {
+            format!("place {}{}", place.0, if *resumed { ", the old one" } else { "" })
+        }
+        Answer::RefusedEntry(refusal) => format!("refused: {refusal:?}"),
+        Answer::Outlook(None) => "no such queue".to_owned(),
+        Answer::Outlook(Some(outlook)) => {
+            format!("{} waiting, {} available", outlook.waiting, outlook.available)
+        }
+        Answer::Length(None) => "not known".to_owned(),
+        Answer::Length(Some(time)) => length(*time),
+        Answer::Waited(waited) => match waited {
+            Waited::Connected(leg) => format!("leg {} answered", leg.leg.0),
+            Waited::Digit(key) => format!("key {key}"),
+            Waited::Asked(word) => word.clone(),
+            Waited::LongestWait => "the longest wait".to_owned(),
+            Waited::Nobody => "nobody serves".to_owned(),
+            Waited::Other(why) => why.clone(),
+        },
+        Answer::AgentState(None) => "no such agent".to_owned(),
+        Answer::AgentState(Some(state)) => state.name().to_owned(),
     })
 }
 
@@ -131,6 +172,9 @@ fn prompts(what: &[Prompt]) -> String {
         Prompt::Silence(time) => format!("silence of {}", length(*time)),
         Prompt::Tone(hz, time) => format!("{hz} Hz for {}", length(*time)),
         Prompt::Music(name) => format!("music {name}"),
+        Prompt::Quantity(number, noun) => format!("{number} {noun}"),
+        Prompt::Duration(time) => format!("about {}", length(*time)),
+        Prompt::Position(place) => format!("place {place}"),
     };
     what.iter().map(one).collect::<Vec<_>>().join(", ")
 }

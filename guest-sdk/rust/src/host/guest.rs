@@ -28,7 +28,7 @@ use bindings::strowger::script as wit;
 
 /// The interface's `types`, which are ours.
 pub mod types {
-    pub use crate::words::{Failure, Party, Prompt, Target};
+    pub use crate::words::{AgentState, Failure, Party, Prompt, Target};
     pub type Millis = u32;
     pub type Instant = f64;
 }

@@ -287,7 +287,11 @@ impl World {
             return Some(*length);
         }
         match prompt {
-            Prompt::Recording(_) | Prompt::Text(_) => Some(PROMPT_LENGTH),
+            Prompt::Recording(_)
+            | Prompt::Text(_)
+            | Prompt::Quantity(_)
+            | Prompt::Duration(_)
+            | Prompt::Position(_) => Some(PROMPT_LENGTH),
             Prompt::Digits(all) => Some(SPOKEN_CHARACTER * all.chars().count() as u32),
             Prompt::Silence(millis) | Prompt::Tone((_, millis)) => {
                 Some(Duration::from_millis((*millis).into()))
@@ -472,6 +476,9 @@ impl fmt::Display for Sound<'_> {
             Prompt::Silence(millis) => write!(f, "nothing for {millis} ms"),
             Prompt::Tone((hertz, millis)) => write!(f, "{hertz} Hz for {millis} ms"),
             Prompt::Music(name) => write!(f, "music {name}"),
+            Prompt::Quantity((number, noun)) => write!(f, "{number} {noun}"),
+            Prompt::Duration(millis) => write!(f, "about {} s", millis / 1000),
+            Prompt::Position(place) => write!(f, "place {place}"),
         }
     }
 }
