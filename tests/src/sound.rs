@@ -79,6 +79,19 @@ impl Heard {
         assert!((0.7..1.42).contains(&ratio), "{hz} Hz is {ratio:.2} times as loud as it was sent");
     }
 
+    /// Asserts that the tone is heard for at least so long and at most so long, among others or alone, as
+    /// loud as it was written give or take 3 dB.
+    #[track_caller]
+    pub fn assert_among(&self, hz: f64, least: Duration, most: Duration) {
+        let loud = |w: &&[f64]| (0.7..1.42).contains(&(level(w, hz) / AMPLITUDE));
+        let length = Duration::from_millis(100) * self.0.chunks_exact(WINDOW).filter(loud).count() as u32;
+        let whole = self.length();
+        assert!(
+            (least..=most).contains(&length),
+            "{hz} Hz for {length:?} of {whole:?}, not {least:?} to {most:?}"
+        );
+    }
+
     /// Asserts that there is at most a window at either edge of the tone.
     #[track_caller]
     pub fn assert_no_tone(&self, hz: f64) {
@@ -103,16 +116,21 @@ fn amplitude(window: &[f64], hz: f64) -> Option<f64> {
     if total < 1e-6 {
         return None;
     }
+    let level = level(window, hz);
+    // A sine of amplitude A has the power A^2 / 2.
+    (level * level / 2.0 / total >= SHARE).then_some(level)
+}
+
+/// The amplitude of `hz` in a window, whatever else is in it.
+fn level(window: &[f64], hz: f64) -> f64 {
     let turn = TAU * hz / f64::from(RATE);
     let (mut last, mut before) = (0.0, 0.0);
     for sample in window {
         (last, before) = (sample + 2.0 * turn.cos() * last - before, last);
     }
     let square = last * last + before * before - 2.0 * turn.cos() * last * before;
-    let n = window.len() as f64;
-    // A sine of amplitude A has |X|^2 = (A n / 2)^2 and the power A^2 / 2.
-    let share = 2.0 * square / (n * n) / total;
-    (share >= SHARE).then(|| 2.0 * square.sqrt() / n)
+    // A sine of amplitude A has |X|^2 = (A n / 2)^2.
+    2.0 * square.sqrt() / window.len() as f64
 }
 
 fn power(window: &[f64]) -> f64 {
@@ -134,6 +152,17 @@ mod tests {
         for other in [430.0, 450.0, 880.0, 1000.0] {
             heard.assert_no_tone(other);
         }
+    }
+
+    #[test]
+    fn a_tone_among_others_is_known_by_its_level() {
+        let sine = |hz: f64, n: u32| AMPLITUDE * (TAU * hz * f64::from(n) / f64::from(RATE)).sin();
+        let heard = Heard((0..16_000).map(|n| sine(440.0, n) + sine(1000.0, n)).collect());
+        let second = Duration::from_secs(1);
+        heard.assert_among(440.0, 2 * second, 2 * second);
+        heard.assert_among(1000.0, 2 * second, 2 * second);
+        heard.assert_among(600.0, Duration::ZERO, Duration::ZERO);
+        assert_eq!(heard.tone(440.0).length, Duration::ZERO, "neither dominates");
     }
 
     #[test]

@@ -261,6 +261,8 @@ pub enum Sound {
     Relay(LegKey),
     /// Ends the relay, both ways.
     Unrelay,
+    /// Hears these added up from now on, in place of its partner; with none of them its partner again.
+    Hear(Vec<LegKey>),
     /// Send keys; `Event::DigitsSent` when done.
     SendDigits {
         /// Named in the report.
@@ -298,7 +300,8 @@ pub struct Note {
     /// The call.
     #[serde(serialize_with = "as_text")]
     pub call: CallId,
-    /// "call.arrived", "call.originated", "call.unanswered", "call.answered", "call.bridged", "call.ended", "leg.ringing", "script.failed" ...
+    /// "call.arrived", "call.originated", "call.unanswered", "call.answered", "call.bridged", "call.listened", "call.whispered", "call.barged",
+    /// "call.ended", "leg.ringing", "script.failed" ...
     pub kind: &'static str,
     /// The leg it is about.
     #[serde(serialize_with = "as_number")]

@@ -9,7 +9,7 @@ use crate::call::{Around, Call};
 use crate::directory::Directory;
 use crate::effect::{Arrival, Effect, Event, LegKey, Note, Origin, Signal, Token};
 use crate::load::{Load, Seat};
-use crate::verb::{CallId, Command, Failure, LegInfo, LegNo, Presence};
+use crate::verb::{CallId, Command, Failure, LegInfo, LegNo, Presence, Supervision, Target};
 
 /// Calls of one shard; the next one gets 503.
 const MOST_CALLS: usize = 50_000;
@@ -270,6 +270,34 @@ impl Exchange {
         there
     }
 
+    /// Rings a supervisor, who takes part in the conversation of a call when the telephone is
+    /// answered, and leaves with it; for one who is there already, or rings, it changes the way of
+    /// taking part. The call's script notices nothing.
+    ///
+    /// # Errors
+    /// `NotFound`: no such call of this tenant, or no such user. `Invalid`: nobody talks on it now.
+    /// `Limit`: it has as many supervisors as it may, or legs. `Busy`: the user is on this call.
+    /// `Unreachable`: there is no telephone to ring.
+    #[allow(clippy::too_many_arguments)]
+    pub fn supervise(
+        &mut self,
+        now: Instant,
+        tenant: &str,
+        call: CallId,
+        who: Target,
+        mode: Supervision,
+        directory: &dyn Directory,
+        out: &mut Vec<Effect>,
+    ) -> Result<(), Failure> {
+        let mut done = Err(Failure::NotFound("call".into()));
+        if self.calls.get(&call).is_some_and(|call| call.tenant == tenant) {
+            self.with_call(now, call, directory, out, |call, around| {
+                done = call.supervise(who, mode, around);
+            });
+        }
+        done
+    }
+
     /// Which version of its script the call runs on; kept for the record.
     pub fn set_version(&mut self, call: CallId, version: &str) {
         if let Some(call) = self.calls.get_mut(&call)
@@ -380,6 +408,7 @@ impl Exchange {
         let mut around = Around { now, wall, directory, load: &mut self.load, keys: &mut self.keys, out };
         let before = call.next_timeout();
         step(call, &mut around);
+        call.tend_supervisors(&mut around);
         if call.is_over() {
             let record = call.record(&around);
             around.out.push(Effect::Over(Box::new(record)));

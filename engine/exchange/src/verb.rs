@@ -255,6 +255,38 @@ pub enum BridgeEnd {
     Other(String),
 }
 
+/// How a supervisor takes part in a conversation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Supervision {
+    /// Hears both sides, and is heard by none.
+    Listen,
+    /// Is heard by the second leg of the bridge too: the agent.
+    Whisper,
+    /// All hear all.
+    Barge,
+}
+
+impl Supervision {
+    /// As the API and the supervisor's display name it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Supervision::Listen => "listen",
+            Supervision::Whisper => "whisper",
+            Supervision::Barge => "barge",
+        }
+    }
+
+    /// How a leg's record says that it was a supervisor's: "listened: hung up".
+    pub(crate) fn ended(self, why: &str) -> String {
+        let did = match self {
+            Supervision::Listen => "listened",
+            Supervision::Whisper => "whispered",
+            Supervision::Barge => "barged",
+        };
+        format!("{did}: {why}")
+    }
+}
+
 /// What a person is doing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Presence {
@@ -617,7 +649,8 @@ pub struct LegRecord {
     pub answered: Option<f64>,
     /// When it ended.
     pub ended: Option<f64>,
-    /// SIP status or "hung up", "answered elsewhere" ...
+    /// SIP status or "hung up", "answered elsewhere" ...; of a supervisor's leg, and only there, "listened: hung up",
+    /// "whispered: ..." or "barged: ...".
     pub end: String,
     /// The SIP Call-ID.
     pub sip_call_id: String,

@@ -5,7 +5,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use exchange::{CallId, Failure, LiveCall, Presence, Target};
+use exchange::{CallId, Failure, LiveCall, Presence, Supervision, Target};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -24,6 +24,17 @@ pub trait Shards: Send + Sync + 'static {
     ///
     /// `Failure::Limit`: the tenant has as many calls as it may; `Failure::Unreachable`: no shard runs.
     fn originate(&self, tenant: &str, wanted: Wanted) -> Asked<'_, Result<CallId, Failure>>;
+
+    /// Rings a supervisor of a call of this tenant, or changes how one takes part.
+    ///
+    /// Fails as [`exchange::Exchange::supervise`] does, and with `Failure::NotFound` when no shard runs.
+    fn supervise(
+        &self,
+        tenant: &str,
+        call: CallId,
+        who: Target,
+        mode: Supervision,
+    ) -> Asked<'_, Result<(), Failure>>;
 
     /// Hangs a call up, all its legs; false when no such call of this tenant is up.
     fn hang_up(&self, tenant: &str, call: CallId) -> Asked<'_, bool>;

@@ -8,6 +8,7 @@ mod origin;
 mod reports;
 mod ringing;
 mod steps;
+mod supervisor;
 mod verbs;
 
 use std::time::Instant;
@@ -21,6 +22,8 @@ use crate::gather::Asking;
 use crate::leg::{Leg, State};
 use crate::load::{Load, Seat};
 use crate::verb::{CallId, Direction, LegInfo, LegNo, LegRecord};
+
+use supervisor::{Mix, Supervisor};
 
 /// Marks of one call, and their sizes in bytes.
 const MOST_TAGS: usize = 32;
@@ -89,6 +92,9 @@ pub(crate) struct Call {
     pub version: String,
     tags: Vec<(String, String)>,
     recordings: Vec<String>,
+    supervisors: Vec<Supervisor>,
+    /// Who hears others than their partner, as sound was told last.
+    mix: Mix,
 }
 
 impl Call {
@@ -167,6 +173,8 @@ impl Call {
             version: String::new(),
             tags: Vec::new(),
             recordings: Vec::new(),
+            supervisors: Vec::new(),
+            mix: Vec::new(),
         }
     }
 
@@ -197,6 +205,6 @@ impl Call {
             _ => None,
         };
         let end = (!self.caller().is_over()).then_some(self.end_at);
-        waiting.into_iter().chain(end).min()
+        waiting.into_iter().chain(end).chain(self.supervisors_timeout()).min()
     }
 }

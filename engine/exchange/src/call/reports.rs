@@ -14,6 +14,9 @@ impl Call {
         if self.leg(no).is_over() {
             return;
         }
+        if let Some(at) = self.supervisor_of(no) {
+            return self.handle_supervisor(at, no, event, around);
+        }
         let answer = match event {
             Event::Trying => {
                 if let Some(Pending::Dial(dialling)) = &mut self.pending
@@ -270,6 +273,7 @@ impl Call {
         if self.end_at <= around.now {
             self.handle_hang_up(around);
         }
+        self.handle_supervisors_timeout(around);
         let answer = match &mut self.pending {
             Some(Pending::Gather { asking, .. }) => match asking.handle_timeout(around.now) {
                 Step::Ended(ended) => self.end_gather(ended),

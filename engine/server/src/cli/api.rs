@@ -63,6 +63,11 @@ impl Api {
         Ok(self.send(self.request(Method::POST, path).json(body))?.json()?)
     }
 
+    /// For what is answered with nothing.
+    pub fn order(&self, path: &str, body: &Value) -> Result<(), Failed> {
+        self.send(self.request(Method::POST, path).json(body)).map(drop)
+    }
+
     pub fn put(&self, path: &str, body: Vec<u8>) -> Result<Value, Failed> {
         Ok(self.send(self.request(Method::PUT, path).body(body))?.json()?)
     }

@@ -2,6 +2,7 @@
 //! `--json` on everything that prints a list.
 
 mod api;
+mod control;
 mod ladder;
 mod lists;
 mod replay;
@@ -67,6 +68,18 @@ enum Verb {
         after_help = "Example:\n  strowger replay 01KAG2M7V8Q4ZJ6T9X5B3N1C0D --script mine/target/mine.wasm"
     )]
     Replay(replay::Replay),
+    /// Begin a call: ring one side, and connect it with the other when it answers
+    #[command(after_help = "Example:\n  strowger originate --from ana --to +359888123456")]
+    Originate(control::Originate),
+    /// Let a supervisor hear a call
+    #[command(after_help = "Example:\n  strowger listen 01KAG2M7V8Q4ZJ6T9X5B3N1C0D --user vera")]
+    Listen(control::Supervise),
+    /// Let a supervisor hear a call and be heard by the agent alone
+    #[command(after_help = "Example:\n  strowger whisper 01KAG2M7V8Q4ZJ6T9X5B3N1C0D --user vera")]
+    Whisper(control::Supervise),
+    /// Let a supervisor join a call: all hear all
+    #[command(after_help = "Example:\n  strowger barge 01KAG2M7V8Q4ZJ6T9X5B3N1C0D --user vera")]
+    Barge(control::Supervise),
     /// Look at signalling
     #[command(after_help = "Example:\n  strowger sip ladder 01KAG2M7V8Q4ZJ6T9X5B3N1C0D")]
     Sip {
@@ -141,6 +154,10 @@ fn run(verb: Verb, start: StartShards) -> Result<ExitCode, Failed> {
         Verb::Script { verb } => script::run(verb),
         Verb::Call(call) => simulate::run(&call),
         Verb::Replay(replay) => replay::run(&replay),
+        Verb::Originate(wanted) => control::originate(&wanted),
+        Verb::Listen(wanted) => control::supervise(&wanted, "listen"),
+        Verb::Whisper(wanted) => control::supervise(&wanted, "whisper"),
+        Verb::Barge(wanted) => control::supervise(&wanted, "barge"),
         Verb::Sip { verb: Sip::Ladder(ladder) } => ladder::run(&ladder),
         Verb::Tenant(list) => lists::run(&list, lists::Of::Tenants),
         Verb::Number(list) => lists::run(&list, lists::Of::Numbers),

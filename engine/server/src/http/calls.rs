@@ -233,11 +233,11 @@ fn record(api: &Api, tenant: &Tenant, id: &str) -> Result<CallRecord, Problem> {
     records::get(&api.node.store, &tenant.name, call_id(id)?)?.ok_or_else(no_call)
 }
 
-fn call_id(text: &str) -> Result<CallId, Problem> {
+pub(super) fn call_id(text: &str) -> Result<CallId, Problem> {
     CallId::from_str(text).map_err(|why| Problem::not_found(why.to_string()))
 }
 
-fn no_call() -> Problem {
+pub(super) fn no_call() -> Problem {
     Problem::not_found("there is no such call")
 }
 

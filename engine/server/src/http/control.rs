@@ -1,18 +1,19 @@
-//! What people do to calls from outside: begin one (click to call).
+//! What people do to calls from outside: begin one (click to call), and take part in one as a supervisor.
 
 use std::time::Duration;
 
 use axum::Json;
-use axum::extract::State;
+use axum::extract::{Path, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use exchange::{Failure, Target};
+use exchange::{Failure, Supervision, Target};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
 use super::Api;
 use super::access::Access;
+use super::calls;
 use super::problem::Problem;
 use crate::config::{Role, Tenant};
 use crate::shards::Wanted;
@@ -95,6 +96,10 @@ fn target(tenant: &Tenant, key: &str, text: &str) -> Result<Target, Problem> {
     if let Some(user) = tenant.user(text) {
         return Ok(Target::User(user.name.clone()));
     }
+    number_outside(key, text)
+}
+
+fn number_outside(key: &str, text: &str) -> Result<Target, Problem> {
     let digits = text.strip_prefix('+').unwrap_or(text);
     if NUMBER_LENGTH.contains(&digits.len()) && digits.bytes().all(|b| b.is_ascii_digit()) {
         return Ok(Target::Number(text.to_owned()));
@@ -102,6 +107,83 @@ fn target(tenant: &Tenant, key: &str, text: &str) -> Result<Target, Problem> {
     Err(Problem::bad(format!(
         "{key} is \"{text}\": neither a user of the tenant nor a number like +359888123456"
     )))
+}
+
+/// A supervisor: one of the two.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Supervisor {
+    /// A user by name or extension, all of whose telephones ring.
+    #[schema(example = "vera")]
+    user: Option<String>,
+    /// A number outside.
+    number: Option<String>,
+}
+
+/// Rings a supervisor, who hears both sides of a call and is heard by none. For one who is on the call
+/// already it changes the way of taking part.
+#[utoipa::path(post, path = "/v1/tenants/{tenant}/calls/{id}/listen", tag = "calls",
+    params(("tenant" = String, Path), ("id" = String, Path)), request_body = Supervisor,
+    responses((status = 202), (status = 404, body = Problem),
+        (status = 409, body = Problem, description = "nobody talks on the call, or nobody can be rung")))]
+pub(super) async fn listen(
+    api: State<Api>,
+    access: Access,
+    call: Path<(String, String)>,
+    who: Json<Supervisor>,
+) -> Result<StatusCode, Problem> {
+    supervise(api, access, call, who, Supervision::Listen).await
+}
+
+/// Rings a supervisor, who hears both sides of a call and is heard by the agent: whoever was rung for
+/// the caller. As `listen` in all else.
+#[utoipa::path(post, path = "/v1/tenants/{tenant}/calls/{id}/whisper", tag = "calls",
+    params(("tenant" = String, Path), ("id" = String, Path)), request_body = Supervisor,
+    responses((status = 202), (status = 404, body = Problem), (status = 409, body = Problem)))]
+pub(super) async fn whisper(
+    api: State<Api>,
+    access: Access,
+    call: Path<(String, String)>,
+    who: Json<Supervisor>,
+) -> Result<StatusCode, Problem> {
+    supervise(api, access, call, who, Supervision::Whisper).await
+}
+
+/// Rings a supervisor, who joins the conversation: all hear all. As `listen` in all else.
+#[utoipa::path(post, path = "/v1/tenants/{tenant}/calls/{id}/barge", tag = "calls",
+    params(("tenant" = String, Path), ("id" = String, Path)), request_body = Supervisor,
+    responses((status = 202), (status = 404, body = Problem), (status = 409, body = Problem)))]
+pub(super) async fn barge(
+    api: State<Api>,
+    access: Access,
+    call: Path<(String, String)>,
+    who: Json<Supervisor>,
+) -> Result<StatusCode, Problem> {
+    supervise(api, access, call, who, Supervision::Barge).await
+}
+
+async fn supervise(
+    State(api): State<Api>,
+    access: Access,
+    Path((_, id)): Path<(String, String)>,
+    Json(who): Json<Supervisor>,
+    mode: Supervision,
+) -> Result<StatusCode, Problem> {
+    access.may(Role::Admin)?;
+    let tenant = &access.tenant;
+    let who = match (who.user, who.number) {
+        (Some(user), None) => match tenant.user(&user) {
+            Some(user) => Target::User(user.name.clone()),
+            None => return Err(Problem::not_found(format!("there is no user \"{user}\""))),
+        },
+        (None, Some(number)) => number_outside("number", &number)?,
+        _ => return Err(Problem::bad("who is rung? write either user or number")),
+    };
+    let done = api.shards()?.supervise(&tenant.name, calls::call_id(&id)?, who, mode).await;
+    done.map(|()| StatusCode::ACCEPTED).map_err(|why| match why {
+        Failure::NotFound(_) => calls::no_call(),
+        why => Problem::new(StatusCode::CONFLICT, why.to_string()),
+    })
 }
 
 fn refusal(why: Failure) -> Problem {

@@ -94,6 +94,9 @@ pub fn router(node: Arc<Node>, stop: watch::Receiver<bool>) -> Router {
         .route("/calls/{id}/ladder", get(calls::ladder))
         .route("/calls/{id}/recording", get(calls::recording))
         .route("/calls/{id}/hangup", post(calls::hangup))
+        .route("/calls/{id}/listen", post(control::listen))
+        .route("/calls/{id}/whisper", post(control::whisper))
+        .route("/calls/{id}/barge", post(control::barge))
         .route("/users", get(tenants::users))
         .route("/trunks", get(tenants::trunks))
         .route("/numbers", get(tenants::numbers))
@@ -120,6 +123,7 @@ pub fn router(node: Arc<Node>, stop: watch::Receiver<bool>) -> Router {
         scripts::list, scripts::put, scripts::get, scripts::activate, scripts::logs, scripts::component,
         prompts::list, prompts::put, prompts::get, prompts::delete,
         calls::list, calls::get, calls::tape, calls::ladder, calls::recording, calls::hangup, control::originate,
+        control::listen, control::whisper, control::barge,
         tenants::list, tenants::users, tenants::trunks, tenants::numbers, tenants::queues, tenants::reload,
         tenants::metrics, tenants::healthz, tenants::readyz, streams::events,
     ),

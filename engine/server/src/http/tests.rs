@@ -7,7 +7,9 @@ use std::time::Duration;
 use axum::body::{Body, to_bytes};
 use axum::http::{HeaderMap, Request, StatusCode};
 use axum::response::Response;
-use exchange::{CallId, CallRecord, Direction, Failure, LiveCall, Outcome, Party, Presence};
+use exchange::{
+    CallId, CallRecord, Direction, Failure, LiveCall, Outcome, Party, Presence, Supervision, Target,
+};
 use futures_util::StreamExt as _;
 use serde_json::{Value, json};
 use store::{Batch, layout};
@@ -44,6 +46,9 @@ timezone = "Europe/Sofia"
   [[tenant.token]]
   role = "developer"
   token = "acme-developer"
+  [[tenant.token]]
+  role = "admin"
+  token = "acme-admin"
 [[tenant]]
 name = "bell"
   [[tenant.token]]
@@ -56,6 +61,7 @@ name = "bell"
 struct Fake {
     hung_up: Mutex<Vec<(String, CallId)>>,
     begun: Mutex<Vec<(String, Wanted)>>,
+    supervised: Mutex<Vec<(String, Target, Supervision)>>,
 }
 
 const UP: CallId = CallId(7 << 80);
@@ -68,6 +74,20 @@ impl Shards for Fake {
     fn originate(&self, tenant: &str, wanted: Wanted) -> Asked<'_, Result<CallId, Failure>> {
         self.begun.lock().unwrap().push((tenant.to_owned(), wanted));
         Box::pin(async { Ok(UP) })
+    }
+
+    fn supervise(
+        &self,
+        tenant: &str,
+        call: CallId,
+        who: Target,
+        mode: Supervision,
+    ) -> Asked<'_, Result<(), Failure>> {
+        self.supervised.lock().unwrap().push((tenant.to_owned(), who, mode));
+        Box::pin(async move {
+            let silent = Failure::Invalid("call: nobody talks with anybody on it now".into());
+            if call == UP { Ok(()) } else { Err(silent) }
+        })
     }
 
     fn hang_up(&self, tenant: &str, call: CallId) -> Asked<'_, bool> {

@@ -26,7 +26,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use exchange::{Answer, CallId, Command, Effect, Exchange, Failure, LegKey, LiveCall};
+use exchange::{Answer, CallId, Command, Effect, Exchange, Failure, LegKey, LiveCall, Supervision, Target};
 use media::Media;
 use protocol::sip::flow::{Flow, Transport};
 use protocol::sip::ids::instance_of;
@@ -208,6 +208,24 @@ impl Shards for Inboxes {
         let asked =
             self.answer(tenant, move |shard, tenant| Some(shard.originate(Instant::now(), tenant, wanted)));
         Box::pin(async move { asked.await.unwrap_or(Err(Failure::Unreachable)) })
+    }
+
+    fn supervise(
+        &self,
+        tenant: &str,
+        call: CallId,
+        who: Target,
+        mode: Supervision,
+    ) -> Asked<'_, Result<(), Failure>> {
+        let asked = self.answer(tenant, move |shard, tenant| {
+            let now = Instant::now();
+            let done = shard.with_people(|exchange, people, effects| {
+                exchange.supervise(now, tenant, call, who, mode, people, effects)
+            });
+            shard.settle(now);
+            Some(done)
+        });
+        Box::pin(async move { asked.await.unwrap_or_else(|| Err(Failure::NotFound("call".into()))) })
     }
 
     fn hang_up(&self, tenant: &str, call: CallId) -> Asked<'_, bool> {

@@ -45,6 +45,10 @@ impl Shard {
                 Command::Relay { with }
             }
             Sound::Unrelay => Command::Unrelay,
+            Sound::Hear(whom) => {
+                let stream = |leg: &LegKey| self.lines.get(*leg).and_then(|line| line.stream);
+                Command::Hear { whom: whom.iter().filter_map(stream).collect() }
+            }
             Sound::SendDigits { token, digits } => Command::SendDigits { token, digits },
             Sound::Record { token, name, most, silence } => Command::Record {
                 token,

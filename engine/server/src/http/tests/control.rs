@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use exchange::Target;
+use exchange::{CallId, Supervision, Target};
 use serde_json::json;
 
 use super::{Served, UP};
@@ -60,4 +60,35 @@ async fn a_call_that_makes_no_sense_is_refused_and_nobody_is_rung() {
         assert_eq!(status, expected, "{body}: {problem}");
     }
     assert!(api.fake.begun.lock().unwrap().is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_supervisor_is_rung_for_listening_whispering_or_barging_by_admins_only() {
+    let api = Served::new();
+    let path = |call: CallId, verb: &str| format!("{CALLS}/{call}/{verb}");
+    let ana = json!({ "user": "101" });
+    for (verb, mode) in
+        [("listen", Supervision::Listen), ("whisper", Supervision::Whisper), ("barge", Supervision::Barge)]
+    {
+        let (status, _, body) = api.ask("POST", &path(UP, verb), "acme-admin", ana.to_string()).await;
+        assert_eq!(status, 202, "{body}");
+        let rung = std::mem::take(&mut *api.fake.supervised.lock().unwrap());
+        assert_eq!(rung, [("acme".to_owned(), Target::User("ana".into()), mode)]);
+    }
+    let (silent, nobody) = (CallId(8 << 80), json!({ "user": "nobody" }));
+    let number = json!({ "number": "+359888123456" });
+    let cases = [
+        (UP, "acme-admin", number.clone(), 202),
+        (UP, "acme-developer", ana.clone(), 403),
+        (UP, "bell-admin", ana.clone(), 403),
+        (UP, "acme-admin", json!({}), 400),
+        (UP, "acme-admin", json!({ "user": "ana", "number": "+359888123456" }), 400),
+        (UP, "acme-admin", json!({ "number": "sip:ana@192.0.2.1" }), 400),
+        (UP, "acme-admin", nobody, 404),
+        (silent, "acme-admin", ana, 409),
+    ];
+    for (call, token, body, expected) in cases {
+        let (status, _, problem) = api.ask("POST", &path(call, "listen"), token, body.to_string()).await;
+        assert_eq!(status, expected, "{token} {body}: {problem}");
+    }
 }

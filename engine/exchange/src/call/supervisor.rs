@@ -1,0 +1,256 @@
+//! A supervisor on a call: listens to a conversation, whispers to the one on its second leg, or
+//! barges in so that all hear all. The script notices nothing: the supervisor's legs are rung beside
+//! whatever it waits in, and end with the conversation; a supervisor who leaves changes nothing for
+//! the others. Left out: keys of the supervisor, and conversations with itself (an echo).
+
+use std::time::{Duration, Instant};
+
+use super::{Around, Call, Pending};
+use crate::dial::Dialling;
+use crate::effect::{Cause, Effect, Event, Signal, Sound};
+use crate::leg::State;
+use crate::verb::{Answer, Dial, Failure, LegNo, Party, Stage, Supervision, Target};
+
+/// Supervisors on one call, ringing or listening; the next one is refused with `limit("supervisors")`.
+const MOST_SUPERVISORS: usize = 4;
+/// How long a supervisor's telephones ring.
+const RING: Duration = Duration::from_secs(30);
+
+pub(super) struct Supervisor {
+    who: Target,
+    mode: Supervision,
+    phone: Phone,
+}
+
+enum Phone {
+    Ringing(Box<Dialling>),
+    Up(LegNo),
+}
+
+/// Whom each leg hears added up, in place of its partner.
+pub(super) type Mix = Vec<(LegNo, Vec<LegNo>)>;
+
+impl Call {
+    /// Rings a supervisor, or gives one who is there already another way of taking part.
+    pub fn supervise(&mut self, who: Target, mode: Supervision, around: &mut Around) -> Result<(), Failure> {
+        let Some((a, b)) = self.conversation() else {
+            return Err(Failure::Invalid("call: nobody talks with anybody on it now".into()));
+        };
+        if let Some(at) = self.supervisors.iter().position(|known| known.who == who) {
+            let before = std::mem::replace(&mut self.supervisors[at].mode, mode);
+            if let Phone::Up(leg) = self.supervisors[at].phone
+                && before != mode
+            {
+                self.note_supervision(leg, mode, around);
+            }
+            return Ok(());
+        }
+        if self.supervisors.len() >= MOST_SUPERVISORS {
+            return Err(Failure::Limit("supervisors".into()));
+        }
+        if let Target::User(name) = &who {
+            let Some(user) = around.directory.user(&self.tenant, name) else {
+                return Err(Failure::NotFound(name.clone()));
+            };
+            if self.legs.iter().any(|leg| leg.is_up() && leg.info.user.as_ref() == Some(&user.name)) {
+                return Err(Failure::Busy); // on this very call
+            }
+        }
+        let talkers = [a, b].map(|leg| self.leg(leg).record.party.clone());
+        let present = Party {
+            number: self.leg(b).info.party.number.clone(),
+            name: Some(format!("{}: {} and {}", mode.name(), talkers[0], talkers[1])),
+            uri: self.leg(b).info.party.uri.clone(),
+        };
+        let dial = Dial {
+            stages: vec![Stage { after: Duration::ZERO, targets: vec![who.clone()] }],
+            timeout: RING,
+            ringback: None,
+            present: Some(present),
+            skip_busy: false,
+        };
+        let dialling = Box::new(Dialling::new(dial, around.now)?);
+        self.supervisors.push(Supervisor { who, mode, phone: Phone::Ringing(dialling) });
+        match self.ring_supervisor(self.supervisors.len() - 1, around, Self::advance_dial) {
+            Some(why) => Err(why),
+            None => Ok(()),
+        }
+    }
+
+    /// Whose leg it is, if a supervisor's.
+    pub(super) fn supervisor_of(&self, no: LegNo) -> Option<usize> {
+        self.supervisors.iter().position(|supervisor| match &supervisor.phone {
+            Phone::Up(leg) => *leg == no,
+            Phone::Ringing(dialling) => dialling.attempts.iter().any(|attempt| attempt.leg == no),
+        })
+    }
+
+    /// Something that signalling or sound reports of a supervisor's leg.
+    pub(super) fn handle_supervisor(&mut self, at: usize, no: LegNo, event: Event, around: &mut Around) {
+        match (event, &mut self.supervisors[at].phone) {
+            (Event::Trying | Event::Ringing { .. }, Phone::Ringing(dialling)) => {
+                let attempts = dialling.attempts.iter_mut().filter(|attempt| attempt.leg == no);
+                attempts.for_each(|attempt| attempt.silent_at = None);
+            }
+            (Event::Answered, Phone::Ringing(_)) => {
+                self.ring_supervisor(at, around, |call, around| call.handle_answered(no, around));
+            }
+            (Event::Refused { status, silent }, Phone::Ringing(_)) => {
+                self.ring_supervisor(at, around, |call, around| {
+                    call.handle_refused(no, status, silent, around)
+                });
+            }
+            (Event::Ended, Phone::Ringing(_)) => {
+                self.ring_supervisor(at, around, |call, around| call.handle_refused(no, 487, false, around));
+            }
+            (Event::Ended, Phone::Up(_)) => {
+                let why = self.supervisors.remove(at).mode.ended("hung up");
+                self.end_leg(no, &why, around);
+            }
+            (Event::MediaTimeout, Phone::Up(_)) => {
+                let why = self.supervisors.remove(at).mode.ended("no sound");
+                let key = self.leg(no).key;
+                around.out.push(Effect::Signal(key, Signal::HangUp(Cause::Q850(41))));
+                self.end_leg(no, &why, around);
+            }
+            _ => {}
+        }
+    }
+
+    /// When a supervisor's telephones have rung long enough, or a carrier was silent too long.
+    pub(super) fn supervisors_timeout(&self) -> Option<Instant> {
+        let ringing = self.supervisors.iter().filter_map(|supervisor| match &supervisor.phone {
+            Phone::Ringing(dialling) => dialling.next_timeout(),
+            Phone::Up(_) => None,
+        });
+        ringing.min()
+    }
+
+    /// Does what is due with supervisors' telephones that ring.
+    pub(super) fn handle_supervisors_timeout(&mut self, around: &mut Around) {
+        let now = around.now;
+        let is_due = |supervisor: &Supervisor| match &supervisor.phone {
+            Phone::Ringing(dialling) => dialling.next_timeout().is_some_and(|due| due <= now),
+            Phone::Up(_) => false,
+        };
+        while let Some(at) = self.supervisors.iter().position(is_due) {
+            self.ring_supervisor(at, around, Self::advance_dial);
+        }
+    }
+
+    /// After every step of the call: supervisors leave with the conversation, and everyone hears whom
+    /// they should.
+    pub fn tend_supervisors(&mut self, around: &mut Around) {
+        if self.supervisors.is_empty() && self.mix.is_empty() {
+            return;
+        }
+        if self.conversation().is_none() {
+            for supervisor in std::mem::take(&mut self.supervisors) {
+                let (legs, why) = match supervisor.phone {
+                    Phone::Up(leg) => (vec![leg], supervisor.mode.ended("the conversation ended")),
+                    Phone::Ringing(dialling) => {
+                        let legs = dialling.attempts.iter().map(|attempt| attempt.leg).collect();
+                        (legs, "the conversation ended".into())
+                    }
+                };
+                for leg in legs.into_iter().filter(|leg| !self.leg(*leg).is_over()).collect::<Vec<_>>() {
+                    self.hang_up(leg, Cause::Q850(16), &why, around);
+                }
+            }
+        }
+        let mix = self.wanted_mix();
+        let before = std::mem::replace(&mut self.mix, mix);
+        for (leg, _) in &before {
+            if !self.mix.iter().any(|(known, _)| known == leg) {
+                self.hear(*leg, &[], around);
+            }
+        }
+        for (leg, whom) in self.mix.clone() {
+            if !before.contains(&(leg, whom.clone())) {
+                self.hear(leg, &whom, around);
+            }
+        }
+    }
+
+    /// The legs of the conversation under way.
+    fn conversation(&self) -> Option<(LegNo, LegNo)> {
+        match &self.pending {
+            Some(Pending::Bridge { a, b, .. }) if a != b => Some((*a, *b)),
+            _ => None,
+        }
+    }
+
+    /// Who is to hear whom now. While one side is on hold nobody hears anybody.
+    fn wanted_mix(&self) -> Mix {
+        let Some((a, b)) = self.conversation().filter(|(a, b)| self.leg(*a).relayed == Some(*b)) else {
+            return Vec::new();
+        };
+        let up = self.supervisors.iter().filter_map(|supervisor| match supervisor.phone {
+            Phone::Up(leg) => Some((leg, supervisor.mode)),
+            Phone::Ringing(_) => None,
+        });
+        let who_does = |modes: &[Supervision]| -> Vec<LegNo> {
+            up.clone().filter(|(_, mode)| modes.contains(mode)).map(|(leg, _)| leg).collect()
+        };
+        let barging = who_does(&[Supervision::Barge]);
+        let to_agent = who_does(&[Supervision::Whisper, Supervision::Barge]);
+        let mut mix = Vec::new();
+        for (leg, _) in up.clone() {
+            let others = barging.iter().copied().filter(|other| *other != leg);
+            mix.push((leg, [a, b].into_iter().chain(others).collect()));
+        }
+        for (leg, partner, beside) in [(b, a, to_agent), (a, b, barging)] {
+            if !beside.is_empty() {
+                mix.push((leg, [partner].into_iter().chain(beside).collect()));
+            }
+        }
+        mix
+    }
+
+    fn hear(&self, leg: LegNo, whom: &[LegNo], around: &mut Around) {
+        if !self.leg(leg).is_over() {
+            let whom = whom.iter().map(|leg| self.leg(*leg).key).collect();
+            around.out.push(Effect::Sound(self.leg(leg).key, Sound::Hear(whom)));
+        }
+    }
+
+    /// Takes a step of the dial that rings this supervisor, as if the call waited in it. Answers why
+    /// it failed, if it did; the supervisor is gone then.
+    fn ring_supervisor(
+        &mut self,
+        at: usize,
+        around: &mut Around,
+        step: impl FnOnce(&mut Self, &mut Around) -> Option<Answer>,
+    ) -> Option<Failure> {
+        let Supervisor { who, mode, phone } = self.supervisors.remove(at);
+        let Phone::Ringing(dialling) = phone else { return None };
+        let waiting = self.pending.replace(Pending::Dial(dialling));
+        // What the caller hears, music on hold for one, has nothing to do with this dial.
+        let sounding = std::mem::take(&mut self.legs[0].sounding);
+        let playing = self.legs[0].playing.take();
+        let answer = step(self, around);
+        (self.legs[0].sounding, self.legs[0].playing) = (sounding, playing);
+        let dial = std::mem::replace(&mut self.pending, waiting);
+        let phone = match (dial, answer) {
+            (Some(Pending::Dial(dialling)), None) => Phone::Ringing(dialling),
+            (_, Some(Answer::Leg(leg))) => {
+                self.note_supervision(leg.leg, mode, around);
+                Phone::Up(leg.leg)
+            }
+            (_, Some(Answer::Failed(why))) => return Some(why),
+            _ => return Some(Failure::Unreachable),
+        };
+        self.supervisors.insert(at, Supervisor { who, mode, phone });
+        None
+    }
+
+    fn note_supervision(&self, leg: LegNo, mode: Supervision, around: &mut Around) {
+        let kind = match mode {
+            Supervision::Listen => "call.listened",
+            Supervision::Whisper => "call.whispered",
+            Supervision::Barge => "call.barged",
+        };
+        debug_assert!(self.leg(leg).state == State::Up);
+        self.note(kind, leg, self.leg(leg).record.party.clone(), around);
+    }
+}

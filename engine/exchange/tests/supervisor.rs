@@ -1,0 +1,207 @@
+//! Supervisors on a call: who hears whom, and that neither script nor caller notices.
+
+mod support;
+
+use exchange::*;
+use support::*;
+
+/// A caller who talks with ana (leg 1).
+struct Talk {
+    stage: Scene,
+    ana: LegKey,
+}
+
+impl Talk {
+    fn new() -> Self {
+        let mut stage = Scene::with_call();
+        stage.shop.devices.insert("goran", 1);
+        stage.command(dial(&[(0, &["ana"])], false));
+        let ana = stage.invited()[0].0;
+        stage.event(ana, Event::Answered);
+        stage.command(Command::Bridge { a: LegNo::CALLER, b: LegNo(1), keys: String::new() });
+        stage.take();
+        Self { stage, ana }
+    }
+
+    fn supervise(&mut self, who: Target, mode: Supervision) -> Result<(), Failure> {
+        let stage = &mut self.stage;
+        stage.exchange.supervise(stage.now, "shop", stage.call, who, mode, &stage.shop, &mut stage.effects)
+    }
+
+    /// Goran takes part, from the phone that he answered.
+    fn goran(&mut self, mode: Supervision) -> LegKey {
+        self.supervise(user("goran"), mode).unwrap();
+        let phone = self.stage.invited()[0].0;
+        self.stage.event(phone, Event::Answered);
+        phone
+    }
+
+    /// Who was told to hear whom since the last look.
+    fn hears(&mut self) -> Vec<(LegKey, Vec<LegKey>)> {
+        let effects = self.stage.take();
+        assert!(!effects.iter().any(|effect| matches!(effect, Effect::Reply { .. })), "the script notices");
+        let hears = effects.into_iter().filter_map(|effect| match effect {
+            Effect::Sound(leg, Sound::Hear(whom)) => Some((leg, whom)),
+            _ => None,
+        });
+        let mut hears: Vec<_> = hears.collect();
+        hears.sort();
+        hears
+    }
+}
+
+#[test]
+fn a_listener_hears_both_and_is_heard_by_none_then_by_the_agent_then_by_all() {
+    let mut talk = Talk::new();
+    talk.supervise(user("vera"), Supervision::Listen).unwrap();
+    let shown = talk.stage.effects.iter().find_map(|effect| match effect {
+        Effect::Signal(_, Signal::Invite(invite)) => invite.present.name.clone(),
+        _ => None,
+    });
+    assert_eq!(shown.as_deref(), Some("listen: +359888123456 and ana"), "the display says what it is");
+    let rung = talk.stage.invited();
+    assert_eq!(rung.iter().map(|(_, to)| to.as_str()).collect::<Vec<_>>(), ["vera/0", "vera/1"]);
+    talk.stage.event(rung[0].0, Event::Ringing { early_media: true });
+    assert_eq!(talk.stage.take(), [], "the caller hears nothing of it");
+    talk.stage.event(rung[1].0, Event::Answered);
+    let (caller, ana, vera) = (talk.stage.caller, talk.ana, rung[1].0);
+    let effects = talk.stage.effects.clone();
+    assert!(effects.contains(&Effect::Signal(rung[0].0, Signal::HangUp(Cause::AnsweredElsewhere))));
+    let note = effects.iter().find_map(|effect| match effect {
+        Effect::Note(note) if note.kind.starts_with("call.") => Some((note.kind, note.about.as_str())),
+        _ => None,
+    });
+    assert_eq!(note, Some(("call.listened", "vera")));
+    assert_eq!(talk.hears(), [(vera, vec![caller, ana])]);
+
+    talk.supervise(user("vera"), Supervision::Whisper).unwrap();
+    assert_eq!(talk.hears(), [(ana, vec![caller, vera])], "nobody is rung again");
+    talk.supervise(user("vera"), Supervision::Barge).unwrap();
+    assert_eq!(talk.hears(), [(caller, vec![ana, vera])]);
+    talk.supervise(user("vera"), Supervision::Listen).unwrap();
+    assert_eq!(talk.hears(), [(caller, vec![]), (ana, vec![])]);
+
+    // The supervisor leaves, and both go on talking.
+    talk.supervise(user("vera"), Supervision::Whisper).unwrap();
+    talk.stage.take();
+    talk.stage.event(vera, Event::Ended);
+    assert_eq!(talk.hears(), [(ana, vec![])]);
+    assert_eq!(talk.stage.exchange.presence("shop", "vera", true), Presence::Free);
+    talk.stage.pass(secs(10));
+    talk.stage.event(ana, Event::Ended);
+    assert_eq!(talk.stage.answer(), Some(Answer::BridgeEnded(BridgeEnd::BHungUp)));
+    talk.stage.finish(Finish::Returned);
+    let record = talk.stage.record();
+    assert_eq!(record.answered_by.as_deref(), Some("ana"));
+    let ends: Vec<_> = record.legs.iter().map(|leg| (leg.party.as_str(), leg.end.as_str())).collect();
+    assert_eq!(ends[2..], [("vera", "answered elsewhere"), ("vera", "whispered: hung up")]);
+}
+
+#[test]
+fn a_supervisor_leaves_with_the_conversation_whether_ringing_or_up() {
+    let mut talk = Talk::new();
+    let goran = talk.goran(Supervision::Barge);
+    talk.supervise(user("boris"), Supervision::Listen).unwrap();
+    let boris = talk.stage.invited()[0].0;
+    talk.stage.event(talk.stage.caller, Event::Ended);
+    let effects = talk.stage.take();
+    for leg in [goran, boris] {
+        assert!(effects.contains(&Effect::Signal(leg, Signal::HangUp(Cause::Q850(16)))));
+    }
+    assert!(effects.contains(&Effect::Sound(talk.ana, Sound::Hear(vec![]))));
+    // Too late to be heard.
+    talk.stage.event(boris, Event::Answered);
+    talk.stage.event(goran, Event::Ended);
+    assert_eq!(talk.stage.take(), []);
+    talk.stage.finish(Finish::HungUp);
+    let record = talk.stage.record();
+    let ends: Vec<_> = record.legs.iter().map(|leg| leg.end.as_str()).collect();
+    assert_eq!(ends[2..], ["barged: the conversation ended", "the conversation ended"]);
+}
+
+#[test]
+fn on_hold_nobody_hears_anybody_and_the_music_plays_on_when_a_supervisor_answers() {
+    let mut talk = Talk::new();
+    talk.stage.event(talk.ana, Event::Held);
+    talk.stage.take();
+    let goran = {
+        talk.supervise(user("goran"), Supervision::Barge).unwrap();
+        talk.stage.invited()[0].0
+    };
+    talk.stage.event(goran, Event::Answered);
+    let effects = talk.stage.effects.clone();
+    assert!(!effects.contains(&Effect::Sound(talk.stage.caller, Sound::Stop)), "music on hold plays on");
+    assert_eq!(talk.hears(), []);
+    let (caller, ana) = (talk.stage.caller, talk.ana);
+    talk.stage.event(ana, Event::Resumed);
+    let all = [(caller, vec![ana, goran]), (ana, vec![caller, goran]), (goran, vec![caller, ana])];
+    assert_eq!(talk.hears(), all);
+    talk.stage.event(caller, Event::Held);
+    assert_eq!(talk.hears(), [(caller, vec![]), (ana, vec![]), (goran, vec![])]);
+}
+
+#[test]
+fn two_who_barge_hear_each_other_and_one_who_listens_is_heard_by_nobody() {
+    let mut talk = Talk::new();
+    let goran = talk.goran(Supervision::Barge);
+    talk.stage.take();
+    talk.supervise(user("boris"), Supervision::Listen).unwrap();
+    let boris = talk.stage.invited()[0].0;
+    talk.stage.event(boris, Event::Answered);
+    let (caller, ana) = (talk.stage.caller, talk.ana);
+    assert_eq!(talk.hears(), [(boris, vec![caller, ana, goran])]);
+    talk.supervise(user("boris"), Supervision::Barge).unwrap();
+    let mut all = vec![
+        (caller, vec![ana, goran, boris]),
+        (ana, vec![caller, goran, boris]),
+        (goran, vec![caller, ana, boris]),
+    ];
+    all.sort();
+    assert_eq!(talk.hears(), all);
+}
+
+#[test]
+fn without_a_conversation_or_a_phone_or_room_it_is_refused_with_the_reason() {
+    let mut talk = Talk::new();
+    let listen = Supervision::Listen;
+    assert_eq!(talk.supervise(user("nobody"), listen), Err(Failure::NotFound("nobody".into())));
+    assert_eq!(talk.supervise(user("ana"), listen), Err(Failure::Busy), "on this call already");
+    talk.stage.shop.devices.remove("goran");
+    assert_eq!(talk.supervise(user("goran"), listen), Err(Failure::Unreachable));
+    assert_eq!(talk.stage.take(), []);
+    for number in ["1", "2", "3", "4"] {
+        assert_eq!(talk.supervise(Target::Number(number.into()), listen), Ok(()));
+    }
+    let fifth = talk.supervise(user("boris"), listen);
+    assert_eq!(fifth, Err(Failure::Limit("supervisors".into())));
+    let stage = &mut talk.stage;
+    let other = stage.exchange.supervise(
+        stage.now,
+        "another tenant",
+        stage.call,
+        user("vera"),
+        listen,
+        &stage.shop,
+        &mut stage.effects,
+    );
+    assert_eq!(other, Err(Failure::NotFound("call".into())));
+    talk.stage.event(talk.ana, Event::Ended);
+    let refused = talk.supervise(user("vera"), listen);
+    assert!(matches!(refused, Err(Failure::Invalid(_))), "{refused:?}");
+}
+
+#[test]
+fn a_phone_that_is_not_answered_stops_ringing_and_a_silent_carrier_gives_way() {
+    let mut talk = Talk::new();
+    talk.supervise(Target::Number("+359888000900".into()), Supervision::Listen).unwrap();
+    let first = talk.stage.invited();
+    assert_eq!(first[0].1, "+359888000900@first");
+    talk.stage.pass(secs(4));
+    let second = talk.stage.invited();
+    assert_eq!(second[0].1, "+359888000900@second");
+    talk.stage.event(second[0].0, Event::Ringing { early_media: false });
+    talk.stage.pass(secs(26));
+    assert!(talk.stage.signals().contains(&(second[0].0, Signal::HangUp(Cause::Q850(19)))));
+    talk.stage.event(talk.ana, Event::Ended);
+    assert_eq!(talk.stage.answer(), Some(Answer::BridgeEnded(BridgeEnd::BHungUp)), "and the script goes on");
+}
