@@ -2,6 +2,8 @@
 
 mod support;
 
+use std::collections::{HashMap, HashSet};
+
 use exchange::*;
 use support::*;
 
@@ -204,4 +206,150 @@ fn a_phone_that_is_not_answered_stops_ringing_and_a_silent_carrier_gives_way() {
     assert!(talk.stage.signals().contains(&(second[0].0, Signal::HangUp(Cause::Q850(19)))));
     talk.stage.event(talk.ana, Event::Ended);
     assert_eq!(talk.stage.answer(), Some(Answer::BridgeEnded(BridgeEnd::BHungUp)), "and the script goes on");
+}
+
+/// What signalling and sound were told so far.
+#[derive(Default)]
+struct World {
+    up: HashSet<LegKey>,
+    hears: HashMap<LegKey, Vec<LegKey>>,
+    joined: HashMap<LegKey, LegKey>,
+    rung: Vec<LegKey>,
+    users: HashMap<LegKey, String>,
+    agent: Option<LegNo>,
+    asked: bool,
+}
+
+impl World {
+    fn note(&mut self, effects: Vec<Effect>) {
+        for effect in effects {
+            match effect {
+                Effect::Signal(leg, Signal::Invite(invite)) => {
+                    self.rung.push(leg);
+                    if let Destination::Device { user, .. } = invite.to {
+                        self.users.insert(leg, user);
+                    }
+                }
+                Effect::Signal(leg, Signal::HangUp(_) | Signal::Refuse { .. }) => self.gone(leg),
+                Effect::Sound(leg, Sound::Hear(whom)) => drop(self.hears.insert(leg, whom)),
+                Effect::Sound(leg, Sound::Relay(with)) => {
+                    self.joined.insert(leg, with);
+                    self.joined.insert(with, leg);
+                }
+                Effect::Sound(leg, Sound::Unrelay) => {
+                    if let Some(with) = self.joined.remove(&leg) {
+                        self.joined.remove(&with);
+                    }
+                }
+                Effect::Reply { answer, .. } => {
+                    self.asked = false;
+                    if let Answer::Leg(leg) = answer {
+                        self.agent = Some(leg.leg);
+                    }
+                }
+                _ => {}
+            }
+        }
+    }
+
+    fn gone(&mut self, leg: LegKey) {
+        self.up.remove(&leg);
+        self.hears.remove(&leg);
+        if let Some(with) = self.joined.remove(&leg) {
+            self.joined.remove(&with);
+        }
+    }
+}
+
+/// Supervisors come, go and change their way while agents answer, hold and leave in any order: nobody
+/// hears who should not, and nothing is left when the call is over.
+#[test]
+fn in_any_history_a_listener_is_heard_by_none_and_a_whisper_never_by_the_caller() {
+    let mut heard = 0;
+    for seed in 0..2_000u64 {
+        let mut chance = seed;
+        let mut any = |below: usize| {
+            chance = chance.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            (chance >> 33) as usize % below
+        };
+        let mut stage = Scene::with_call();
+        stage.shop.devices.insert("goran", 1);
+        let (mut world, mut modes) = (World::default(), HashMap::new());
+        let names = ["ana", "boris", "vera", "goran"];
+        for _ in 0..60 {
+            match any(12) {
+                0 | 1 if !world.asked => {
+                    stage.command(dial(&[(0, &[names[any(2)]])], false));
+                    world.asked = true;
+                }
+                2 | 3 if !world.asked => {
+                    if let Some(b) = world.agent {
+                        stage.command(Command::Bridge { a: LegNo::CALLER, b, keys: "9".into() });
+                        world.asked = true;
+                    }
+                }
+                4..=6 => {
+                    let (name, mode) = (names[2 + any(2)], any(3));
+                    let way = [Supervision::Listen, Supervision::Whisper, Supervision::Barge][mode];
+                    let Scene { exchange, now, call, shop, effects, .. } = &mut stage;
+                    if exchange.supervise(*now, "shop", *call, user(name), way, shop, effects).is_ok() {
+                        modes.insert(name, way);
+                    }
+                }
+                7 => stage.pass(secs(any(8) as u64)),
+                _ => {
+                    let legs: Vec<_> = world.rung.iter().copied().chain([stage.caller]).collect();
+                    let leg = legs[any(legs.len())];
+                    let event = match any(9) {
+                        0..=3 => Event::Answered,
+                        4 => Event::Held,
+                        5 => Event::Resumed,
+                        6 => Event::Digit('9'),
+                        7 if leg != stage.caller => Event::Ended,
+                        _ => Event::Refused { status: 486, silent: false },
+                    };
+                    let ends = matches!(event, Event::Ended);
+                    let refused = matches!(event, Event::Refused { .. });
+                    if refused && (leg == stage.caller || world.up.contains(&leg)) {
+                        continue; // no such thing on the wire
+                    }
+                    if event == Event::Answered && stage.exchange.leg(leg).is_some() {
+                        world.up.insert(leg);
+                    }
+                    stage.event(leg, event);
+                    if ends {
+                        world.gone(leg);
+                    }
+                }
+            }
+            world.note(stage.take());
+
+            let talking: Vec<LegKey> = world.joined.keys().copied().collect();
+            for (ear, whom) in &world.hears {
+                assert!(whom.is_empty() || !talking.is_empty(), "seed {seed}: heard without a conversation");
+                for voice in whom {
+                    assert_ne!(ear, voice, "seed {seed}: nobody hears itself");
+                    heard += 1;
+                    let mode = world.users.get(voice).and_then(|name| modes.get(name.as_str()));
+                    let may = match mode {
+                        // The voice of one of the two.
+                        None => talking.contains(voice),
+                        Some(Supervision::Listen) => false,
+                        Some(Supervision::Whisper) => *ear != stage.caller && talking.contains(ear),
+                        Some(Supervision::Barge) => true,
+                    };
+                    assert!(may, "seed {seed}: {voice:?} of {mode:?} heard at {ear:?}");
+                }
+            }
+        }
+        stage.event(stage.caller, Event::Ended);
+        stage.finish(Finish::HungUp);
+        world.note(stage.take());
+        assert_eq!(stage.exchange.len(), 0, "seed {seed}");
+        assert!(world.rung.iter().all(|leg| stage.exchange.leg(*leg).is_none()), "seed {seed}");
+        for name in names {
+            assert_eq!(stage.exchange.presence("shop", name, true), Presence::Free, "seed {seed}: {name}");
+        }
+    }
+    assert!(heard > 10_000, "histories in which supervisors are heard");
 }

@@ -121,6 +121,17 @@ impl Telephone {
         panic!("{} is never heard", self.stream.address);
     }
 
+    /// Says one octet over and over, a packet for each that `other` hears, until that is all it hears.
+    fn mixes_into(&mut self, other: &Telephone, octet: u8) {
+        for _ in 0..200 {
+            self.say(&[octet; 160]);
+            if other.hear().payload == [octet; 160] {
+                return;
+            }
+        }
+        panic!("{} is never heard at {}", self.stream.address, other.stream.address);
+    }
+
     fn hear(&self) -> Heard {
         let mut bytes = [0; 2000];
         let (length, from) = self.socket.recv_from(&mut bytes).expect("a packet comes");
@@ -226,6 +237,31 @@ fn relay_passes_payload_untouched_and_transcodes_between_the_laws() {
     }
 }
 
+/// The one who listens begins on another thread than the two who talk.
+#[test]
+fn a_listener_from_another_thread_hears_both_and_is_heard_by_the_one_it_whispers_to() {
+    let house = House::new(2, 21_600..=21_699);
+    let mut caller = house.telephone(Codec::Pcmu, None);
+    let mut listener = house.telephone(Codec::Pcmu, None);
+    let mut agent = house.telephone(Codec::Pcmu, Some(caller.stream.id));
+    let [a, b, s] = [&caller, &agent, &listener].map(|phone| phone.stream.id);
+    let hear =
+        |id, whom: &[StreamId]| house.media.command(id, Command::Hear { whom: whom.to_vec() }).unwrap();
+    house.media.command(a, Command::Relay { with: b }).unwrap();
+    hear(s, &[a, b]);
+    hear(b, &[a, s]);
+    caller.mixes_into(&listener, 0x23);
+    agent.mixes_into(&listener, 0x24);
+    caller.mixes_into(&agent, 0x25);
+    listener.mixes_into(&agent, 0x26);
+    agent.talk_until_heard(&caller);
+    // Heard by none of them any more, and the two as before.
+    hear(b, &[]);
+    hear(s, &[]);
+    caller.talk_until_heard(&agent);
+    agent.talk_until_heard(&caller);
+}
+
 #[test]
 fn a_message_is_recorded_and_ends_with_a_key() {
     let house = House::new(1, 21_300..=21_399);
@@ -291,6 +327,8 @@ fn streams_that_change_threads_again_and_again_are_never_lost() {
         let (a, b) = (streams[any(50)], streams[any(50)]);
         house.media.command(a, Command::Relay { with: b }).unwrap();
         house.media.command(b, Command::Digit { digit: '1', duration: Duration::ZERO }).unwrap();
+        let whom = (0..any(3)).map(|_| streams[any(50)]).collect();
+        house.media.command(streams[any(50)], Command::Hear { whom }).unwrap();
     }
     for (index, id) in streams.iter().enumerate() {
         house.media.command(*id, Command::SendDigits { token: index as u64, digits: String::new() }).unwrap();
