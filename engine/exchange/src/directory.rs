@@ -2,7 +2,10 @@
 //! a reload or a registration is seen by the next decision. The server answers from its
 //! configuration and registrar; tests answer from a table.
 
+use std::sync::Arc;
 use std::time::Duration;
+
+use crate::queue::QueuePlan;
 
 /// A person or desk.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -57,4 +60,18 @@ pub trait Directory {
     fn trunks(&self, tenant: &str) -> Vec<Trunk>;
     /// What the tenant may use.
     fn limits(&self, tenant: &str) -> CallLimits;
+    /// A queue by name.
+    fn queue(&self, tenant: &str, name: &str) -> Option<Arc<QueuePlan>> {
+        self.queues(tenant).into_iter().find(|plan| plan.name == name)
+    }
+    /// In the configuration's order; the same `Arc` until a reload.
+    fn queues(&self, tenant: &str) -> Vec<Arc<QueuePlan>> {
+        let _ = tenant;
+        Vec::new()
+    }
+    /// The user who spoke with this number last.
+    fn last_spoke_with(&self, tenant: &str, number: &str) -> Option<String> {
+        let _ = (tenant, number);
+        None
+    }
 }

@@ -7,6 +7,7 @@ use std::time::Duration;
 use serde::Serialize;
 
 use crate::directory::Device;
+use crate::queue::{KeptAgent, Question};
 use crate::verb::{Answer, CallId, CallRecord, Direction, Failure, LegInfo, LegNo, Party, Prompt, Target};
 
 /// A leg among all of a shard; never used twice.
@@ -164,6 +165,38 @@ pub enum Effect {
     Sound(LegKey, Sound),
     /// Something happened that people may want to see.
     Note(Note),
+    /// A queue's strategy is asked; `Exchange::handle_decision` wants its answer.
+    Decide {
+        /// Named in the answer.
+        ticket: u64,
+        /// The tenant's name.
+        tenant: String,
+        /// The queue's name.
+        queue: String,
+        /// The strategy's name.
+        strategy: String,
+        /// What is asked.
+        question: Question,
+    },
+    /// What must be known of an agent after a restart, for `Exchange::restore_agent`.
+    KeepAgent {
+        /// The tenant's name.
+        tenant: String,
+        /// The user's name.
+        user: String,
+        /// In place of what was kept before.
+        kept: KeptAgent,
+    },
+    /// Something happened in a queue or to an agent that people may want to see.
+    Tell {
+        /// The tenant's name.
+        tenant: String,
+        /// "queue.entered", "queue.refused", "queue.offered", "queue.missed", "queue.connected", "queue.left",
+        /// "queue.call-back", "queue.called-back", "agent.state", "strategy.failed", "offer.refused".
+        kind: &'static str,
+        /// Names and values: "queue", "call", "agent", "reason" ...
+        about: Vec<(&'static str, String)>,
+    },
     /// The call is over; every leg has ended or been told to.
     Over(Box<CallRecord>),
 }

@@ -9,6 +9,7 @@ use crate::call::{Around, Call};
 use crate::directory::Directory;
 use crate::effect::{Arrival, Effect, Event, LegKey, Note, Origin, Signal, Token};
 use crate::load::{Load, Seat};
+use crate::queue::{AgentView, AgentWish, Decided, KeptAgent, QueueView};
 use crate::verb::{CallId, Command, Failure, LegInfo, LegNo, Presence, Supervision, Target};
 
 /// Calls of one shard; the next one gets 503.
@@ -314,6 +315,71 @@ impl Exchange {
         {
             call.legs[no.0 as usize].record.sip_call_id = sip_call_id.into();
         }
+    }
+
+    /// A strategy's answer to `Effect::Decide`, or why there is none: longest-idle takes the decision
+    /// then. One that comes too late is ignored.
+    pub fn handle_decision(
+        &mut self,
+        now: Instant,
+        ticket: u64,
+        answer: Result<Decided, String>,
+        directory: &dyn Directory,
+        out: &mut Vec<Effect>,
+    ) {
+        let _ = (now, ticket, answer, directory, out);
+    }
+
+    /// Someone wishes an agent in another state.
+    ///
+    /// # Errors
+    /// `NotFound`: no such user, or queue. `Invalid`: the reason is too long. `Limit`: the queue has as
+    /// many agents as it may.
+    pub fn set_agent(
+        &mut self,
+        now: Instant,
+        tenant: &str,
+        user: &str,
+        wish: AgentWish,
+        directory: &dyn Directory,
+        out: &mut Vec<Effect>,
+    ) -> Result<(), Failure> {
+        let _ = (now, tenant, user, wish, directory, out);
+        Ok(())
+    }
+
+    /// What was kept of an agent by `Effect::KeepAgent`; before the first `people_changed` of the tenant.
+    pub fn restore_agent(&mut self, tenant: &str, user: &str, kept: KeptAgent) {
+        let _ = (tenant, user, kept);
+    }
+
+    /// Devices were registered or have gone, or the configuration is another: queues and agents of the
+    /// tenant are looked up again. Also to be called once for each tenant at the start.
+    pub fn people_changed(
+        &mut self,
+        now: Instant,
+        tenant: &str,
+        directory: &dyn Directory,
+        out: &mut Vec<Effect>,
+    ) {
+        let _ = (now, tenant, directory, out);
+    }
+
+    /// The tenant's day begins: figures of today start anew.
+    pub fn new_day(&mut self, now: Instant, tenant: &str) {
+        let _ = (now, tenant);
+    }
+
+    /// A tenant's queues by name.
+    pub fn queues(&self, now: Instant, tenant: &str) -> Vec<QueueView> {
+        let _ = (now, tenant);
+        Vec::new()
+    }
+
+    /// A tenant's agents by name: everyone who serves a queue.
+    pub fn agents(&self, now: Instant, tenant: &str) -> Vec<AgentView> {
+        let _ = (now, tenant);
+        Vec::new()
     }
 
     /// Does what is due.

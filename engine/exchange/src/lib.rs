@@ -14,6 +14,7 @@ mod fallback;
 mod gather;
 mod leg;
 mod load;
+pub mod queue;
 pub mod strategy;
 pub mod verb;
 
@@ -23,4 +24,8 @@ pub use effect::{
     Token,
 };
 pub use exchange::{Exchange, Finish, LiveCall};
+pub use queue::{
+    About, AgentPlan, AgentView, AgentWish, Decided, Figures, KeptAgent, MemberView, Question, QueuePlan,
+    QueueView, WaitingView,
+};
 pub use verb::*;

@@ -509,6 +509,8 @@ impl Shard {
             Effect::Signal(leg, signal) => self.signal(now, leg, signal),
             Effect::Sound(leg, sound) => self.sound(leg, sound),
             Effect::Note(note) => self.around.node.events.note(&note),
+            // Queues are not configured for the exchange yet, so nothing of them is heard.
+            Effect::Decide { .. } | Effect::KeepAgent { .. } | Effect::Tell { .. } => {}
             Effect::Over(record) => self.call_over(*record),
         }
     }
