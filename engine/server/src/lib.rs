@@ -18,3 +18,4 @@ pub mod shard;
 pub mod shards;
 pub mod signalling;
 pub mod sounds;
+pub mod speech;

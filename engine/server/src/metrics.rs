@@ -77,6 +77,10 @@ pub struct Metrics {
     pub rtp_lost: Counter,
     /// Records, tapes or registrations that could not be kept.
     pub store_failures: Counter,
+    /// Speech engines that began to fail, by the tenant that found out.
+    pub speech_failures: Family<OfTenant, Counter>,
+    /// Prompts asked for that nobody recorded.
+    pub prompts_missing: Family<OfTenant, Counter>,
 }
 
 impl Default for Metrics {
@@ -99,6 +103,8 @@ impl Default for Metrics {
             rtp_sent: Counter::default(),
             rtp_lost: Counter::default(),
             store_failures: Counter::default(),
+            speech_failures: Family::default(),
+            prompts_missing: Family::default(),
             registry: Registry::default(),
         };
         registry.register("sip_received", "SIP messages read", metrics.sip_received.clone());
@@ -117,6 +123,8 @@ impl Default for Metrics {
         registry.register("rtp_sent_packets", "RTP packets sent", metrics.rtp_sent.clone());
         registry.register("rtp_lost_packets", "RTP packets that never came", metrics.rtp_lost.clone());
         registry.register("store_failures", "Writes that were not kept", metrics.store_failures.clone());
+        registry.register("speech_failures", "Engines that began to fail", metrics.speech_failures.clone());
+        registry.register("prompts_missing", "Prompts that nobody recorded", metrics.prompts_missing.clone());
         Self { registry, ..metrics }
     }
 }

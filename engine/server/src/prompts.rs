@@ -20,7 +20,7 @@ pub const PROMPTS: usize = 10_000;
 const RATE: u64 = 8000;
 
 /// What comes with the exchange: name and WAV.
-const SHIPPED: &[(&str, &[u8])] = &[
+pub(crate) const SHIPPED: &[(&str, &[u8])] = &[
     ("welcome", include_bytes!("../assets/prompts/welcome.wav")),
     ("demo-menu", include_bytes!("../assets/prompts/demo-menu.wav")),
     ("wrong-key", include_bytes!("../assets/prompts/wrong-key.wav")),
@@ -116,20 +116,21 @@ impl Prompts {
         Ok(Self { store, blobs, folder: blobs_folder, recordings, shipped, known: RwLock::new(known) })
     }
 
-    /// The file of a prompt or recording, in the leg's language where there is one: "welcome.bg" is
-    /// taken for "welcome" on a leg in Bulgarian. None when there is no such prompt.
-    pub fn path(&self, tenant: &str, name: &str, language: &str) -> Option<PathBuf> {
+    /// The file of a prompt that the tenant recorded, in the leg's language where there is one:
+    /// "welcome.bg" is taken for "welcome" on a leg in Bulgarian.
+    pub fn own(&self, tenant: &str, name: &str, language: &str) -> Option<PathBuf> {
         let primary = language.split('-').next().unwrap_or(language);
         let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
         let find = |name: String| known.get(&(tenant.to_owned(), name)).map(|p| self.folder.join(&p.hash));
         find(format!("{name}.{language}"))
             .or_else(|| find(format!("{name}.{primary}")))
             .or_else(|| find(name.to_owned()))
-            .or_else(|| self.recording(tenant, name))
-            .or_else(|| {
-                let shipped = SHIPPED.iter().any(|(shipped, _)| *shipped == name);
-                shipped.then(|| self.shipped.join(name).with_extension("wav"))
-            })
+    }
+
+    /// The file of a prompt that comes with the exchange; in English.
+    pub fn shipped(&self, name: &str) -> Option<PathBuf> {
+        let shipped = SHIPPED.iter().any(|(shipped, _)| *shipped == name);
+        shipped.then(|| self.shipped.join(name).with_extension("wav"))
     }
 
     /// The file of a recording of a tenant's calls; none when there is none, or the name is no name.

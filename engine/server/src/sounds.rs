@@ -1,26 +1,30 @@
-//! From prompts to samples: WAV files are read and resampled once and kept in memory; words and digits
-//! are spoken by espeak-ng where it is installed. What is not in memory is read on a thread that may
-//! wait. Where a prompt's file lies is in [`crate::prompts`].
+//! From prompts to samples: what a leg is to hear is looked up among the tenant's recordings, and what
+//! nobody recorded is put into words and spoken. A prompt's name is its words with dashes in place of
+//! blanks, in both directions: a missing "press-1" is spoken, and a recording "press-1" is heard where a
+//! script says "Press 1!". What is not in memory is read or spoken where waiting harms nobody.
 
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use exchange::Prompt;
+use exchange::{CallId, Prompt};
+use futures_util::future::join_all;
 use media::{PromptError, Prompts, Sound};
 use serde_json::json;
-use sha2::{Digest, Sha256};
+use spoken::Language;
 
+use crate::config::{Tenant, World};
+use crate::metrics::OfTenant;
 use crate::node::Node;
+use crate::speech::{Bounds, Speaker};
 
 /// Samples kept in memory, in bytes: about an hour and a half of speech.
 const IN_MEMORY: usize = 96 << 20;
 /// Characters spoken at once; the rest is left out.
 const MOST_WORDS: usize = 1000;
-/// Missing prompts that are told of once each; when there are more, all are told again.
-const MOST_MISSING: usize = 1000;
+/// What is told of once each; when there is more, all is told again.
+const MOST_TOLD: usize = 1000;
 /// Played where a tenant has no music of this name.
 const HOLD_MUSIC: &str = "hold";
 
@@ -30,34 +34,76 @@ pub struct Sounds(Arc<Shelf>);
 
 struct Shelf {
     node: Arc<Node>,
-    prompts: Prompts,
+    prompts: Arc<Prompts>,
+    speaker: Arc<Speaker>,
     hold: Arc<[i16]>,
-    speech: PathBuf,
-    /// What was told to be missing: tenant and name.
-    missing: Mutex<HashSet<(String, String)>>,
+    /// What was told of already: tenant, and what was missing.
+    told: Mutex<HashSet<(String, String)>>,
+}
+
+/// Where a prompt comes from.
+#[derive(Debug, PartialEq)]
+enum Source {
+    Silence(Duration),
+    Tone(u16, Duration),
+    File(PathBuf),
+    /// The music that comes with the exchange.
+    HoldMusic,
+    Words(Words),
+    Nowhere,
+}
+
+/// What is spoken, and in which language.
+#[derive(Debug, Clone, PartialEq)]
+struct Words {
+    language: String,
+    text: String,
 }
 
 impl Sounds {
     /// Over the node's prompts.
     pub fn new(node: &Arc<Node>) -> Self {
+        let prompts = Arc::new(Prompts::new(IN_MEMORY));
+        let told = Arc::downgrade(node);
+        let failed = move |tenant: &str, why: &crate::speech::SpeechError| {
+            let Some(node) = told.upgrade() else { return };
+            tracing::warn!(tenant, %why, "words are not spoken");
+            node.metrics.speech_failures.get_or_create(&OfTenant { tenant: tenant.into() }).inc();
+            node.events.publish(tenant, "speech.failed", json!({ "why": why.to_string() }));
+        };
+        let folder = node.world().node.data.join("speech");
         Self(Arc::new(Shelf {
             node: node.clone(),
-            prompts: Prompts::new(IN_MEMORY),
+            speaker: Speaker::new(folder, prompts.clone(), failed),
+            prompts,
             hold: hold_music(),
-            speech: node.world().node.data.join("speech"),
-            missing: Mutex::default(),
+            told: Mutex::default(),
         }))
     }
 
     /// What to play, if all of it is in memory. Waits for nothing.
     pub fn in_memory(&self, tenant: &str, language: &str, what: &[Prompt]) -> Option<Vec<Sound>> {
         let shelf = &self.0;
-        what.iter()
-            .map(|prompt| shelf.sound(tenant, language, prompt, |path| shelf.prompts.cached(path)))
-            .collect()
+        let world = shelf.node.world();
+        let tenant = world.tenant(tenant)?;
+        let sound = |prompt| {
+            Some(match shelf.source(tenant, language, prompt) {
+                Source::Silence(length) => Sound::Silence(length),
+                Source::Tone(hz, length) => Sound::Tone(hz, length),
+                Source::HoldMusic => Sound::Samples(shelf.hold.clone()),
+                Source::File(path) => Sound::Samples(shelf.prompts.cached(&path)?),
+                Source::Words(Words { language, text }) => {
+                    let path = shelf.speaker.path(&tenant.speech, &language, &text);
+                    Sound::Samples(shelf.prompts.cached(&path)?)
+                }
+                Source::Nowhere => return None,
+            })
+        };
+        what.iter().map(sound).collect()
     }
 
-    /// Reads what is to be played in the background; what is missing is left out, and told.
+    /// Reads and speaks what is to be played in the background. What is nowhere to be had is left out;
+    /// whatever was asked for and nobody recorded is told.
     pub fn read(
         &self,
         tenant: &str,
@@ -66,104 +112,144 @@ impl Sounds {
         done: impl FnOnce(Vec<Sound>) + Send + 'static,
     ) {
         let (shelf, tenant, language) = (self.0.clone(), tenant.to_owned(), language.to_owned());
-        self.0.node.script_runtime.spawn_blocking(move || {
-            let read = |prompt: &Prompt| {
-                shelf.speak(&language, prompt);
-                let sound = shelf.sound(&tenant, &language, prompt, |path| match shelf.prompts.load(path) {
-                    Ok(samples) => Some(samples),
-                    Err(PromptError::NotFound) => None,
-                    Err(why) => {
-                        tracing::warn!(path = %path.display(), %why, "prompt can't be used");
-                        None
-                    }
-                });
-                if sound.is_none() {
-                    shelf.tell_missing(&tenant, prompt);
+        self.0.node.script_runtime.spawn(async move {
+            let world = shelf.node.world();
+            let sounds = match world.tenant(&tenant) {
+                // All at once: several texts make nobody wait for the sum of them.
+                Some(tenant) => {
+                    join_all(what.iter().map(|prompt| shelf.ready(&world, tenant, &language, prompt))).await
                 }
-                sound
+                None => Vec::new(),
             };
-            done(what.iter().filter_map(read).collect());
+            done(sounds.into_iter().flatten().collect());
         });
     }
 }
 
 impl Shelf {
-    fn sound(
-        &self,
-        tenant: &str,
-        language: &str,
-        prompt: &Prompt,
-        file: impl Fn(&Path) -> Option<Arc<[i16]>>,
-    ) -> Option<Sound> {
-        let samples = match prompt {
-            Prompt::Silence(length) => return Some(Sound::Silence(*length)),
-            Prompt::Tone(hz, length) => return Some(Sound::Tone((*hz).clamp(100, 3400), *length)),
-            Prompt::Recording(name) => file(&self.node.prompts.path(tenant, name, language)?),
-            Prompt::Music(name) => (self.node.prompts.path(tenant, name, language))
-                .and_then(|path| file(&path))
-                .or_else(|| (name == HOLD_MUSIC).then(|| self.hold.clone())),
-            _ => file(&self.speech_path(language, &words(prompt)?)),
+    /// Looks up; reads nothing and waits for nothing.
+    fn source(&self, tenant: &Tenant, language: &str, prompt: &Prompt) -> Source {
+        let own = |name: &str| self.node.prompts.own(&tenant.name, name, language);
+        let recorded = |name: &str| own(name).or_else(|| self.node.prompts.recording(&tenant.name, name));
+        match prompt {
+            Prompt::Silence(length) => Source::Silence(*length),
+            Prompt::Tone(hz, length) => Source::Tone((*hz).clamp(100, 3400), *length),
+            Prompt::Recording(name) => match recorded(name) {
+                Some(path) => Source::File(path),
+                None => self.in_place_of(language, name),
+            },
+            // Silence while waiting is the one thing that must not be: other music is music.
+            Prompt::Music(name) => own(name).map_or(Source::HoldMusic, Source::File),
+            Prompt::Text(text) => match name_of(text).and_then(|name| own(&name)) {
+                Some(path) => Source::File(path),
+                None => Source::Words(words(language, text)),
+            },
+            Prompt::Digits(digits) => {
+                let spaced: String = digits.chars().flat_map(|digit| [digit, ' ']).collect();
+                Source::Words(words(language, spaced.trim_end()))
+            }
+        }
+    }
+
+    /// What is heard where nobody recorded the prompt.
+    fn in_place_of(&self, language: &str, name: &str) -> Source {
+        let known = Language::named(language);
+        let phrase = known.and_then(|known| spoken::phrase(known, name));
+        match (phrase, self.node.prompts.shipped(name)) {
+            // What comes with the exchange is in English.
+            (phrase, Some(path)) if phrase.is_none() || known == Some(Language::English) => {
+                Source::File(path)
+            }
+            (Some(phrase), _) => Source::Words(words(language, phrase)),
+            // A call's recording that is gone has a name that says nothing.
+            _ if is_recording(name) => Source::Nowhere,
+            _ => Source::Words(words(language, &name.replace(['-', '_'], " "))),
+        }
+    }
+
+    async fn ready(&self, world: &World, tenant: &Tenant, language: &str, prompt: &Prompt) -> Option<Sound> {
+        let source = self.source(tenant, language, prompt);
+        self.tell_missing(tenant, language, prompt, &source);
+        match source {
+            Source::Silence(length) => Some(Sound::Silence(length)),
+            Source::Tone(hz, length) => Some(Sound::Tone(hz, length)),
+            Source::HoldMusic => Some(Sound::Samples(self.hold.clone())),
+            Source::File(path) => {
+                let prompts = self.prompts.clone();
+                let loaded = tokio::task::spawn_blocking(move || load(&prompts, &path)).await;
+                let music = matches!(prompt, Prompt::Music(_)).then(|| self.hold.clone());
+                loaded.ok().flatten().or(music).map(Sound::Samples)
+            }
+            Source::Words(Words { language, text }) => {
+                let bounds = Bounds { cache: world.speech.cache, at_once: world.speech.at_once };
+                let said = self.speaker.say(&tenant.name, &tenant.speech, bounds, &language, &text).await;
+                said.ok().map(Sound::Samples)
+            }
+            Source::Nowhere => None,
+        }
+    }
+
+    /// Tells of a prompt that nobody recorded, once.
+    fn tell_missing(&self, tenant: &Tenant, language: &str, prompt: &Prompt, source: &Source) {
+        let name = match (prompt, source) {
+            (Prompt::Recording(name), Source::Nowhere) => name,
+            (Prompt::Recording(name), Source::Words(_)) => {
+                let known = Language::named(language).unwrap_or(Language::English);
+                match spoken::phrase(known, name) {
+                    Some(_) => return,
+                    None => name,
+                }
+            }
+            (Prompt::Music(name), Source::HoldMusic) if name != HOLD_MUSIC => name,
+            _ => return,
         };
-        samples.map(Sound::Samples)
-    }
-
-    fn speech_path(&self, language: &str, words: &str) -> PathBuf {
-        let hash = Sha256::digest(format!("{language}\n{words}"));
-        let name: String = hash.iter().take(16).map(|byte| format!("{byte:02x}")).collect();
-        self.speech.join(format!("{name}.wav"))
-    }
-
-    /// Speaks words into the file where they are looked for, once.
-    fn speak(&self, language: &str, prompt: &Prompt) {
-        let Some(words) = words(prompt) else { return };
-        let path = self.speech_path(language, &words);
-        if path.exists() || std::fs::create_dir_all(&self.speech).is_err() {
-            return;
-        }
-        let voice: String = language.chars().filter(|c| c.is_ascii_alphanumeric() || *c == '-').collect();
-        let unfinished = path.with_extension("tmp");
-        let spoken = Command::new("espeak-ng")
-            .args(["-v", &voice, "-s", "150", "-w"])
-            .arg(&unfinished)
-            .arg("--")
-            .arg(&words)
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .status();
-        match spoken {
-            Ok(status) if status.success() => drop(std::fs::rename(&unfinished, &path)),
-            Ok(status) => tracing::warn!(%status, voice, "espeak-ng did not speak"),
-            Err(why) => tracing::warn!(%why, "words can't be spoken without espeak-ng"),
+        if self.is_news(&tenant.name, name) {
+            tracing::warn!(tenant = &*tenant.name, prompt = name, "there is no such prompt");
+            let of = OfTenant { tenant: tenant.name.to_string() };
+            self.node.metrics.prompts_missing.get_or_create(&of).inc();
+            self.node.events.publish(&tenant.name, "prompt.missing", json!({ "prompt": name }));
         }
     }
 
-    fn tell_missing(&self, tenant: &str, prompt: &Prompt) {
-        let name = match prompt {
-            Prompt::Recording(name) | Prompt::Music(name) => name.clone(),
-            other => format!("{other:?}"),
-        };
-        let mut missing = self.missing.lock().unwrap_or_else(PoisonError::into_inner);
-        if missing.len() >= MOST_MISSING {
-            missing.clear();
+    fn is_news(&self, tenant: &str, what: &str) -> bool {
+        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+        if told.len() >= MOST_TOLD {
+            told.clear();
         }
-        if missing.insert((tenant.into(), name.clone())) {
-            tracing::warn!(tenant, prompt = name, "there is no such prompt");
-            self.node.events.publish(tenant, "prompt.missing", json!({ "prompt": name }));
+        told.insert((tenant.into(), what.into()))
+    }
+}
+
+fn load(prompts: &Prompts, path: &Path) -> Option<Arc<[i16]>> {
+    match prompts.load(path) {
+        Ok(samples) => Some(samples),
+        Err(PromptError::NotFound) => None,
+        Err(why) => {
+            tracing::warn!(path = %path.display(), %why, "prompt can't be used");
+            None
         }
     }
 }
 
-/// What is spoken, if anything is.
-fn words(prompt: &Prompt) -> Option<String> {
-    match prompt {
-        Prompt::Text(text) => Some(text.chars().take(MOST_WORDS).collect()),
-        Prompt::Digits(digits) => {
-            let spaced = digits.chars().take(MOST_WORDS).flat_map(|digit| [digit, ' ']);
-            Some(spaced.collect::<String>().trim_end().to_owned())
-        }
-        _ => None,
+fn words(language: &str, text: &str) -> Words {
+    Words { language: language.to_owned(), text: text.chars().take(MOST_WORDS).collect() }
+}
+
+/// The name under which words may be recorded: "Press 1, please." is "press-1-please". None for words
+/// that no name can hold.
+fn name_of(text: &str) -> Option<String> {
+    const LONGEST: usize = 63;
+    if text.len() > 2 * LONGEST || !text.is_ascii() {
+        return None;
     }
+    let words = text.split(|c: char| !c.is_ascii_alphanumeric()).filter(|word| !word.is_empty());
+    let name = words.map(str::to_ascii_lowercase).collect::<Vec<_>>().join("-");
+    (1..=LONGEST).contains(&name.len()).then_some(name)
+}
+
+/// Whether a name is one of a call's recordings: they begin with the call's id.
+fn is_recording(name: &str) -> bool {
+    name.split(['-', '_', '.']).any(|part| part.parse::<CallId>().is_ok())
 }
 
 /// Something quiet to wait by: a slow broken chord, 9.6 s at 8 kHz, made of sines.
@@ -189,11 +275,4 @@ fn hold_music() -> Arc<[i16]> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn digits_are_spoken_one_by_one() {
-        assert_eq!(words(&Prompt::Digits("102".into())).as_deref(), Some("1 0 2"));
-    }
-}
+mod tests;

@@ -7,6 +7,7 @@
 mod demo;
 mod limits;
 mod section;
+mod speech;
 mod tenant;
 mod world;
 
@@ -24,6 +25,7 @@ use toml::de::DeTable;
 pub use demo::{Demo, demo};
 pub use limits::Limits;
 pub use section::Mistake;
+pub use speech::{HttpMethod, HttpSpeech, Speech, SpeechAnswer, SpeechEngine, SpeechSettings};
 pub use tenant::{SHIPPED, is_name};
 pub use world::*;
 
@@ -105,6 +107,7 @@ struct Parts {
     sip: Option<SipSettings>,
     media: Option<MediaSettings>,
     http: Option<HttpSettings>,
+    speech: Option<SpeechSettings>,
     tenants: Vec<(TenantParts, Place)>,
 }
 
@@ -117,6 +120,7 @@ impl Parts {
         once(&root, "sip", &mut self.sip, sip);
         once(&root, "media", &mut self.media, media);
         once(&root, "http", &mut self.http, http);
+        once(&root, "speech", &mut self.speech, speech::settings);
         for section in root.sections("tenant") {
             let place = (root.source.file.to_owned(), section.line);
             self.tenants.extend(tenant::tenant(section).map(|tenant| (tenant, place)));
@@ -176,8 +180,17 @@ impl Parts {
         }
         let data = first_file.and_then(Path::parent).unwrap_or(Path::new("")).join("data");
         let node = self.node.unwrap_or_else(|| NodeSettings::at(data));
-        let tenants = self.tenants.into_iter().map(|(parts, _)| Arc::new(Tenant::from(parts))).collect();
-        Some(World::new(node, self.sip.unwrap_or_default(), self.media.unwrap_or_default(), http, tenants))
+        let speech = self.speech.unwrap_or_default();
+        let tenants = self.tenants.into_iter().map(|(parts, _)| Tenant::new(parts, &speech.shared));
+        let tenants = tenants.map(Arc::new).collect();
+        Some(World::new(
+            node,
+            self.sip.unwrap_or_default(),
+            self.media.unwrap_or_default(),
+            http,
+            speech,
+            tenants,
+        ))
     }
 }
 

@@ -317,6 +317,23 @@ impl<'s, 'i> Section<'s, 'i> {
         }
     }
 
+    /// A table of names and texts, in the order of the names.
+    pub fn texts_by_name(&self, key: &str, example: &str) -> Vec<(String, String)> {
+        let Some((value, line)) = self.value(key) else { return Vec::new() };
+        let DeValue::Table(table) = value else {
+            self.wrong_type(key, value, line, example);
+            return Vec::new();
+        };
+        let mut texts = Vec::new();
+        for (name, value) in table.iter() {
+            match value.get_ref().as_str() {
+                Some(text) => texts.push((name.get_ref().to_string(), text.to_owned())),
+                None => self.wrong_type(key, value.get_ref(), self.source.line(name.span().start), example),
+            }
+        }
+        texts
+    }
+
     /// A table of names and levels, 1 to 100.
     pub fn levels(&self, key: &str, example: &str) -> Vec<(String, u8)> {
         let Some((value, line)) = self.value(key) else { return Vec::new() };

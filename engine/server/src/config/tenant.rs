@@ -9,6 +9,7 @@ use jiff::tz::TimeZone;
 
 use super::limits::Limits;
 use super::section::{Section, Text, hint};
+use super::speech::{self, SpeechParts};
 use super::world::{
     Calls, FallbackTarget, Group, Number, Queue, Register, Role, ScriptFile, TenantParts, Token, Transport,
     Trunk, TrunkAddress, User,
@@ -59,6 +60,7 @@ pub(super) fn tenant(section: Section<'_, '_>) -> Option<TenantParts> {
         section.sections("queue").into_iter().filter_map(|s| queue(s, &known, &mut queue_names)).collect();
     let tokens = section.sections("token").into_iter().filter_map(token).collect();
     let calls = section.section("calls").map_or_else(Calls::default, |s| calls(s, &known));
+    let speech = section.section("speech").map_or_else(SpeechParts::default, speech::parts);
     let limits = section.section("limits").map_or_else(Limits::default, limits);
 
     let language = language.map_or("en", |t| t.value).to_owned();
@@ -72,6 +74,7 @@ pub(super) fn tenant(section: Section<'_, '_>) -> Option<TenantParts> {
         domains,
         timezone: timezone?,
         language,
+        speech,
         users,
         groups,
         trunks,

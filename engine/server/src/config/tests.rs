@@ -13,16 +13,16 @@ fn said_of_files(files: &[(&str, &str)]) -> Vec<String> {
     }
 }
 
-fn said(text: &str) -> Vec<String> {
+pub(super) fn said(text: &str) -> Vec<String> {
     said_of_files(&[("x.toml", text)])
 }
 
 /// The same inside a sound tenant: its own lines begin with line 4.
-fn said_in_tenant(text: &str) -> Vec<String> {
+pub(super) fn said_in_tenant(text: &str) -> Vec<String> {
     said(&format!("[[tenant]]\nname = \"acme\"\ndomains = [\"acme.example\"]\n{text}"))
 }
 
-fn world(text: &str) -> World {
+pub(super) fn world(text: &str) -> World {
     match read(&[(PathBuf::from("x.toml"), text.to_owned())], &|_| None) {
         Ok(world) => world,
         Err(mistakes) => panic!("{mistakes}"),

@@ -16,6 +16,7 @@ use jiff::tz::TimeZone;
 use serde::{Deserialize, Serialize};
 
 use super::limits::Limits;
+use super::speech::{Speech, SpeechParts, SpeechSettings};
 
 /// Everything configured, checked as a whole.
 #[derive(Debug, Clone)]
@@ -28,6 +29,8 @@ pub struct World {
     pub media: MediaSettings,
     /// `[http]`
     pub http: HttpSettings,
+    /// `[speech]`
+    pub speech: SpeechSettings,
     /// Each `[[tenant]]`, in the order of the files.
     pub tenants: Vec<Arc<Tenant>>,
     by_name: HashMap<String, usize>,
@@ -41,6 +44,7 @@ impl World {
         sip: SipSettings,
         media: MediaSettings,
         http: HttpSettings,
+        speech: SpeechSettings,
         tenants: Vec<Arc<Tenant>>,
     ) -> Self {
         let by_name = tenants.iter().enumerate().map(|(i, t)| (t.name.to_string(), i)).collect();
@@ -49,7 +53,7 @@ impl World {
             .enumerate()
             .flat_map(|(i, t)| t.domains.iter().map(move |d| (d.clone(), i)))
             .collect();
-        Self { node, sip, media, http, tenants, by_name, by_domain }
+        Self { node, sip, media, http, speech, tenants, by_name, by_domain }
     }
 
     /// The tenant of that name.
@@ -206,6 +210,8 @@ pub struct Tenant {
     pub timezone: TimeZone,
     /// `language` of prompts: BCP 47.
     pub language: String,
+    /// `[tenant.speech]`, and what it leaves out as `[speech]` has it.
+    pub speech: Arc<Speech>,
     /// `[[tenant.user]]`
     pub users: Vec<Arc<User>>,
     /// `[[tenant.group]]`, members in the order they ring.
@@ -237,6 +243,7 @@ pub(super) struct TenantParts {
     pub domains: Vec<String>,
     pub timezone: TimeZone,
     pub language: String,
+    pub speech: SpeechParts,
     pub users: Vec<User>,
     pub groups: Vec<Group>,
     pub trunks: Vec<Trunk>,
@@ -248,8 +255,9 @@ pub(super) struct TenantParts {
     pub tokens: Vec<Token>,
 }
 
-impl From<TenantParts> for Tenant {
-    fn from(parts: TenantParts) -> Self {
+impl Tenant {
+    /// `speech`: the engine of a tenant that names none.
+    pub(super) fn new(parts: TenantParts, speech: &Speech) -> Self {
         let users: Vec<_> = parts.users.into_iter().map(Arc::new).collect();
         let numbers: Vec<_> = parts.numbers.into_iter().map(Arc::new).collect();
         Tenant {
@@ -257,6 +265,7 @@ impl From<TenantParts> for Tenant {
             domains: parts.domains,
             timezone: parts.timezone,
             language: parts.language,
+            speech: Arc::new(parts.speech.over(speech)),
             user_by_name: users.iter().enumerate().map(|(i, u)| (u.name.clone(), i)).collect(),
             user_by_number: users.iter().enumerate().map(|(i, u)| (u.number.clone(), i)).collect(),
             number_by_digits: numbers.iter().enumerate().map(|(i, n)| (n.number.clone(), i)).collect(),
@@ -271,9 +280,7 @@ impl From<TenantParts> for Tenant {
             tokens: parts.tokens,
         }
     }
-}
 
-impl Tenant {
     /// A user by the name they register with.
     pub fn user_by_name(&self, name: &str) -> Option<&Arc<User>> {
         self.user_by_name.get(name).map(|i| &self.users[*i])

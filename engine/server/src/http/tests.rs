@@ -368,9 +368,10 @@ async fn prompts_are_kept_as_given() {
     let response = api.send("GET", path, "acme-reader", "").await;
     assert_eq!(to_bytes(response.into_body(), 1 << 20).await.unwrap(), wav);
     assert_eq!(api.get("/v1/tenants/bell/prompts/welcome", "bell-admin").await.0, 404);
-    let file = api.node.prompts.path("acme", "welcome", "bg-BG").unwrap();
+    let file = api.node.prompts.own("acme", "welcome", "bg-BG").unwrap();
     assert_eq!(std::fs::read(file).unwrap(), wav);
-    assert_eq!(api.node.prompts.path("acme", "../strowger", "en"), None);
+    assert_eq!(api.node.prompts.own("acme", "../strowger", "en"), None);
+    assert_eq!(api.node.prompts.recording("acme", "../strowger"), None);
     assert_eq!(api.ask("DELETE", path, "acme-developer", "").await.0, 204);
     assert_eq!(api.ask("DELETE", path, "acme-developer", "").await.0, 404);
 }
