@@ -129,6 +129,7 @@ const BEHIND_ONE_WALL: &[(&str, &[&str], &str)] = &[
     ("rtp-types", &["rtp_types"], "engine/protocol/src/rtp/wire.rs"),
     ("sled", &["sled::Config", "sled::Db", "use sled"], "engine/store/src/sled.rs"),
     ("redb", &["redb::Database", "redb::{", "use redb"], "engine/store/src/redb.rs"),
+    ("rrule", &["use rrule", "rrule::"], "engine/server/src/calendar/recurrence.rs"),
     ("bindgen!", &["bindgen!"], "engine/script/src/bindings.rs"),
 ];
 

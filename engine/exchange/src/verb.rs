@@ -146,7 +146,7 @@ pub enum Prompt {
     Quantity(i32, String),
     /// A length of time in words, rounded for the ear.
     Duration(Duration),
-    /// A place in line in words; first is 1.
+    /// A place in line as a sentence: "You are third in line."; the first is 1, and is next.
     Position(u32),
 }
 

@@ -187,7 +187,7 @@ fn played(length: Duration) -> f64 {
     for socket in &sockets {
         let stream = leg(&media, socket, Codec::Pcmu, None);
         let what = vec![Sound::Samples(Arc::clone(&prompt))];
-        let play = Command::Play { token: 1, what, cut_by_key: true, looped: true };
+        let play = Command::Play { token: 1, what, cut_by_key: true, repeat: Some(media::Repeat::default()) };
         media.command(stream.id, play).expect("it is open");
     }
     let (before, begin) = (cpu_of("media-0"), Instant::now());

@@ -28,6 +28,16 @@ pub enum Sound {
     Ringback,
 }
 
+/// The part of a play that is heard again and again, such as music.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Repeat {
+    /// Its first sound: those before are heard once. The part is all from there on.
+    pub from: usize,
+    /// How far into the part its first round begins, so that music goes on where someone left it. More
+    /// than the part is long: counted on from its beginning.
+    pub at: Duration,
+}
+
 /// What a stream is told. All take effect in the order given.
 #[derive(Clone, Debug)]
 pub enum Command {
@@ -43,8 +53,8 @@ pub enum Command {
         what: Vec<Sound>,
         /// Whether the first key stops it.
         cut_by_key: bool,
-        /// Begins again at the end, until stopped.
-        looped: bool,
+        /// What begins again at the end, until stopped; nothing if none.
+        repeat: Option<Repeat>,
     },
     /// Stops what is playing, if anything: it ends with [`Happening::PlayEnded`].
     Stop,

@@ -200,8 +200,8 @@ impl<S: Socket> Core<S> {
         let context = &mut self.context;
         match command {
             Command::Negotiated(agreed) => stream.negotiated(context, agreed),
-            Command::Play { token, what, cut_by_key, looped } => {
-                stream.play(context, token, what, cut_by_key, looped)
+            Command::Play { token, what, cut_by_key, repeat } => {
+                stream.play(context, token, what, cut_by_key, repeat)
             }
             Command::Stop => stream.end_play(context, Some(CutBy::Command)),
             Command::SendDigits { token, digits } => stream.send_digits(context, Some(token), &digits),

@@ -18,6 +18,6 @@ mod stream;
 mod thread;
 mod writer;
 
-pub use command::{Command, CutBy, EndOfRecording, Event, Happening, Sound, Stats, StreamId};
+pub use command::{Command, CutBy, EndOfRecording, Event, Happening, Repeat, Sound, Stats, StreamId};
 pub use media::{CommandError, Config, Media, NoPorts, StartError, Stream};
 pub use prompts::{PromptError, Prompts, check as check_prompt};

@@ -15,7 +15,7 @@ use protocol::rtp::wire::HEADER;
 use protocol::rtp::{FRAME, Header, Packet, Receiver, Sender, g711};
 use protocol::sdp::{Codec, Negotiated};
 
-use crate::command::{CutBy, EndOfRecording, Event, Happening, Sound, Stats, StreamId};
+use crate::command::{CutBy, EndOfRecording, Event, Happening, Repeat, Sound, Stats, StreamId};
 use crate::media::Media;
 use crate::mixer::Mixer;
 use crate::player::Player;
@@ -341,12 +341,12 @@ impl<S: Socket> Stream<S> {
         token: u64,
         mut what: Vec<Sound>,
         cut_by_key: bool,
-        looped: bool,
+        repeat: Option<Repeat>,
     ) {
         self.end_play(context, Some(CutBy::Command));
         what.truncate(Media::MAX_SOUNDS);
         self.sender.switch();
-        self.player = Some(Player::new(token, what, cut_by_key, looped));
+        self.player = Some(Player::new(token, what, cut_by_key, repeat));
     }
 
     pub fn end_play(&mut self, context: &Context, cut_by: Option<CutBy>) {

@@ -176,7 +176,7 @@ fn a_tone_that_is_played_is_the_tone_that_is_heard_in_time_and_in_order() {
     let what = vec![Sound::Tone(1000, Duration::from_millis(500))];
     house
         .media
-        .command(telephone.stream.id, Command::Play { token: 3, what, cut_by_key: false, looped: false })
+        .command(telephone.stream.id, Command::Play { token: 3, what, cut_by_key: false, repeat: None })
         .unwrap();
     let packets: Vec<_> = (0..25).map(|_| telephone.hear()).collect();
     let took = begin.elapsed();

@@ -10,6 +10,7 @@ use std::time::Duration;
 use exchange::{CallId, CallRecord, LegNo, LegRecord, Outcome};
 use store::{Batch, Done, StoreError, Unsealed, layout};
 
+use crate::history;
 use crate::node::Node;
 use crate::records;
 use crate::shards::Rung;
@@ -74,7 +75,7 @@ pub fn ladder(node: &Node, tenant: &str, call: CallId) -> Result<Option<Vec<Rung
 
 fn batch_of(record: &CallRecord, tape: &[u8], ladder: &[Rung]) -> Batch {
     let (tenant, call) = (&record.tenant, record.id.0);
-    let batch = records::put(Batch::new(), record);
+    let batch = history::put(records::put(Batch::new(), record), record);
     let batch = match ladder {
         [] => batch,
         rungs => {

@@ -3,10 +3,12 @@
 //! `protocol`, what a script may do in `script`.
 
 pub mod archive;
+pub mod calendar;
 pub mod cli;
 pub mod config;
 pub mod events;
 pub mod floor;
+pub mod history;
 pub mod http;
 pub mod memory;
 pub mod metrics;

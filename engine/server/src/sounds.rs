@@ -12,7 +12,7 @@ use exchange::{CallId, Prompt};
 use futures_util::future::join_all;
 use media::{PromptError, Prompts, Sound};
 use serde_json::json;
-use spoken::Language;
+use spoken::{Language, Noun};
 
 use crate::config::{Tenant, World};
 use crate::metrics::OfTenant;
@@ -39,6 +39,17 @@ struct Shelf {
     hold: Arc<[i16]>,
     /// What was told of already: tenant, and what was missing.
     told: Mutex<HashSet<(String, String)>>,
+}
+
+/// What a leg hears in turn, with its music taken apart.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Programme {
+    /// In turn.
+    pub what: Vec<Prompt>,
+    /// The first of those that are heard again and again.
+    pub repeat: Option<usize>,
+    /// The music's name, if it is music that is repeated.
+    pub music: Option<String>,
 }
 
 /// Where a prompt comes from.
@@ -81,6 +92,21 @@ impl Sounds {
         }))
     }
 
+    /// Music at the end is heard until something else is asked: all its pieces in turn. `looped`: what is
+    /// no music is heard again and again too.
+    pub fn programme(&self, tenant: &str, mut what: Vec<Prompt>, looped: bool) -> Programme {
+        let Some(Prompt::Music(name)) = what.last() else {
+            return Programme { what, repeat: looped.then_some(0), music: None };
+        };
+        let (name, from) = (name.clone(), what.len() - 1);
+        let world = self.0.node.world();
+        if let Some(playlist) = world.tenant(tenant).and_then(|tenant| tenant.music(&name)) {
+            what.truncate(from);
+            what.extend(playlist.play.iter().map(|piece| Prompt::Recording(piece.clone())));
+        }
+        Programme { what, repeat: Some(from), music: Some(name) }
+    }
+
     /// What to play, if all of it is in memory. Waits for nothing.
     pub fn in_memory(&self, tenant: &str, language: &str, what: &[Prompt]) -> Option<Vec<Sound>> {
         let shelf = &self.0;
@@ -102,14 +128,14 @@ impl Sounds {
         what.iter().map(sound).collect()
     }
 
-    /// Reads and speaks what is to be played in the background. What is nowhere to be had is left out;
+    /// Reads and speaks what is to be played in the background. What is nowhere to be had takes no time;
     /// whatever was asked for and nobody recorded is told.
     pub fn read(
         &self,
         tenant: &str,
         language: &str,
-        what: Vec<Prompt>,
-        done: impl FnOnce(Vec<Sound>) + Send + 'static,
+        programme: Programme,
+        done: impl FnOnce(Programme, Vec<Sound>) + Send + 'static,
     ) {
         let (shelf, tenant, language) = (self.0.clone(), tenant.to_owned(), language.to_owned());
         self.0.node.script_runtime.spawn(async move {
@@ -117,11 +143,14 @@ impl Sounds {
             let sounds = match world.tenant(&tenant) {
                 // All at once: several texts make nobody wait for the sum of them.
                 Some(tenant) => {
-                    join_all(what.iter().map(|prompt| shelf.ready(&world, tenant, &language, prompt))).await
+                    let what = programme.what.iter();
+                    join_all(what.map(|prompt| shelf.ready(&world, tenant, &language, prompt))).await
                 }
                 None => Vec::new(),
             };
-            done(sounds.into_iter().flatten().collect());
+            let nothing = Sound::Silence(Duration::ZERO);
+            let sounds = sounds.into_iter().map(|sound| sound.unwrap_or_else(|| nothing.clone())).collect();
+            done(programme, sounds);
         });
     }
 }
@@ -148,6 +177,17 @@ impl Shelf {
                 let spaced: String = digits.chars().flat_map(|digit| [digit, ' ']).collect();
                 Source::Words(words(language, spaced.trim_end()))
             }
+            Prompt::Quantity(..) | Prompt::Duration(_) | Prompt::Position(_) => {
+                let own = in_words(Language::English, prompt).and_then(|text| own(&name_of(&text)?));
+                let known = Language::named(language);
+                // Words of one language in the voice of another would be noise.
+                let voice = if known.is_some() { language } else { Language::English.tag() };
+                match (own, in_words(known.unwrap_or(Language::English), prompt)) {
+                    (Some(path), _) => Source::File(path),
+                    (None, Some(text)) => Source::Words(words(voice, &text)),
+                    (None, None) => Source::Nowhere,
+                }
+            }
         }
     }
 
@@ -170,6 +210,7 @@ impl Shelf {
     async fn ready(&self, world: &World, tenant: &Tenant, language: &str, prompt: &Prompt) -> Option<Sound> {
         let source = self.source(tenant, language, prompt);
         self.tell_missing(tenant, language, prompt, &source);
+        self.tell_language(tenant, language, prompt);
         match source {
             Source::Silence(length) => Some(Sound::Silence(length)),
             Source::Tone(hz, length) => Some(Sound::Tone(hz, length)),
@@ -186,6 +227,15 @@ impl Shelf {
                 said.ok().map(Sound::Samples)
             }
             Source::Nowhere => None,
+        }
+    }
+
+    /// Tells of a language that there are no words in, once.
+    fn tell_language(&self, tenant: &Tenant, language: &str, prompt: &Prompt) {
+        let needed = in_words(Language::English, prompt).is_some() && Language::named(language).is_none();
+        if needed && self.is_news(&tenant.name, &format!("language {language}")) {
+            tracing::warn!(tenant = &*tenant.name, language, "numbers are spoken in English");
+            self.node.events.publish(&tenant.name, "language.unknown", json!({ "language": language }));
         }
     }
 
@@ -228,6 +278,20 @@ fn load(prompts: &Prompts, path: &Path) -> Option<Arc<[i16]>> {
             tracing::warn!(path = %path.display(), %why, "prompt can't be used");
             None
         }
+    }
+}
+
+/// What a number, a length of time or a place is in words; none for what is no such thing.
+fn in_words(language: Language, prompt: &Prompt) -> Option<String> {
+    match prompt {
+        Prompt::Quantity(number, noun) => Some(match Noun::named(noun) {
+            Some(noun) => spoken::quantity(language, *number, noun),
+            // Nobody knows its forms: it is spoken as it stands.
+            None => format!("{number} {}", noun.chars().take(MOST_WORDS).collect::<String>()),
+        }),
+        Prompt::Duration(length) => Some(spoken::duration(language, *length)),
+        Prompt::Position(place) => Some(spoken::position(language, *place)),
+        _ => None,
     }
 }
 

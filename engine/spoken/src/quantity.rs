@@ -18,6 +18,7 @@ pub enum Noun {
     Call,
     Message,
     Person,
+    Caller,
     Customer,
     Agent,
     Order,
@@ -35,7 +36,7 @@ use Gender::{Feminine, Masculine, Neuter, Persons};
 type Row = (Noun, [&'static str; 2], Gender, [&'static str; 2], Gender, [&'static str; 3]);
 
 #[rustfmt::skip]
-const CATALOGUE: [Row; 18] = [
+const CATALOGUE: [Row; 19] = [
     (Noun::Second, ["second", "seconds"], Feminine, ["секунда", "секунди"], Feminine, ["секунда", "секунды", "секунд"]),
     (Noun::Minute, ["minute", "minutes"], Feminine, ["минута", "минути"], Feminine, ["минута", "минуты", "минут"]),
     (Noun::Hour, ["hour", "hours"], Masculine, ["час", "часа"], Masculine, ["час", "часа", "часов"]),
@@ -46,6 +47,7 @@ const CATALOGUE: [Row; 18] = [
     (Noun::Call, ["call", "calls"], Neuter, ["обаждане", "обаждания"], Masculine, ["звонок", "звонка", "звонков"]),
     (Noun::Message, ["message", "messages"], Neuter, ["съобщение", "съобщения"], Neuter, ["сообщение", "сообщения", "сообщений"]),
     (Noun::Person, ["person", "people"], Persons, ["човек", "души"], Masculine, ["человек", "человека", "человек"]),
+    (Noun::Caller, ["caller", "callers"], Persons, ["чакащ", "чакащи"], Masculine, ["звонящий", "звонящих", "звонящих"]),
     (Noun::Customer, ["customer", "customers"], Persons, ["клиент", "клиенти"], Masculine, ["клиент", "клиента", "клиентов"]),
     (Noun::Agent, ["agent", "agents"], Persons, ["консултант", "консултанти"], Masculine, ["оператор", "оператора", "операторов"]),
     (Noun::Order, ["order", "orders"], Feminine, ["поръчка", "поръчки"], Masculine, ["заказ", "заказа", "заказов"]),
@@ -168,6 +170,11 @@ mod tests {
             Language::Bulgarian,
             Noun::Person,
             &[(1, "един човек"), (2, "двама души"), (5, "петима души"), (11, "единадесет души")],
+        );
+        all(
+            Language::Bulgarian,
+            Noun::Caller,
+            &[(1, "един чакащ"), (3, "трима чакащи"), (7, "седем чакащи")],
         );
         all(Language::Bulgarian, Noun::Message, &[(1, "едно съобщение"), (2, "две съобщения")]);
         all(Language::Bulgarian, Noun::Euro, &[(1, "едно евро"), (1001, "хиляда и едно евро")]);

@@ -8,6 +8,7 @@
 //! |---|---|
 //! | `c` tenant call | the call's record; ids begin with their time, so a scan backwards is newest first |
 //! | `e` tenant number | an event of the tenant's stream, by its sequence number |
+//! | `h` tenant number call | a conversation with a number: with whom, in the order of time |
 //! | `k` tenant key | a script's own memory: the moment it expires, and the value |
 //! | `l` tenant call | what a call did on the wire, line by line |
 //! | `p` tenant prompt | a prompt's description; its sound is a blob |
@@ -47,6 +48,17 @@ pub fn event(tenant: &str, number: u64) -> Vec<u8> {
 /// The events of a tenant from `number` on.
 pub fn events_from(tenant: &str, number: u64) -> Scan {
     Scan::range(event(tenant, number), [Key::new(b'e').text(tenant).0, vec![0xff; 9]].concat())
+}
+
+/// A conversation with a number. `call`: its id's bits.
+pub fn conversation(tenant: &str, number: &str, call: u128) -> Vec<u8> {
+    Key::new(b'h').text(tenant).text(number).bytes(&call.to_be_bytes()).0
+}
+
+/// The conversations with a number in calls with ids of `from` and later.
+pub fn conversations_since(tenant: &str, number: &str, from: u128) -> Scan {
+    let all = Key::new(b'h').text(tenant).text(number).0;
+    Scan::range(conversation(tenant, number, from), [all, vec![0xff; 17]].concat())
 }
 
 /// A key of a tenant's own memory.
@@ -217,6 +229,11 @@ mod tests {
         let Scan { from, to, .. } = events_from("a", 7);
         let within = |key: Vec<u8>| key >= from && Some(key) < to;
         assert!(within(event("a", 7)) && within(event("a", u64::MAX)));
+        let Scan { from, to, .. } = conversations_since("a", "+359", 7);
+        let talk = |number: &str, call| Some(conversation("a", number, call));
+        let within_talks = |key: Option<Vec<u8>>| key.as_ref() >= Some(&from) && key < to;
+        assert!(within_talks(talk("+359", 7)) && within_talks(talk("+359", u128::MAX)));
+        assert!(!within_talks(talk("+359", 6)) && !within_talks(talk("+3592", 7)));
         assert!(!within(event("a", 6)) && !within(event("b", 7)));
     }
 

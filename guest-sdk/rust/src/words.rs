@@ -222,7 +222,7 @@ pub enum Prompt {
     Quantity((i32, String)),
     /// Milliseconds in words, rounded for the ear: "about four minutes".
     Duration(u32),
-    /// A place in line in words: "first", "second".
+    /// A place in line as a sentence: "You are third in line."; the first is 1, and is next.
     Position(u32),
 }
 
@@ -261,7 +261,7 @@ pub fn duration(length: Duration) -> Prompt {
     Prompt::Duration(millis(length))
 }
 
-/// A place in line in words; the first is 1.
+/// A place in line as a sentence: "You are third in line."; the first is 1, and is next.
 pub fn position(place: u32) -> Prompt {
     Prompt::Position(place)
 }

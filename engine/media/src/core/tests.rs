@@ -175,7 +175,7 @@ fn tone(ms: u64) -> Vec<Sound> {
 }
 
 fn play(token: u64, what: Vec<Sound>, cut_by_key: bool) -> Command {
-    Command::Play { token, what, cut_by_key, looped: false }
+    Command::Play { token, what, cut_by_key, repeat: None }
 }
 
 fn ms(range: Range<u64>) -> Range<Duration> {

@@ -4,6 +4,7 @@
 //! mistake is no world, so a reload changes all or nothing. Paths in a file are relative to its
 //! folder, and secrets may stand in the environment or in files of their own.
 
+mod calendar;
 mod demo;
 mod limits;
 mod section;

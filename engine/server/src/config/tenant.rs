@@ -7,12 +7,13 @@ use std::time::Duration;
 use ipnet::IpNet;
 use jiff::tz::TimeZone;
 
+use super::calendar::calendar;
 use super::limits::Limits;
 use super::section::{Section, Text, hint};
 use super::speech::{self, SpeechParts};
 use super::world::{
-    Calls, FallbackTarget, Group, Number, Queue, Register, Role, ScriptFile, TenantParts, Token, Transport,
-    Trunk, TrunkAddress, User,
+    Calls, FallbackTarget, Group, Number, Playlist, Queue, Register, Role, ScriptFile, TenantParts, Token,
+    Transport, Trunk, TrunkAddress, User,
 };
 
 /// Scripts that every tenant has without loading them.
@@ -58,6 +59,13 @@ pub(super) fn tenant(section: Section<'_, '_>) -> Option<TenantParts> {
     let mut queue_names = Names::new("queue");
     let queues =
         section.sections("queue").into_iter().filter_map(|s| queue(s, &known, &mut queue_names)).collect();
+    let mut calendar_names = Names::new("calendar");
+    let zone_of_calendars = timezone.clone().unwrap_or(TimeZone::UTC);
+    let calendars = section.sections("calendar").into_iter();
+    let calendars =
+        calendars.filter_map(|s| calendar(s, &zone_of_calendars, &known, &mut calendar_names)).collect();
+    let mut music_names = Names::new("music");
+    let music = section.sections("music").into_iter().filter_map(|s| music(s, &mut music_names)).collect();
     let tokens = section.sections("token").into_iter().filter_map(token).collect();
     let calls = section.section("calls").map_or_else(Calls::default, |s| calls(s, &known));
     let speech = section.section("speech").map_or_else(SpeechParts::default, speech::parts);
@@ -81,6 +89,8 @@ pub(super) fn tenant(section: Section<'_, '_>) -> Option<TenantParts> {
         scripts,
         numbers,
         queues,
+        calendars,
+        music,
         calls,
         limits,
         tokens,
@@ -94,7 +104,7 @@ impl Default for Calls {
 }
 
 /// What references are checked against.
-struct Known<'a> {
+pub(super) struct Known<'a> {
     users: &'a [(User, Vec<GroupName>)],
     scripts: &'a [(String, Option<std::path::PathBuf>)],
 }
@@ -103,7 +113,7 @@ struct Known<'a> {
 type GroupName = (String, usize);
 
 impl Known<'_> {
-    fn check_user(&self, section: &Section<'_, '_>, name: &str, line: usize) {
+    pub fn check_user(&self, section: &Section<'_, '_>, name: &str, line: usize) {
         if !self.users.iter().any(|(u, _)| u.name == name) {
             let hint = hint(name, self.users.iter().map(|(u, _)| u.name.as_str()));
             section.mistake(line, format!("there is no user \"{name}\"; {hint}"));
@@ -127,7 +137,7 @@ impl Known<'_> {
 }
 
 /// Names that may stand only once in a tenant.
-struct Names<'a> {
+pub(super) struct Names<'a> {
     what: &'a str,
     seen: HashMap<String, usize>,
 }
@@ -137,7 +147,7 @@ impl<'a> Names<'a> {
         Self { what, seen: HashMap::new() }
     }
 
-    fn claim(&mut self, section: &Section<'_, '_>, name: Text<'_>) {
+    pub fn claim(&mut self, section: &Section<'_, '_>, name: Text<'_>) {
         if let Some(first) = self.seen.get(name.value) {
             let what = self.what;
             section.mistake(
@@ -165,7 +175,7 @@ fn domains(section: &Section<'_, '_>) -> Vec<String> {
     domains
 }
 
-fn zone(section: &Section<'_, '_>, text: Text<'_>) -> Option<TimeZone> {
+pub(super) fn zone(section: &Section<'_, '_>, text: Text<'_>) -> Option<TimeZone> {
     match TimeZone::get(text.value) {
         Ok(zone) => Some(zone),
         Err(_) => {
@@ -403,6 +413,30 @@ fn queue(section: Section<'_, '_>, known: &Known<'_>, names: &mut Names<'_>) -> 
     section.finish();
     let agents = agents.into_iter().map(|a| a.value.to_owned()).collect();
     Some(Queue { name: name?.value.to_owned(), strategy: strategy?, agents, settings })
+}
+
+/// Prompts of one playlist; one more is a mistake.
+const MOST_PLAYED: usize = 64;
+
+fn music(section: Section<'_, '_>, names: &mut Names<'_>) -> Option<Playlist> {
+    let name = section.required("name", "hold");
+    if let Some(name) = name {
+        check_name(&section, name, "hold");
+        names.claim(&section, name);
+    }
+    let example = r#"["waltz", "our-opening-hours"]"#;
+    let play = section.texts("play", example).unwrap_or_default();
+    if play.is_empty() || play.len() > MOST_PLAYED {
+        section.mistake(
+            section.line,
+            format!("this music has {} prompts; write 1 to {MOST_PLAYED}: play = {example}", play.len()),
+        );
+    }
+    section.finish();
+    Some(Playlist {
+        name: name?.value.to_owned(),
+        play: play.into_iter().map(|p| p.value.to_owned()).collect(),
+    })
 }
 
 fn calls(section: Section<'_, '_>, known: &Known<'_>) -> Calls {

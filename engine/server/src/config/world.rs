@@ -17,6 +17,7 @@ use serde::{Deserialize, Serialize};
 
 use super::limits::Limits;
 use super::speech::{Speech, SpeechParts, SpeechSettings};
+use crate::calendar::Calendar;
 
 /// Everything configured, checked as a whole.
 #[derive(Debug, Clone)]
@@ -224,6 +225,10 @@ pub struct Tenant {
     pub numbers: Vec<Arc<Number>>,
     /// `[[tenant.queue]]`: kept; nothing rings from it yet.
     pub queues: Vec<Queue>,
+    /// `[[tenant.calendar]]`
+    pub calendars: Vec<Calendar>,
+    /// `[[tenant.music]]`
+    pub music: Vec<Playlist>,
     /// `[tenant.calls]`
     pub calls: Calls,
     /// `[tenant.limits]`
@@ -250,6 +255,8 @@ pub(super) struct TenantParts {
     pub scripts: Vec<ScriptFile>,
     pub numbers: Vec<Number>,
     pub queues: Vec<Queue>,
+    pub calendars: Vec<Calendar>,
+    pub music: Vec<Playlist>,
     pub calls: Calls,
     pub limits: Limits,
     pub tokens: Vec<Token>,
@@ -275,6 +282,8 @@ impl Tenant {
             scripts: parts.scripts,
             numbers,
             queues: parts.queues,
+            calendars: parts.calendars,
+            music: parts.music,
             calls: parts.calls,
             limits: parts.limits,
             tokens: parts.tokens,
@@ -307,6 +316,16 @@ impl Tenant {
         self.groups.iter().find(|g| g.name == name)
     }
 
+    /// A calendar by name.
+    pub fn calendar(&self, name: &str) -> Option<&Calendar> {
+        self.calendars.iter().find(|c| c.name == name)
+    }
+
+    /// Music by name.
+    pub fn music(&self, name: &str) -> Option<&Playlist> {
+        self.music.iter().find(|m| m.name == name)
+    }
+
     /// A trunk by name.
     pub fn trunk(&self, name: &str) -> Option<&Arc<Trunk>> {
         self.trunks.iter().find(|t| t.name == name)
@@ -337,6 +356,15 @@ pub struct Group {
     pub name: String,
     /// User names: `members` first, then users whose `groups` name this one.
     pub members: Vec<String>,
+}
+
+/// Music and messages, heard in turn while waiting.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Playlist {
+    /// `name`
+    pub name: String,
+    /// `play`: prompts by name; what nobody recorded is spoken.
+    pub play: Vec<String>,
 }
 
 /// A carrier, or another exchange.

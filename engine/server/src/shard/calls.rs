@@ -170,6 +170,7 @@ impl Shard {
                 trunk,
                 max_forwards: max_forwards.saturating_sub(1),
                 loading: None,
+                music: None,
             },
         );
         if self.exchange.leg(leg).is_none() {
@@ -342,6 +343,7 @@ impl Shard {
                 trunk,
                 max_forwards,
                 loading: None,
+                music: None,
             },
         );
         if !self.open_stream(leg, place.destination.remote, beside, None) {

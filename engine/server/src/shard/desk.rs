@@ -1,5 +1,5 @@
 //! Where scripts run: a runtime of their own, and for each call a desk that carries its commands to
-//! whoever can answer: the clock and the tenant's memory at once, everything else the call's shard.
+//! whoever can answer: the clock, calendars, history and the tenant's memory at once, everything else the call's shard.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -10,12 +10,14 @@ use jiff::tz::TimeZone;
 use jiff::{Timestamp, Zoned};
 use script::{Limits, Run, Start, Version, World};
 use serde_json::json;
+use store::StoreError;
 use tokio::sync::oneshot;
 
 use super::running::First;
 use super::{Inboxes, Input};
 use crate::archive;
 use crate::config::Tenant;
+use crate::history;
 use crate::memory::Room;
 use crate::node::{Node, log_row};
 
@@ -80,6 +82,27 @@ impl World for Desk {
             Command::TimeIn { zone } => {
                 ready(Answer::LocalTime(TimeZone::get(&zone).ok().map(|zone| local(&zone))))
             }
+            Command::Scheme { calendar } => {
+                let calendar = self.tenant.calendar(&calendar);
+                ready(Answer::Word(calendar.map(|calendar| calendar.scheme(Timestamp::now()))))
+            }
+            Command::LastSpokeWith { number, days } => {
+                let (store, tenant) = (&self.node.store, &self.tenant);
+                let found = history::last_spoke_with(store, tenant, &number, days, Timestamp::now());
+                match self.or_unknown(call, found) {
+                    // What they are doing now is known where calls are.
+                    Some(user) => {
+                        let name_or_number = user.name.clone();
+                        Box::pin(self.ask_shard(call, Command::FindUser { name_or_number }))
+                    }
+                    None => ready(Answer::Users(Vec::new())),
+                }
+            }
+            Command::Conversations { number, days } => {
+                let (store, tenant) = (&self.node.store, &self.tenant);
+                let found = history::conversations(store, tenant, &number, days, Timestamp::now());
+                ready(Answer::Count(self.or_unknown(call, found)))
+            }
             Command::Log { level, message } => {
                 self.log(call, level, &message);
                 ready(Answer::Done)
@@ -115,6 +138,14 @@ impl Desk {
             return gone;
         }
         answer.await.unwrap_or(gone)
+    }
+
+    /// A store that can't be read knows of nobody; the call goes on.
+    fn or_unknown<T: Default>(&self, call: CallId, found: Result<T, StoreError>) -> T {
+        found.unwrap_or_else(|why| {
+            tracing::error!(%call, tenant = &*self.tenant.name, %why, "history can't be read");
+            T::default()
+        })
     }
 
     fn log(&self, call: CallId, level: Level, message: &str) {

@@ -9,6 +9,8 @@ use media::StreamId;
 use protocol::sdp::{LocalMedia, Negotiated};
 use protocol::sip::stack::SessionId;
 
+use super::sound::Music;
+
 /// One leg's ends.
 pub(super) struct Line {
     pub call: CallId,
@@ -30,6 +32,8 @@ pub(super) struct Line {
     pub max_forwards: u8,
     /// Prompts are being read for this play; a stop or another play takes it back.
     pub loading: Option<Token>,
+    /// The music heard last, and where it was left.
+    pub music: Option<Music>,
 }
 
 /// All legs of a shard.

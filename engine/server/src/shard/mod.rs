@@ -88,7 +88,7 @@ enum Input {
     /// Prompts were read: play them unless something else was asked meanwhile.
     Sounds {
         leg: LegKey,
-        command: media::Command,
+        play: Box<sound::Play>,
     },
     /// A registration is durable, or could not be kept.
     Registered {
@@ -440,7 +440,7 @@ impl Shard {
                 }
             }
             Input::Finished(call, ended) => self.script_ended(now, call, *ended),
-            Input::Sounds { leg, command } => self.sounds_ready(leg, command),
+            Input::Sounds { leg, play } => self.sounds_ready(now, leg, *play),
             Input::Registered { id, kept } => self.registration_kept(now, id, kept),
             Input::Ask(what) => what(self),
             Input::Stop => self.stopping = true,
@@ -507,7 +507,7 @@ impl Shard {
                 }
             }
             Effect::Signal(leg, signal) => self.signal(now, leg, signal),
-            Effect::Sound(leg, sound) => self.sound(leg, sound),
+            Effect::Sound(leg, sound) => self.sound(now, leg, sound),
             Effect::Note(note) => self.around.node.events.note(&note),
             // Queues are not configured for the exchange yet, so nothing of them is heard.
             Effect::Decide { .. } | Effect::KeepAgent { .. } | Effect::Tell { .. } => {}

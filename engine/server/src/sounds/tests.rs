@@ -11,7 +11,7 @@ struct Exchange {
 
 fn exchange() -> Exchange {
     let folder = tempfile::tempdir().unwrap();
-    let text = "[node]\nsandboxes = 8\n[[tenant]]\nname = \"acme\"\n";
+    let text = "[node]\nsandboxes = 8\n[[tenant]]\nname = \"acme\"\n[[tenant.music]]\nname = \"shop\"\nplay = [\"waltz\", \"open-until-six\"]\n";
     let file = folder.path().join("world.toml");
     let world = config::read(&[(file, text.to_owned())], &|_| None).unwrap();
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
@@ -28,7 +28,8 @@ impl Exchange {
     /// What is heard, read and spoken to the end.
     fn hear(&self, language: &str, what: &[Prompt]) -> Vec<Sound> {
         let (sender, heard) = std::sync::mpsc::channel();
-        self.sounds.read("acme", language, what.to_vec(), move |sounds| sender.send(sounds).unwrap());
+        let programme = self.sounds.programme("acme", what.to_vec(), false);
+        self.sounds.read("acme", language, programme, move |_, sounds| sender.send(sounds).unwrap());
         heard.recv().unwrap()
     }
 
@@ -94,7 +95,8 @@ fn nobody_is_read_the_letters_of_a_recording_that_is_gone() {
     let exchange = exchange();
     let name = format!("{}-1", CallId::new(1_795_000_000_000, 7));
     assert_eq!(exchange.source("en", recording(&name)), Source::Nowhere);
-    assert_eq!(exchange.hear("en", &[recording(&name)]).len(), 0);
+    let heard = exchange.hear("en", &[recording(&name)]);
+    assert!(matches!(heard[..], [Sound::Silence(Duration::ZERO)]));
     assert_eq!(exchange.told("prompt.missing").len(), 1);
 }
 
@@ -104,6 +106,27 @@ fn music_that_nobody_has_is_the_exchanges_own() {
     assert_eq!(exchange.source("en", Prompt::Music("jazz".into())), Source::HoldMusic);
     assert_eq!(exchange.hear("en", &[Prompt::Music("jazz".into())]).len(), 1);
     assert_eq!(exchange.told("prompt.missing"), [json!({ "prompt": "jazz" })]);
+}
+
+#[test]
+fn a_playlist_is_heard_in_turn_again_and_again_after_what_comes_before_it() {
+    let exchange = exchange();
+    let shop = || Prompt::Music("shop".into());
+    let programme = |what, looped| exchange.sounds.programme("acme", what, looped);
+    assert_eq!(
+        programme(vec![recording("please-wait"), shop()], false),
+        Programme {
+            what: vec![recording("please-wait"), recording("waltz"), recording("open-until-six")],
+            repeat: Some(1),
+            music: Some("shop".into()),
+        }
+    );
+    let hold = vec![Prompt::Music("hold".into())];
+    let music = Some("hold".into());
+    assert_eq!(programme(hold.clone(), true), Programme { what: hold, repeat: Some(0), music });
+    let words = vec![recording("please-wait")];
+    assert_eq!(programme(words.clone(), false), Programme { what: words.clone(), repeat: None, music: None });
+    assert_eq!(programme(words.clone(), true), Programme { what: words, repeat: Some(0), music: None });
 }
 
 #[test]
@@ -118,4 +141,32 @@ fn a_name_is_the_words_with_dashes() {
     assert_eq!(name_of("Добре дошли"), None);
     assert_eq!(name_of("..."), None);
     assert_eq!(name_of(&"word ".repeat(20)), None);
+}
+
+#[test]
+fn numbers_waits_and_places_are_words_of_the_legs_language() {
+    let exchange = exchange();
+    let minutes = |noun: &str| Prompt::Quantity(2, noun.into());
+    assert_eq!(exchange.source("bg", minutes("minute")), said("bg", "две минути"));
+    assert_eq!(exchange.source("ru-RU", minutes("minutes")), said("ru-RU", "две минуты"));
+    assert_eq!(exchange.source("bg", minutes("торти")), said("bg", "2 торти"));
+    let wait = Prompt::Duration(Duration::from_secs(240));
+    assert_eq!(exchange.source("bg", wait), said("bg", "около четири минути"));
+    let third = || Prompt::Position(3);
+    assert_eq!(exchange.source("en", third()), said("en", "You are third in line."));
+    // A recording under the English words is heard in its language.
+    exchange.record("you-are-third-in-line.bg");
+    assert!(matches!(exchange.source("bg", third()), Source::File(_)));
+    assert_eq!(exchange.source("ru", third()), said("ru", "Ваше место в очереди: третье."));
+    assert!(exchange.told("language.unknown").is_empty());
+}
+
+#[test]
+fn a_language_without_words_is_told_once_and_hears_english() {
+    let exchange = exchange();
+    assert_eq!(exchange.source("de", Prompt::Position(3)), said("en", "You are third in line."));
+    for _ in 0..2 {
+        assert_eq!(exchange.hear("de", &[Prompt::Position(3), Prompt::Text("Guten Tag".into())]).len(), 2);
+    }
+    assert_eq!(exchange.told("language.unknown"), [json!({ "language": "de" })]);
 }
