@@ -1,7 +1,7 @@
 //! The tenant's clock, and chance. A script has no other: what these answered is written on the call's tape.
 
 use crate::host;
-use crate::words::Result;
+use crate::words::{Failure, Result};
 use std::time::Duration;
 
 /// A moment on a wall clock, daylight saving included.
@@ -40,6 +40,14 @@ pub fn time_in(zone: &str) -> Option<LocalTime> {
     host::time_in(zone)
 }
 
+/// The scheme in force by a calendar of the tenant: "open", "lunch", "holiday" ...
+///
+/// # Errors
+/// [`Failure::NotFound`] when there is no such calendar.
+pub fn scheme(calendar: &str) -> Result<String> {
+    host::scheme(calendar).ok_or_else(|| Failure::NotFound(format!("calendar {calendar}")))
+}
+
 /// From 0 up to and without `below`; 0 when `below` is 0.
 pub fn random(below: u32) -> u32 {
     host::random(below)
@@ -48,7 +56,7 @@ pub fn random(below: u32) -> u32 {
 /// Waits.
 ///
 /// # Errors
-/// [`Failure::HungUp`](crate::Failure::HungUp) when the caller leaves meanwhile.
+/// [`Failure::HungUp`] when the caller leaves meanwhile.
 pub fn sleep(length: Duration) -> Result {
     host::sleep(length)
 }

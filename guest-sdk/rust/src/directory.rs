@@ -52,3 +52,13 @@ pub fn find(name_or_number: &str) -> Option<User> {
 pub fn group(name: &str) -> Vec<User> {
     host::group(name)
 }
+
+/// Who spoke with this number last, within so many days; 0 is today alone, 366 the most.
+pub fn last_spoke_with(number: &str, days: u32) -> Option<User> {
+    host::last_spoke_with(number, days)
+}
+
+/// Conversations with this number within so many days.
+pub fn conversations(number: &str, days: u32) -> u32 {
+    host::conversations(number, days)
+}

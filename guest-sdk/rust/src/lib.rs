@@ -38,13 +38,16 @@
 //! of `wit/` and imports nothing else; built natively it speaks to the simulated exchange of [`sim`], which is how
 //! scripts are tested.
 
+pub mod agents;
 pub mod clock;
+pub mod crm;
 pub mod directory;
 pub mod ended;
 #[doc(hidden)]
 pub mod entry;
 pub mod kv;
 pub mod log;
+pub mod queue;
 pub mod settings;
 #[cfg(not(target_arch = "wasm32"))]
 pub mod sim;
@@ -78,10 +81,11 @@ pub mod prelude {
     pub use crate::ended::{CallRecord, Outcome};
     pub use crate::log::Level;
     #[cfg(not(target_arch = "wasm32"))]
-    pub use crate::sim::{Caller, Number, User};
+    pub use crate::sim::{Caller, Contact, Line, Number, User};
     pub use crate::words::*;
     pub use crate::{
-        AndBridge, Dial, Leg, Next, Places, bridge, bridge_until, dial, hand_over, kv, log, tag,
+        AndBridge, Dial, Leg, Next, Places, agents, bridge, bridge_until, crm, dial, hand_over, kv, log,
+        queue, tag,
     };
     pub use serde_json::{Value, json};
     pub use strowger_script_macros::{call_script, settings};

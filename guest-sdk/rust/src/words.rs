@@ -3,6 +3,7 @@
 //! They are those of `wit/`'s `types` and `call`, shaped as wit-bindgen would shape them, so that a component passes
 //! them to the exchange without a copy in between.
 
+use crate::leg::Leg;
 use std::fmt;
 use std::time::Duration;
 
@@ -376,6 +377,22 @@ pub enum BridgeEnd {
     /// A key that the script listens for, pressed on the first leg.
     Digit(char),
     /// Anything else, in words.
+    Other(String),
+}
+
+/// What ended a wait in a queue.
+pub enum Waited {
+    /// An agent answered: the leg is the script's to bridge. The place is over.
+    Connected(Leg),
+    /// A key that the script listens for. The place is kept.
+    Digit(char),
+    /// The strategy made a word of a key: "voicemail", "call-back" ... The place is kept.
+    Asked(String),
+    /// The longest wait is over, or the strategy gave the caller up. The place is over.
+    LongestWait,
+    /// Nobody serves the queue any more. The place is over.
+    Nobody,
+    /// Anything else, in words. The place is over.
     Other(String),
 }
 

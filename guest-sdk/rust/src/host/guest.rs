@@ -152,6 +152,14 @@ pub(crate) fn group(name: &str) -> Vec<User> {
     wit::directory::group(name).into_iter().map(user).collect()
 }
 
+pub(crate) fn last_spoke_with(number: &str, days: u32) -> Option<User> {
+    wit::directory::last_spoke_with(number, days).map(user)
+}
+
+pub(crate) fn conversations(number: &str, days: u32) -> u32 {
+    wit::directory::conversations(number, days)
+}
+
 fn user(handle: wit::directory::User) -> User {
     User {
         name: handle.name(),
@@ -190,6 +198,10 @@ fn local(time: wit::clock::Local) -> LocalTime {
         second: time.second,
         offset_minutes: time.offset_minutes,
     }
+}
+
+pub(crate) fn scheme(calendar: &str) -> Option<String> {
+    wit::clock::scheme(calendar)
 }
 
 pub(crate) fn random(below: u32) -> u32 {

@@ -6,9 +6,15 @@
 pub mod guest;
 #[cfg(target_arch = "wasm32")]
 pub use guest::*;
+#[cfg(target_arch = "wasm32")]
+mod queue;
+#[cfg(target_arch = "wasm32")]
+pub use queue::*;
 
 #[cfg(not(target_arch = "wasm32"))]
 pub(crate) use crate::sim::exchange::*;
+#[cfg(not(target_arch = "wasm32"))]
+pub(crate) use crate::sim::queue::*;
 
 use crate::words::{Party, Prompt, Target};
 use std::time::Duration;
@@ -37,4 +43,13 @@ pub(crate) struct DialOptions {
     pub ringback: Option<Prompt>,
     pub present: Option<Party>,
     pub skip_busy: bool,
+}
+
+/// How a caller enters a queue, as `entry` has it; the longest wait is the queue's own if zero.
+#[derive(Clone, Debug)]
+pub(crate) struct Entry {
+    pub queue: String,
+    pub priority: i32,
+    pub skills: Vec<(String, u8)>,
+    pub longest: Duration,
 }

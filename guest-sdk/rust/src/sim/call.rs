@@ -49,6 +49,21 @@ impl Call {
         Some((script, serde_json::from_str(settings).unwrap_or_default()))
     }
 
+    /// The queue that will call back, and the number.
+    pub fn called_back(&self) -> Option<(&str, &str)> {
+        self.world.called_back.as_ref().map(|(queue, number)| (queue.as_str(), number.as_str()))
+    }
+
+    /// Why an agent is paused; none when not.
+    pub fn paused(&self, agent: &str) -> Option<&str> {
+        self.world.find(agent)?.paused.as_deref()
+    }
+
+    /// The queues that an agent serves.
+    pub fn serves(&self, agent: &str) -> &[String] {
+        self.world.find(agent).map_or(&[], |user| &user.queues)
+    }
+
     /// The language of prompts at the end.
     pub fn language(&self) -> &str {
         &self.world.language

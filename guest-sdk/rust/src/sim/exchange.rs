@@ -233,9 +233,14 @@ impl World {
             if cut_by_key && !self.keys.is_empty() {
                 return Passed::Key;
             }
+            // An agent who answers for the caller's place in a queue ends the playing.
+            let agent_at = self.agent_at().unwrap_or(FOR_EVER);
+            if agent_at <= self.now {
+                return Passed::TimeUp;
+            }
             self.perceive(Percept::Sound(prompt.clone()));
             let end = self.length(prompt).map_or(FOR_EVER, |length| self.now + length);
-            let passed = self.pass(end, cut_by_key);
+            let passed = self.pass(end.min(agent_at), cut_by_key);
             self.quiet();
             if passed != Passed::TimeUp {
                 return passed;
@@ -256,7 +261,7 @@ impl World {
         let mut digits = String::new();
         let mut until = self.now.saturating_add(how.first);
         loop {
-            match self.pass(until, true) {
+            match self.pass(until.min(self.agent_at().unwrap_or(FOR_EVER)), true) {
                 Passed::CallerLeft => return Err(Failure::HungUp),
                 Passed::TimeUp => return Ok(Gathered { digits, ended: EndOfDigits::TimeOut }),
                 Passed::Key => {}
@@ -370,7 +375,7 @@ pub(crate) fn group(name: &str) -> Vec<User> {
 }
 
 /// A user as a script sees them now.
-fn seen(world: &World, user: &super::User) -> User {
+pub(super) fn seen(world: &World, user: &super::User) -> User {
     User {
         name: user.name.clone(),
         number: user.number.clone(),

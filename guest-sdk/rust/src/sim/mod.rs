@@ -42,8 +42,10 @@ mod call;
 mod dial;
 pub(crate) mod exchange;
 mod plan;
+pub(crate) mod queue;
 mod world;
 
 pub use call::Call;
 pub use plan::{Caller, Number, User};
+pub use queue::{Contact, Line};
 pub use world::{PROMPT_LENGTH, REACTION};

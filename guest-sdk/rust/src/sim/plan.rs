@@ -1,11 +1,12 @@
 //! What a test writes down: the caller's plan, and who else there is.
 
 use super::call::Call;
+use super::queue::{Contact, Line};
 use super::world::{self, World};
 use crate::directory::Presence;
 use crate::entry::OnCall;
 use crate::leg::Leg;
-use crate::words::{Prompt, Result};
+use crate::words::{Failure, Prompt, Result};
 use std::collections::VecDeque;
 use std::time::Duration;
 
@@ -35,6 +36,8 @@ pub struct User {
     pub(crate) groups: Vec<String>,
     pub(crate) manner: Manner,
     pub(crate) talk: Talk,
+    pub(crate) queues: Vec<String>,
+    pub(crate) paused: Option<String>,
 }
 
 /// How long it takes to reach for the telephone, unless told otherwise.
@@ -52,6 +55,8 @@ impl User {
             groups: Vec::new(),
             manner: Manner::Answers(ANSWERS_AFTER),
             talk: Talk::UntilHungUp,
+            queues: Vec::new(),
+            paused: None,
         }
     }
 
@@ -106,6 +111,18 @@ impl User {
     /// Is on a call already.
     pub fn busy(mut self) -> User {
         self.presence = Presence::Busy;
+        self
+    }
+
+    /// Is an agent of this queue too.
+    pub fn serves(mut self, queue: &str) -> User {
+        self.queues.push(queue.to_owned());
+        self
+    }
+
+    /// Is an agent who is paused for this reason.
+    pub fn paused(mut self, reason: &str) -> User {
+        self.paused = Some(reason.to_owned());
         self
     }
 
@@ -190,6 +207,10 @@ pub struct Caller {
     pub(crate) numbers: Vec<Number>,
     pub(crate) lengths: Vec<(Prompt, Duration)>,
     pub(crate) kept: Vec<(String, Vec<u8>)>,
+    pub(crate) lines: Vec<(String, Line)>,
+    pub(crate) calendars: Vec<(String, String)>,
+    pub(crate) contacts: Result<Vec<Contact>>,
+    pub(crate) spoken: Vec<(String, u32)>,
     pub(crate) steps: VecDeque<Step>,
 }
 
@@ -210,6 +231,10 @@ impl Caller {
             numbers: Vec::new(),
             lengths: Vec::new(),
             kept: Vec::new(),
+            lines: Vec::new(),
+            calendars: Vec::new(),
+            contacts: Ok(Vec::new()),
+            spoken: Vec::new(),
             steps: VecDeque::new(),
         }
     }
@@ -265,6 +290,43 @@ impl Caller {
     /// This number can be reached too.
     pub fn number(mut self, number: Number) -> Caller {
         self.numbers.push(number);
+        self
+    }
+
+    /// There is this queue too.
+    pub fn queue(mut self, name: &str, line: Line) -> Caller {
+        self.lines.push((name.to_owned(), line));
+        self
+    }
+
+    /// A calendar of the tenant, and the scheme in force by it.
+    pub fn calendar(mut self, name: &str, scheme: &str) -> Caller {
+        self.calendars.push((name.to_owned(), scheme.to_owned()));
+        self
+    }
+
+    /// The tenant's CRM has this contact too.
+    pub fn contact(mut self, contact: Contact) -> Caller {
+        if let Ok(contacts) = &mut self.contacts {
+            contacts.push(contact);
+        }
+        self
+    }
+
+    /// The tenant's CRM does not answer.
+    pub fn crm_is_down(mut self) -> Caller {
+        self.contacts = Err(Failure::TimedOut);
+        self
+    }
+
+    /// The caller spoke with this user earlier today.
+    pub fn spoke_with(self, user: &str) -> Caller {
+        self.spoke_with_days_ago(user, 0)
+    }
+
+    /// The caller spoke with this user so many days ago.
+    pub fn spoke_with_days_ago(mut self, user: &str, days: u32) -> Caller {
+        self.spoken.push((user.to_owned(), days));
         self
     }
 

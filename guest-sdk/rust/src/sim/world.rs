@@ -5,6 +5,7 @@
 
 use super::call::Call;
 use super::plan::{Caller, Number, Step, Talk, User};
+use super::queue::{Contact, InLine, Line};
 use crate::directory::Presence;
 use crate::ended::{CallRecord, Outcome};
 use crate::words::{Failure, Party, Prompt, Result};
@@ -76,6 +77,12 @@ pub(crate) struct World {
     pub settings: String,
     pub lengths: Vec<(Prompt, Duration)>,
     pub kept: BTreeMap<String, (Vec<u8>, Option<Duration>)>,
+    pub lines: Vec<(String, Line)>,
+    pub places: Vec<InLine>,
+    pub called_back: Option<(String, String)>,
+    pub calendars: Vec<(String, String)>,
+    pub contacts: Result<Vec<Contact>>,
+    pub spoken: Vec<(String, u32)>,
     pub chance: u32,
     /// Pressed and not asked for yet.
     pub keys: VecDeque<char>,
@@ -170,6 +177,12 @@ impl World {
             settings: caller.settings,
             lengths: caller.lengths,
             kept: caller.kept.into_iter().map(|(key, value)| (key, (value, None))).collect(),
+            lines: caller.lines,
+            places: Vec::new(),
+            called_back: None,
+            calendars: caller.calendars,
+            contacts: caller.contacts,
+            spoken: caller.spoken,
             chance: 1,
             keys: VecDeque::new(),
             answered_at: None,
