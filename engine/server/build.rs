@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::{env, fs};
 
 /// Folder names below `scripts/`.
-const SHIPPED: [&str; 5] = ["echo", "menu", "ring", "hours", "internal"];
+const SHIPPED: [&str; 7] = ["echo", "menu", "ring", "hours", "internal", "park", "pickup"];
 
 fn main() {
     println!("cargo::rerun-if-env-changed=STROWGER_GUESTS");

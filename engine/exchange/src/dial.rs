@@ -29,21 +29,23 @@ pub(crate) struct Attempt {
 }
 
 pub(crate) struct Dialling {
+    /// Who waits and hears it ring: the caller, or whoever is being transferred.
+    pub hearer: LegNo,
     pub options: Dial,
     pub give_up_at: Instant,
     /// The next first.
     stages: VecDeque<(Instant, Vec<Target>)>,
     pub attempts: Vec<Attempt>,
     best: Option<Failure>,
-    /// The caller was told that it rings.
+    /// The hearer was told that it rings.
     pub rings: bool,
-    /// The caller hears this attempt's early media.
+    /// The hearer hears this attempt's early media.
     pub early: Option<LegNo>,
 }
 
 impl Dialling {
     /// Refuses what makes no sense, naming the argument.
-    pub fn new(mut options: Dial, now: Instant) -> Result<Self, Failure> {
+    pub fn new(mut options: Dial, hearer: LegNo, now: Instant) -> Result<Self, Failure> {
         let invalid = |what: &str| Err(Failure::Invalid(what.into()));
         if options.stages.is_empty() || options.stages.len() > MOST_STAGES {
             return invalid("stages: 1 to 32 of them");
@@ -57,6 +59,7 @@ impl Dialling {
         let mut stages: Vec<Stage> = std::mem::take(&mut options.stages);
         stages.sort_by_key(|stage| stage.after);
         Ok(Self {
+            hearer,
             give_up_at: now + options.timeout,
             stages: stages.into_iter().map(|stage| (now + stage.after, stage.targets)).collect(),
             options,

@@ -5,6 +5,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::effect::Route;
 use crate::queue::QueuePlan;
 
 /// A person or desk.
@@ -58,6 +59,10 @@ pub trait Directory {
     fn devices(&self, tenant: &str, user: &str) -> Vec<Device>;
     /// In the order they are tried.
     fn trunks(&self, tenant: &str) -> Vec<Trunk>;
+    /// Who decides about a call of one of the tenant's users to this number; none when nobody would.
+    fn route(&self, _tenant: &str, _dialled: &str) -> Option<Route> {
+        None
+    }
     /// What the tenant may use.
     fn limits(&self, tenant: &str) -> CallLimits;
     /// A queue by name.

@@ -125,6 +125,14 @@ pub enum Event {
     },
     /// No sound has come for too long.
     MediaTimeout,
+    /// The far side asks that someone else takes its place (REFER). Answered by
+    /// [`Signal::AcceptTransfer`] or [`Signal::RefuseTransfer`].
+    Transfer {
+        /// Who: a user's or a telephone number as dialled, or an address elsewhere.
+        to: Target,
+        /// The leg on which it spoke with them before, for an attended transfer.
+        with: Option<LegKey>,
+    },
 }
 
 /// What the exchange wants done.
@@ -161,6 +169,15 @@ pub enum Effect {
     },
     /// Something for signalling.
     Signal(LegKey, Signal),
+    /// The leg is another one of its call from now on, or belongs to another call.
+    Moved {
+        /// Keeps its key.
+        leg: LegKey,
+        /// The call that it belongs to now.
+        call: CallId,
+        /// Which of that call's legs.
+        no: LegNo,
+    },
     /// Something for the media plane.
     Sound(LegKey, Sound),
     /// Something happened that people may want to see.
@@ -225,6 +242,12 @@ pub enum Signal {
     Hold,
     /// re-INVITE, sendrecv.
     Resume,
+    /// 202 to its REFER, and a first word that it is being tried.
+    AcceptTransfer,
+    /// A refusal of its REFER: 400 to 699.
+    RefuseTransfer(u16),
+    /// How the transfer went, which ends it: 200, or why not.
+    ReportTransfer(u16),
 }
 
 /// A leg to begin.

@@ -5,7 +5,7 @@ use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap};
 use std::time::{Duration, Instant};
 
-use crate::call::{Around, Call};
+use crate::call::{Around, Call, Elsewhere, Given};
 use crate::directory::Directory;
 use crate::effect::{Arrival, Effect, Event, LegKey, Note, Origin, Signal, Token};
 use crate::load::{Load, Seat};
@@ -475,6 +475,7 @@ impl Exchange {
         let before = call.next_timeout();
         step(call, &mut around);
         call.tend_supervisors(&mut around);
+        let elsewhere = call.elsewhere.take();
         if call.is_over() {
             let record = call.record(&around);
             around.out.push(Effect::Over(Box::new(record)));
@@ -487,6 +488,60 @@ impl Exchange {
             }
         } else if let Some(due) = call.next_timeout().filter(|due| Some(*due) != before) {
             self.timers.push(Reverse((due, id)));
+        }
+        if let Some(what) = elsewhere {
+            self.meet(now, id, what, directory, out);
+        }
+    }
+
+    /// What a call wants of another one of its tenant.
+    fn meet(
+        &mut self,
+        now: Instant,
+        id: CallId,
+        what: Elsewhere,
+        directory: &dyn Directory,
+        out: &mut Vec<Effect>,
+    ) {
+        let Some(tenant) = self.calls.get(&id).map(|call| call.tenant.clone()) else { return };
+        // The oldest, where there are several.
+        let find = |calls: &HashMap<CallId, Call>, wanted: &dyn Fn(&Call) -> bool| {
+            calls
+                .values()
+                .filter(|call| call.id != id && call.tenant == tenant && wanted(call))
+                .map(|c| c.id)
+                .min()
+        };
+        let (there, why, named) = match what {
+            Elsewhere::Join(with) => {
+                let mut given = Given::Nothing;
+                if let Some((other, no)) = self.keys.legs.get(&with).copied()
+                    && find(&self.calls, &|call| call.id == other).is_some()
+                {
+                    self.with_call(now, other, directory, out, |call, around| {
+                        given = call.give_partner(no, around);
+                    });
+                }
+                return self.with_call(now, id, directory, out, |call, around| call.joined(given, around));
+            }
+            Elsewhere::Park { leg, slot, most, hears } => {
+                let free = find(&self.calls, &|call| call.slot() == Some(&slot)).is_none();
+                return self.with_call(now, id, directory, out, |call, around| {
+                    call.park((leg, slot), (most, hears), free, around);
+                });
+            }
+            Elsewhere::Retrieve(slot) => {
+                (find(&self.calls, &|call| call.slot() == Some(&slot)), "retrieved", slot)
+            }
+            Elsewhere::PickUp(user) => (find(&self.calls, &|call| call.rings(&user)), "picked up", user),
+        };
+        let Some((there, with)) = there.and_then(|id| Some((id, self.calls.get(&id)?.party_name()))) else {
+            return self.with_call(now, id, directory, out, |call, around| call.nobody_there(named, around));
+        };
+        let mut leg = None;
+        self.with_call(now, id, directory, out, |call, around| leg = call.give_caller(why, with, around));
+        if let Some(leg) = leg {
+            self.with_call(now, there, directory, out, |call, around| call.welcome(leg, around));
         }
     }
 }

@@ -253,6 +253,19 @@ pub enum BridgeEnd {
     Digit(char),
     /// In words.
     Other(String),
+    /// To `Talk` alone: one party's telephone asks that someone else takes its place.
+    Transfer(Box<Transfer>),
+}
+
+/// What a party's telephone asks by REFER (RFC 3515, RFC 5589).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Transfer {
+    /// Whose telephone asks: one of the two legs that talked.
+    pub by: LegNo,
+    /// Who is to take its place.
+    pub to: Target,
+    /// It has spoken with them on a call of its own, and the two calls are to become one.
+    pub attended: bool,
 }
 
 /// How a supervisor takes part in a conversation.
@@ -491,6 +504,13 @@ pub enum Command {
     Pause { user: String, reason: String },
     SignIn { user: String, queue: String },
     SignOut { user: String, queue: String },
+    Talk { a: LegNo, b: LegNo, keys: String },
+    CarryOut { to: Option<Target>, ring: Duration },
+    RefuseTransfer { status: u16 },
+    TransferredBy,
+    Park { leg: LegNo, slot: String, most: Duration, hears: Prompt },
+    Retrieve { slot: String },
+    PickUp { user: String },
 }
 
 /// What an import returned. The order of variants is the tape's format: add at the end.
@@ -516,9 +536,9 @@ pub enum Answer {
     },
     /// To `StartRecording` (the recording's name) and `Settings` (JSON).
     Text(String),
-    /// To `Dial`: the leg that answered.
+    /// To `Dial`: the leg that answered; to `Park`: the leg that retrieved.
     Leg(Box<LegInfo>),
-    /// To `Bridge`.
+    /// To `Bridge` and `Talk`.
     BridgeEnded(BridgeEnd),
     /// To `FindUser` (none or one) and `Group`.
     Users(Vec<UserInfo>),
@@ -557,6 +577,8 @@ pub enum Answer {
     Waited(Waited),
     /// To `AgentState`: none when there is no such agent.
     AgentState(Option<AgentState>),
+    /// To `TransferredBy`: a user's name.
+    Name(Option<String>),
 }
 
 /// What came of a call.

@@ -20,6 +20,10 @@ pub mod call_script {
             "strowger:script/call.[method]leg.header": trappable,
             "strowger:script/call.[method]leg.language": trappable,
             "strowger:script/call.[drop]leg": trappable,
+            "strowger:script/call.[method]transfer.by-b": trappable,
+            "strowger:script/call.[method]transfer.to": trappable,
+            "strowger:script/call.[method]transfer.attended": trappable,
+            "strowger:script/call.[drop]transfer": trappable,
             "strowger:script/directory.[method]user.name": trappable,
             "strowger:script/directory.[method]user.number": trappable,
             "strowger:script/directory.[method]user.mobile": trappable,
@@ -45,6 +49,7 @@ pub mod call_script {
         exports: { default: async },
         with: {
             "strowger:script/call.leg": exchange::LegInfo,
+            "strowger:script/call.transfer": crate::host::call::TransferHandle,
             "strowger:script/directory.user": exchange::UserInfo,
             "strowger:script/ended.call-record": exchange::CallRecord,
             "strowger:script/queue.place": crate::host::queue::PlaceHandle,

@@ -228,6 +228,7 @@ impl Guest {
             Command::Now
                 | Command::LocalTime
                 | Command::TimeIn { .. }
+                | Command::TransferredBy
                 | Command::FindUser { .. }
                 | Command::Group { .. }
                 | Command::Scheme { .. }
@@ -299,8 +300,12 @@ enum Leaving {
 impl Leaving {
     fn of(command: &Command) -> Self {
         match command {
-            Command::Bridge { a, .. } if *a == LegNo::CALLER => Self::Bridge(BridgeEnd::AHungUp),
-            Command::Bridge { b, .. } if *b == LegNo::CALLER => Self::Bridge(BridgeEnd::BHungUp),
+            Command::Bridge { a, .. } | Command::Talk { a, .. } if *a == LegNo::CALLER => {
+                Self::Bridge(BridgeEnd::AHungUp)
+            }
+            Command::Bridge { b, .. } | Command::Talk { b, .. } if *b == LegNo::CALLER => {
+                Self::Bridge(BridgeEnd::BHungUp)
+            }
             Command::Ring { leg, .. }
             | Command::Answer { leg }
             | Command::Reject { leg, .. }
@@ -311,11 +316,17 @@ impl Leaving {
             | Command::SendDigits { leg, .. }
             | Command::Hold { leg, .. }
             | Command::Resume { leg }
+            | Command::Park { leg, .. }
                 if *leg == LegNo::CALLER =>
             {
                 Self::HungUp
             }
-            Command::Dial(_) | Command::Sleep { .. } | Command::Wait { .. } => Self::HungUp,
+            Command::Dial(_)
+            | Command::Sleep { .. }
+            | Command::Wait { .. }
+            // The caller's leg is another call's then.
+            | Command::Retrieve { .. }
+            | Command::PickUp { .. } => Self::HungUp,
             _ => Self::Never,
         }
     }

@@ -148,7 +148,9 @@ pub fn wait(command: &Command) -> Duration {
         Command::RecordMessage { most, .. } => most.saturating_add(WAIT_GRACE).min(WAIT_CONVERSATION),
         Command::Dial(dial) => dial.timeout.saturating_add(WAIT_GRACE).min(WAIT_SOUND),
         Command::Sleep { length } => length.saturating_add(WAIT_GRACE).min(WAIT_CONVERSATION),
-        Command::Bridge { .. } | Command::Wait { .. } => WAIT_CONVERSATION,
+        Command::Bridge { .. } | Command::Talk { .. } | Command::Wait { .. } => WAIT_CONVERSATION,
+        Command::CarryOut { ring, .. } => ring.saturating_add(WAIT_GRACE).min(WAIT_SOUND),
+        Command::Park { most, .. } => most.saturating_add(WAIT_GRACE).min(WAIT_CONVERSATION),
         Command::Ring { .. }
         | Command::Answer { .. }
         | Command::Reject { .. }
@@ -156,10 +158,14 @@ pub fn wait(command: &Command) -> Duration {
         | Command::StopRecording { .. }
         | Command::Hold { .. }
         | Command::Resume { .. }
-        | Command::HangUp { .. } => WAIT_SIGNALLING,
+        | Command::HangUp { .. }
+        | Command::RefuseTransfer { .. }
+        | Command::Retrieve { .. }
+        | Command::PickUp { .. } => WAIT_SIGNALLING,
         Command::SetLanguage { .. }
         | Command::Tag { .. }
         | Command::HandOver { .. }
+        | Command::TransferredBy
         | Command::FindUser { .. }
         | Command::Group { .. }
         | Command::Now

@@ -118,7 +118,9 @@ pub(crate) fn rank(failure: &Failure) -> u8 {
     }
 }
 
-/// Both talk until one of them hangs up. Answers `a` if it was not. A leg bridged with itself hears itself.
+/// Both talk until one of them hangs up. Answers `a` if it was not. A leg bridged with itself hears itself. Users may
+/// transfer each other from their telephones: whoever comes takes the place of the one who asked; with
+/// [`talk`](crate::talk) the script decides.
 pub fn bridge(a: &Leg, b: &Leg) -> Result {
     host::bridge(&a.0, &b.0, "").map(drop)
 }

@@ -56,6 +56,7 @@ mod dial;
 mod host;
 mod leg;
 mod routing;
+mod transfer;
 mod words;
 
 // What the attributes write names this crate from outside.
@@ -72,6 +73,7 @@ pub use dial::{AndBridge, Dial, RING_FOR, bridge, bridge_until, dial, hand_over,
 pub use leg::{BETWEEN_KEYS, FIRST_KEY, Gather, Leg, Menu, NORMAL_CLEARING};
 pub use routing::{Next, Places};
 pub use strowger_script_macros::{call_script, settings};
+pub use transfer::{PARKED_FOR, Park, TalkEnd, Transfer, park, pick_up, retrieve, talk, transferred_by};
 pub use words::*;
 
 /// What a script is written with: `use strowger_script::prelude::*;`.
@@ -85,7 +87,7 @@ pub mod prelude {
     pub use crate::words::*;
     pub use crate::{
         AndBridge, Dial, Leg, Next, Places, agents, bridge, bridge_until, crm, dial, hand_over, kv, log,
-        queue, tag,
+        park, pick_up, queue, retrieve, tag, talk, transferred_by,
     };
     pub use serde_json::{Value, json};
     pub use strowger_script_macros::{call_script, settings};

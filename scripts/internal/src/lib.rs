@@ -17,6 +17,8 @@ pub struct Internal {
     pub outside: bool,
     /// What is dialled before a number outside, "9" for example; it is taken off.
     pub outside_prefix: Option<String>,
+    /// What is dialled before an extension to take the call that rings there, "**" for example.
+    pub pick_up_prefix: Option<String>,
     /// The country that national numbers belong to, "+359" for example: "02 123" becomes "+3592123".
     pub country: Option<String>,
     /// What to do when a user does not answer or is busy; the caller is refused unless set.
@@ -36,7 +38,15 @@ fn yes() -> bool {
 
 #[call_script]
 fn on_call(caller: Leg, settings: Internal) -> Result {
-    let to = match destination(&caller.dialled(), &settings) {
+    let dialled = caller.dialled();
+    if let Some(whom) = settings.pick_up_prefix.as_deref().and_then(|prefix| dialled.strip_prefix(prefix)) {
+        let user = directory::find(whom).map_or_else(|| whom.to_owned(), |user| user.name);
+        return match pick_up(&user) {
+            Err(why @ Failure::NotFound(_)) => caller.decline(&why),
+            gone_over => gone_over,
+        };
+    }
+    let to = match destination(&dialled, &settings) {
         Ok(to) => to,
         Err(why) => return caller.decline(&why),
     };

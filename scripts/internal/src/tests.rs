@@ -54,6 +54,16 @@ fn without_call_waiting_a_user_on_a_call_is_busy_without_ringing() {
 }
 
 #[test]
+fn a_prefix_before_an_extension_takes_the_call_that_rings_there() {
+    let plan = |dialled: &str| {
+        ana_calls(dialled).with_settings(json!({ "pick_up_prefix": "**" })).user(boris().ringing())
+    };
+    plan("**102").talks_with("whoever calls boris").hangs_up_after(5.secs()).run(on_call);
+    plan("**103").is_rejected(404).run(on_call);
+    plan("**101").is_rejected(404).run(on_call);
+}
+
+#[test]
 fn numbers_outside_are_written_as_trunks_want_them() {
     let dials = |dialled: &str, settings: Value, number: &str| {
         ana_calls(dialled)

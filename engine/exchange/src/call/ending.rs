@@ -3,11 +3,11 @@
 use std::time::Duration;
 
 use super::{Around, Call, Driver, Pending};
-use crate::effect::{Cause, Effect, Signal};
+use crate::effect::{Cause, Effect, Route, Signal};
 use crate::exchange::Finish;
 use crate::fallback::LastResort;
-use crate::leg::State;
-use crate::verb::{CallRecord, LegNo, Outcome};
+use crate::leg::{Leg, State};
+use crate::verb::{CallRecord, LegNo, LegRecord, Outcome};
 
 impl Call {
     /// The script returned, failed, or could not be run.
@@ -15,12 +15,19 @@ impl Call {
         if !matches!(self.driver, Driver::Script) {
             return;
         }
+        self.wish = None;
         if let Some(Pending::Dial(dialling)) = self.pending.take() {
             for attempt in dialling.attempts {
                 self.hang_up(attempt.leg, Cause::Q850(16), "hung up", around);
             }
         }
         self.end_dialled_legs(around);
+        if let Some(route) = self.going_to.take().filter(|_| !self.caller().is_over()) {
+            self.route = Route { source: self.route.source.take(), ..route };
+            self.handing_over = None;
+            self.stop(LegNo::CALLER, around);
+            return self.start(around);
+        }
         match finish {
             Finish::Returned => match self.handing_over.take() {
                 Some((script, settings)) if !self.caller_left => {
@@ -50,16 +57,21 @@ impl Call {
         if let Driver::Origin { .. } = self.driver {
             return self.give_up_origin(around);
         }
-        let caller = self.caller();
-        if caller.is_over() {
+        // A caller who asked for a transfer may have left, and the other one waits for it.
+        let no = match &self.wish {
+            Some(wish) if self.caller().is_over() => wish.partner,
+            _ => LegNo::CALLER,
+        };
+        let leg = self.leg(no);
+        if leg.is_over() {
             return;
         }
-        if let State::Arrived { .. } = caller.state {
+        if let State::Arrived { .. } = leg.state {
             self.refuse(480, "Temporarily Unavailable".into(), around);
         } else {
-            around.out.push(Effect::Signal(caller.key, Signal::HangUp(Cause::Q850(16))));
+            around.out.push(Effect::Signal(leg.key, Signal::HangUp(Cause::Q850(16))));
         }
-        if let Some(answer) = self.handle_ended(LegNo::CALLER, "ended by the exchange", around) {
+        if let Some(answer) = self.handle_ended(no, "ended by the exchange", around) {
             self.settle(answer, around);
         }
     }
@@ -114,12 +126,16 @@ impl Call {
             Outcome::Answered
         };
         let end = first_voice.unwrap_or(around.now);
+        let was_there = |leg: &&Leg| leg.state != State::Absent;
+        let mut legs: Vec<LegRecord> =
+            self.legs.iter().filter(was_there).map(|leg| leg.record.clone()).collect();
+        legs.sort_by_key(|leg| leg.leg);
         CallRecord {
             id: self.id,
             tenant: self.tenant.clone(),
             direction: self.direction,
-            from: self.caller().info.party.clone(),
-            dialled: self.caller().info.dialled.clone(),
+            from: self.from.clone(),
+            dialled: self.dialled_number.clone(),
             source: self.route.source.clone(),
             script: self.first_script.clone(),
             version: self.version.clone(),
@@ -130,12 +146,7 @@ impl Call {
             talk: around.now.saturating_duration_since(end),
             outcome,
             answered_by: self.connected.as_ref().and_then(|(_, who)| who.clone()),
-            legs: self
-                .legs
-                .iter()
-                .filter(|leg| leg.state != State::Absent)
-                .map(|leg| leg.record.clone())
-                .collect(),
+            legs,
             tags: self.tags.clone(),
             recordings: self.recordings.clone(),
             failure: self.failure.clone(),

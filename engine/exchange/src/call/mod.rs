@@ -4,11 +4,13 @@
 //! takes its place.
 
 mod ending;
+mod meeting;
 mod origin;
 mod reports;
 mod ringing;
 mod steps;
 mod supervisor;
+mod transfer;
 mod verbs;
 
 use std::time::Instant;
@@ -21,7 +23,9 @@ use crate::fallback::LastResort;
 use crate::gather::Asking;
 use crate::leg::{Leg, State};
 use crate::load::{Load, Seat};
-use crate::verb::{CallId, Direction, LegInfo, LegNo, LegRecord};
+use crate::verb::{CallId, Direction, LegInfo, LegNo, LegRecord, Party};
+pub(crate) use meeting::{Elsewhere, Given};
+use transfer::Wish;
 
 use supervisor::{Mix, Supervisor};
 
@@ -56,13 +60,43 @@ enum Driver {
 
 /// The command under way.
 enum Pending {
-    Play { leg: LegNo, token: Token },
-    Gather { leg: LegNo, asking: Asking },
-    Message { leg: LegNo, token: Token, name: String },
-    SendDigits { leg: LegNo, token: Token },
+    Play {
+        leg: LegNo,
+        token: Token,
+    },
+    Gather {
+        leg: LegNo,
+        asking: Asking,
+    },
+    Message {
+        leg: LegNo,
+        token: Token,
+        name: String,
+    },
+    SendDigits {
+        leg: LegNo,
+        token: Token,
+    },
     Dial(Box<Dialling>),
-    Bridge { a: LegNo, b: LegNo, keys: String },
-    Sleep { until: Instant },
+    /// `asks`: the script decides about transfers itself.
+    Bridge {
+        a: LegNo,
+        b: LegNo,
+        keys: String,
+        asks: bool,
+    },
+    Sleep {
+        until: Instant,
+    },
+    /// The one who is to take a place in a conversation rings.
+    Transfer(Box<Dialling>),
+    Park {
+        leg: LegNo,
+        slot: String,
+        until: Instant,
+    },
+    /// Another call is being asked; it answers within the same step of the shard.
+    Elsewhere,
 }
 
 pub(crate) struct Call {
@@ -75,6 +109,16 @@ pub(crate) struct Call {
     driver: Driver,
     pending: Option<Pending>,
     handing_over: Option<(String, String)>,
+    /// The caller was transferred to a number with a script of its own, which goes on.
+    going_to: Option<Route>,
+    /// What a telephone asked for and is not done yet.
+    wish: Option<Wish>,
+    transferred_by: Option<String>,
+    /// What has to do with another call.
+    pub elsewhere: Option<Elsewhere>,
+    /// Who called whom, whoever is in the caller's place now.
+    from: Party,
+    dialled_number: String,
     direction: Direction,
     pub started: f64,
     arrived_at: Instant,
@@ -136,6 +180,7 @@ impl Call {
             end: String::new(),
             sip_call_id: arrival.sip_call_id,
         };
+        let (from, dialled_number) = (info.party.clone(), info.dialled.clone());
         let caller = Leg {
             key,
             info,
@@ -158,6 +203,12 @@ impl Call {
             driver: Driver::Script,
             pending: None,
             handing_over: None,
+            going_to: None,
+            wish: None,
+            transferred_by: None,
+            elsewhere: None,
+            from,
+            dialled_number,
             direction: arrival.direction,
             started: around.wall,
             arrived_at: around.now,
@@ -200,8 +251,8 @@ impl Call {
     pub fn next_timeout(&self) -> Option<Instant> {
         let waiting = match self.pending.as_ref() {
             Some(Pending::Gather { asking, .. }) => asking.next_timeout(),
-            Some(Pending::Dial(dialling)) => dialling.next_timeout(),
-            Some(Pending::Sleep { until }) => Some(*until),
+            Some(Pending::Dial(dialling) | Pending::Transfer(dialling)) => dialling.next_timeout(),
+            Some(Pending::Sleep { until } | Pending::Park { until, .. }) => Some(*until),
             _ => None,
         };
         let end = (!self.caller().is_over()).then_some(self.end_at);

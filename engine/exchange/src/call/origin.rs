@@ -80,6 +80,7 @@ impl Call {
         caller.info.leg = LegNo::CALLER;
         caller.info.dialled = dialled;
         caller.record.leg = LegNo::CALLER;
+        self.from = caller.info.party.clone();
         self.answered = Some(around.wall);
         self.note("call.answered", LegNo::CALLER, String::new(), around);
     }

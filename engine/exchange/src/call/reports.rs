@@ -19,7 +19,7 @@ impl Call {
         }
         let answer = match event {
             Event::Trying => {
-                if let Some(Pending::Dial(dialling)) = &mut self.pending
+                if let Some(dialling) = self.dialling()
                     && let Some(attempt) = dialling.attempts.iter_mut().find(|attempt| attempt.leg == no)
                 {
                     attempt.silent_at = None;
@@ -56,6 +56,7 @@ impl Call {
                 _ => None,
             },
             Event::Recorded { token, length } => self.handle_recorded(no, token, length),
+            Event::Transfer { to, with } => self.handle_transfer(no, to, with, around),
         };
         if let Some(answer) = answer {
             self.settle(answer, around);
@@ -63,10 +64,12 @@ impl Call {
     }
 
     pub(super) fn handle_ringing(&mut self, no: LegNo, early_media: bool, around: &mut Around) {
-        let Some(Pending::Dial(dialling)) = &mut self.pending else { return };
+        let Some(hearer) = self.dialling().map(|dialling| dialling.hearer) else { return };
+        let somebody_hears = !self.leg(hearer).is_over();
+        let Some(dialling) = self.dialling() else { return };
         let alone = dialling.attempts.len() == 1;
         // A call that looks for its caller has nobody yet who could hear it.
-        let own_tone = dialling.options.ringback.is_none() && !self.legs[0].is_over();
+        let own_tone = dialling.options.ringback.is_none() && somebody_hears;
         let Some(attempt) = dialling.attempts.iter_mut().find(|attempt| attempt.leg == no) else { return };
         attempt.silent_at = None;
         let first = !std::mem::replace(&mut dialling.rings, true);
@@ -78,16 +81,16 @@ impl Call {
         let party = self.leg(no).record.party.clone();
         self.note("leg.ringing", no, party, around);
         if pass_on {
-            self.stop(LegNo::CALLER, around);
-            self.open_early(LegNo::CALLER, around);
-            self.relay(LegNo::CALLER, no, around);
+            self.stop(hearer, around);
+            self.open_early(hearer, around);
+            self.relay(hearer, no, around);
         } else if first && own_tone {
-            let caller = self.caller();
-            let effect = match caller.state {
-                State::Arrived { early: false } => Effect::Signal(caller.key, Signal::Ring),
+            let leg = &mut self.legs[hearer.0 as usize];
+            let effect = match leg.state {
+                State::Arrived { early: false } => Effect::Signal(leg.key, Signal::Ring),
                 _ => {
-                    self.legs[0].sounding = true;
-                    Effect::Sound(self.caller().key, Sound::Ringback)
+                    leg.sounding = true;
+                    Effect::Sound(leg.key, Sound::Ringback)
                 }
             };
             around.out.push(effect);
@@ -95,26 +98,14 @@ impl Call {
     }
 
     pub(super) fn handle_answered(&mut self, no: LegNo, around: &mut Around) -> Option<Answer> {
-        let Some(Pending::Dial(dialling)) = &mut self.pending else { return None };
-        dialling.take_attempt(no)?;
-        let others: Vec<LegNo> = dialling.attempts.drain(..).map(|attempt| attempt.leg).collect();
-        let early = dialling.early;
-        self.pending = None;
-        for other in others {
-            self.hang_up(other, Cause::AnsweredElsewhere, "answered elsewhere", around);
-        }
-        if early.is_some() {
-            self.unrelay(LegNo::CALLER, around);
-        }
-        self.stop(LegNo::CALLER, around);
+        self.dialling()?.take_attempt(no)?;
         let leg = &mut self.legs[no.0 as usize];
         leg.state = State::Up;
         leg.record.answered = Some(around.wall);
         leg.seats.iter().for_each(|seat| around.load.talks(seat));
-        let info = leg.info.clone();
         let party = leg.record.party.clone();
         self.note("leg.answered", no, party, around);
-        Some(Answer::Leg(Box::new(info)))
+        self.win_dial(no, around)
     }
 
     pub(super) fn handle_refused(
@@ -125,11 +116,12 @@ impl Call {
         around: &mut Around,
     ) -> Option<Answer> {
         self.end_leg(no, &format!("{status}"), around);
-        let Some(Pending::Dial(dialling)) = &mut self.pending else { return None };
+        let dialling = self.dialling()?;
         let attempt = dialling.take_attempt(no)?;
         if dialling.early == Some(no) {
+            let hearer = dialling.hearer;
             dialling.early = None;
-            self.unrelay(LegNo::CALLER, around);
+            self.unrelay(hearer, around);
         }
         self.replace_attempt(attempt, status, silent, around);
         self.advance_dial(around)
@@ -144,16 +136,24 @@ impl Call {
         if let Some(partner) = partner {
             self.legs[partner.0 as usize].relayed = None;
         }
-        let by_caller = no == LegNo::CALLER;
+        // Whoever asked for a transfer may leave: someone else is to take that place.
+        let by_caller = no == LegNo::CALLER && !self.asks_for_transfer(no);
         if by_caller {
             self.caller_left = true;
+        }
+        if self.is_being_transferred(no)
+            && let Some(answer) = self.end_transfer(no, around)
+        {
+            return Some(answer);
         }
         let concerns = match self.pending.as_ref()? {
             Pending::Play { leg, .. }
             | Pending::Gather { leg, .. }
             | Pending::Message { leg, .. }
-            | Pending::SendDigits { leg, .. } => *leg == no || by_caller,
+            | Pending::SendDigits { leg, .. }
+            | Pending::Park { leg, .. } => *leg == no || by_caller,
             Pending::Dial(_) | Pending::Sleep { .. } => by_caller,
+            Pending::Transfer(_) | Pending::Elsewhere => false,
             Pending::Bridge { a, b, .. } => *a == no || *b == no || by_caller,
         };
         if !concerns {
@@ -283,7 +283,13 @@ impl Call {
                 self.pending = None;
                 Some(Answer::Done)
             }
-            Some(Pending::Dial(_)) => self.advance_dial(around),
+            Some(Pending::Dial(_) | Pending::Transfer(_)) => self.advance_dial(around),
+            Some(Pending::Park { leg, until, .. }) if *until <= around.now => {
+                let leg = *leg;
+                self.pending = None;
+                self.stop(leg, around);
+                Some(Answer::Failed(Failure::NoAnswer))
+            }
             _ => None,
         };
         if let Some(answer) = answer {

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 
 use super::{Around, Call, Pending};
-use crate::dial::{Attempt, TRUNK_SILENCE, failure_of, is_carriers_fault};
+use crate::dial::{Attempt, Dialling, TRUNK_SILENCE, failure_of, is_carriers_fault};
 use crate::directory::Device;
 use crate::effect::{Cause, Destination, Effect, Invite, Signal};
 use crate::leg::{Leg, State};
@@ -14,7 +14,7 @@ impl Call {
     /// Starts what is due; answers when nobody is left to ring or the time is up.
     pub(super) fn advance_dial(&mut self, around: &mut Around) -> Option<Answer> {
         loop {
-            let Some(Pending::Dial(dialling)) = &mut self.pending else { return None };
+            let dialling = self.dialling()?;
             if dialling.give_up_at <= around.now {
                 return self.give_up_dial(around);
             }
@@ -33,20 +33,57 @@ impl Call {
     }
 
     pub(super) fn give_up_dial(&mut self, around: &mut Around) -> Option<Answer> {
-        let Some(Pending::Dial(mut dialling)) = self.pending.take() else { return None };
-        for attempt in std::mem::take(&mut dialling.attempts) {
+        let dialling = self.dialling()?;
+        let attempts = std::mem::take(&mut dialling.attempts);
+        if !attempts.is_empty() {
             dialling.note_failure(Failure::NoAnswer);
+        }
+        let (hearer, early, failure) = (dialling.hearer, dialling.early.is_some(), dialling.best_failure());
+        for attempt in attempts {
             self.hang_up(attempt.leg, Cause::Q850(19), "no answer", around);
         }
-        if dialling.early.is_some() {
-            self.unrelay(LegNo::CALLER, around);
+        if early {
+            self.unrelay(hearer, around);
         }
-        self.stop(LegNo::CALLER, around);
-        Some(Answer::Failed(dialling.best_failure()))
+        self.stop(hearer, around);
+        self.end_dial(Err(failure), around)
+    }
+
+    /// The dial is won by this leg, which is up: the others stop ringing.
+    pub(super) fn win_dial(&mut self, no: LegNo, around: &mut Around) -> Option<Answer> {
+        let dialling = self.dialling()?;
+        let others: Vec<LegNo> = dialling.attempts.drain(..).map(|attempt| attempt.leg).collect();
+        let (hearer, early) = (dialling.hearer, dialling.early.is_some());
+        for other in others {
+            self.hang_up(other, Cause::AnsweredElsewhere, "answered elsewhere", around);
+        }
+        if early {
+            self.unrelay(hearer, around);
+        }
+        self.stop(hearer, around);
+        self.end_dial(Ok(no), around)
+    }
+
+    /// What a dial came to, for whoever waits for it.
+    fn end_dial(&mut self, came: Result<LegNo, Failure>, around: &mut Around) -> Option<Answer> {
+        match (self.pending.take()?, came) {
+            (Pending::Transfer(_), Ok(no)) => self.complete_transfer(no, around),
+            (Pending::Transfer(_), Err(failure)) => self.fail_transfer(failure, around),
+            (_, Ok(no)) => Some(Answer::Leg(Box::new(self.leg(no).info.clone()))),
+            (_, Err(failure)) => Some(Answer::Failed(failure)),
+        }
+    }
+
+    /// The dial under way, of the script or of a transfer.
+    pub(super) fn dialling(&mut self) -> Option<&mut Dialling> {
+        match &mut self.pending {
+            Some(Pending::Dial(dialling) | Pending::Transfer(dialling)) => Some(dialling),
+            _ => None,
+        }
     }
 
     pub(super) fn note_failure(&mut self, failure: Failure) {
-        if let Some(Pending::Dial(dialling)) = &mut self.pending {
+        if let Some(dialling) = self.dialling() {
             dialling.note_failure(failure);
         }
     }
@@ -57,12 +94,12 @@ impl Call {
                 let Some(user) = around.directory.user(&self.tenant, &name) else {
                     return self.note_failure(Failure::NotFound(name));
                 };
-                if self.caller().info.user.as_deref() == Some(&user.name) {
+                let Some(dialling) = self.dialling() else { return };
+                let (hearer, skip) = (dialling.hearer, dialling.options.skip_busy);
+                if self.leg(hearer).info.user.as_deref() == Some(&user.name) {
                     return self.note_failure(Failure::Busy); // one does not ring oneself
                 }
                 let seat = Seat::User { tenant: self.tenant.clone(), user: user.name.clone() };
-                let skip =
-                    matches!(&self.pending, Some(Pending::Dial(dialling)) if dialling.options.skip_busy);
                 if skip && around.load.taken(&seat) > 0 {
                     return self.note_failure(Failure::Busy);
                 }
@@ -140,10 +177,11 @@ impl Call {
         if self.legs.len() >= self.most_legs {
             return self.note_failure(Failure::Limit("legs_per_call".into()));
         }
-        let Some(Pending::Dial(dialling)) = &mut self.pending else { return };
         let no = LegNo(self.legs.len() as u32);
+        let from = self.legs[0].info.party.clone();
         let key = around.keys.leg(self.id, no);
-        let present = dialling.options.present.clone().unwrap_or_else(|| self.legs[0].info.party.clone());
+        let Some(dialling) = self.dialling() else { return };
+        let present = dialling.options.present.clone().unwrap_or(from);
         let silent_at = spare.as_ref().map(|_| around.now + TRUNK_SILENCE);
         dialling.attempts.push(Attempt { leg: no, spare, silent_at });
         seats.iter().for_each(|seat| around.load.rings(seat));

@@ -145,7 +145,9 @@ impl Call {
         self.recordings.push(name);
     }
 
+    /// Legs are named as in the record: by their order, not by the place that they have taken.
     pub(super) fn note(&self, kind: &'static str, leg: LegNo, about: String, around: &mut Around) {
+        let leg = self.leg(leg).record.leg;
         around.out.push(Effect::Note(Note { tenant: self.tenant.clone(), call: self.id, kind, leg, about }));
     }
 }

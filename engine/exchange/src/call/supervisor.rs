@@ -69,7 +69,7 @@ impl Call {
             present: Some(present),
             skip_busy: false,
         };
-        let dialling = Box::new(Dialling::new(dial, around.now)?);
+        let dialling = Box::new(Dialling::new(dial, LegNo::CALLER, around.now)?);
         self.supervisors.push(Supervisor { who, mode, phone: Phone::Ringing(dialling) });
         match self.ring_supervisor(self.supervisors.len() - 1, around, Self::advance_dial) {
             Some(why) => Err(why),

@@ -1,7 +1,7 @@
 //! What a script asks of its call: each command is checked against the state of its leg and answered
 //! at once, or becomes the one that the call waits in.
 
-use super::{Around, Call, Driver, Pending};
+use super::{Around, Call, Driver, Elsewhere, Pending};
 use crate::dial::Dialling;
 use crate::effect::{Cause, Effect, Signal, Sound};
 use crate::gather::{Asking, Step};
@@ -65,6 +65,7 @@ impl Call {
                 self.handing_over = Some((script, settings));
                 done
             }
+            Command::TransferredBy => Ok(Some(Answer::Name(self.transferred_by.clone()))),
             Command::FindUser { name_or_number } => {
                 let user = around.directory.user(&self.tenant, &name_or_number);
                 Ok(Some(Answer::Users(user.into_iter().map(|user| self.user_info(user, around)).collect())))
@@ -73,6 +74,8 @@ impl Call {
                 let users = around.directory.group(&self.tenant, &name);
                 Ok(Some(Answer::Users(users.into_iter().map(|user| self.user_info(user, around)).collect())))
             }
+            // The caller belongs to another script already, and this one has only to leave.
+            _ if self.going_to.is_some() => Err(Failure::HungUp),
             Command::HangUp { leg, cause } => {
                 self.live(leg)?;
                 self.hang_up(leg, Cause::Q850(cause), "hung up", around);
@@ -203,7 +206,7 @@ impl Call {
             }
             Command::Dial(options) => {
                 self.dialled = true;
-                let mut dialling = Dialling::new(options, around.now)?;
+                let mut dialling = Dialling::new(options, LegNo::CALLER, around.now)?;
                 if let Some(prompt) = dialling.options.ringback.clone() {
                     self.open_early(LegNo::CALLER, around);
                     self.play(LegNo::CALLER, vec![prompt], false, true, around);
@@ -212,7 +215,19 @@ impl Call {
                 self.pending = Some(Pending::Dial(Box::new(dialling)));
                 Ok(self.advance_dial(around))
             }
-            Command::Bridge { a, b, keys } => self.begin_bridge(a, b, keys, around),
+            Command::Bridge { a, b, keys } => self.begin_bridge(a, b, keys, false, around),
+            Command::Talk { a, b, keys } => self.begin_bridge(a, b, keys, true, around),
+            Command::CarryOut { to, ring } => self.begin_transfer(to, ring, around),
+            Command::RefuseTransfer { status } => {
+                if !(400..=699).contains(&status) {
+                    return Err(Failure::Invalid("status: 400 to 699".into()));
+                }
+                self.give_up_wish(status, around);
+                done
+            }
+            Command::Park { leg, slot, most, hears } => self.begin_park(leg, slot, most, hears),
+            Command::Retrieve { slot } => self.begin_elsewhere(Elsewhere::Retrieve(slot)),
+            Command::PickUp { user } => self.begin_elsewhere(Elsewhere::PickUp(user)),
             Command::Sleep { length } => {
                 self.pending = Some(Pending::Sleep { until: around.now + length });
                 Ok(None)
@@ -254,17 +269,18 @@ impl Call {
         a: LegNo,
         b: LegNo,
         keys: String,
+        asks: bool,
         around: &mut Around,
     ) -> Result<Option<Answer>, Failure> {
+        // Whoever asked for a transfer that did not come about hears so, and goes on talking.
+        self.give_up_wish(603, around);
         self.live(b)?;
         self.live(a)?;
         if !self.leg(b).is_up() && a != b {
             return Err(Failure::Invalid("b: not answered".into()));
         }
-        self.stop(a, around);
-        self.stop(b, around);
         self.answer(a, around);
-        self.relay(a, b, around);
+        self.join(a, b, around);
         if self.connected.is_none() {
             let who = (a != b).then(|| self.leg(b).record.party.clone());
             self.connected = Some((around.now, who));
@@ -276,7 +292,7 @@ impl Call {
             self.unrelay(a, around);
             return Ok(Some(Answer::BridgeEnded(BridgeEnd::Digit(key))));
         }
-        self.pending = Some(Pending::Bridge { a, b, keys });
+        self.pending = Some(Pending::Bridge { a, b, keys, asks });
         Ok(None)
     }
 }

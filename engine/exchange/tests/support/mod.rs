@@ -40,6 +40,12 @@ impl Directory for Shop {
         self.trunks.clone()
     }
 
+    fn route(&self, _: &str, dialled: &str) -> Option<Route> {
+        let script = if dialled == "700" { "menu" } else { "internal" };
+        let (script, settings) = (script.to_string(), "{}".to_string());
+        (dialled != "666").then(|| Route { script, settings, fallback: vec![], source: None })
+    }
+
     fn limits(&self, _: &str) -> CallLimits {
         self.limits
     }
@@ -104,6 +110,24 @@ impl Scene {
             language: "en".into(),
             sip_call_id: "abc".into(),
             route: Route { script: "reception".into(), settings: "{}".into(), fallback, source: None },
+        };
+        self.exchange.arrive(self.now, arrival, &self.shop, &mut self.effects)
+    }
+
+    /// A user of the tenant calls.
+    pub fn arrive_from(&mut self, name: &str) -> (CallId, LegKey) {
+        let user = self.shop.user("shop", name).expect("one of the shop's");
+        let arrival = Arrival {
+            tenant: "shop".into(),
+            from: Party { number: user.number, name: Some(user.name.clone()), uri: format!("sip:{name}") },
+            dialled: "102".into(),
+            direction: Direction::Internal,
+            user: Some(user.name),
+            trunk: None,
+            headers: vec![],
+            language: "en".into(),
+            sip_call_id: "def".into(),
+            route: Route { script: "internal".into(), settings: "{}".into(), fallback: vec![], source: None },
         };
         self.exchange.arrive(self.now, arrival, &self.shop, &mut self.effects)
     }

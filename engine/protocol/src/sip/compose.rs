@@ -12,7 +12,7 @@ use super::headers::HeaderName;
 use super::message::{Essentials, Request};
 
 /// What this exchange understands, for Allow.
-pub const ALLOW: &str = "INVITE, ACK, BYE, CANCEL, OPTIONS, INFO, REGISTER";
+pub const ALLOW: &str = "INVITE, ACK, BYE, CANCEL, OPTIONS, INFO, REFER, REGISTER";
 
 /// A request to be written.
 pub struct NewRequest<'a> {

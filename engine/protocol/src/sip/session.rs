@@ -24,6 +24,10 @@ pub(crate) struct Session {
     pub(crate) party: Party,
     /// Its end was told; what is left is for the other side's sake.
     pub(crate) over: bool,
+    /// A REFER of the other side that is not done.
+    pub(crate) refer: Option<Refer>,
+    /// REFERs so far.
+    pub(crate) refers: u32,
     pub(crate) armed: Armed,
     pub(crate) state: State,
 }
@@ -39,6 +43,17 @@ pub(crate) struct Party {
     pub(crate) destination: Destination,
     /// They go there always.
     pub(crate) keep_to_destination: bool,
+}
+
+/// A REFER of the other side (RFC 3515 §2.4).
+#[derive(Debug)]
+pub(crate) struct Refer {
+    /// Waits for our response; none once that is sent.
+    pub(crate) server: Option<u64>,
+    /// Tells its subscription from that of an earlier one.
+    pub(crate) id: Option<u32>,
+    /// No NOTIFY is wanted (RFC 4488).
+    pub(crate) quiet: bool,
 }
 
 /// How far a call is.

@@ -1,18 +1,38 @@
 //! Interface `call`: legs, dialling, bridging, marks and handing over.
 
-use exchange::{Answer, BridgeEnd, Command, Dial, Direction, EndOfDigits, Gather, LegInfo, LegNo, Stage};
+use exchange::{
+    Answer, BridgeEnd, Command, Dial, Direction, EndOfDigits, Gather, LegInfo, LegNo, Stage, Transfer,
+};
 use wasmtime::component::Resource;
 
 use super::types::{length, millis, prompts};
-use super::{done, hand_out, verb};
+use super::{done, hand_out, look_up, verb};
 use crate::bindings::call_script::strowger::script::call as wit;
 use crate::guest::Guest;
+
+/// A transfer that a script is to decide about.
+pub struct TransferHandle {
+    by_b: bool,
+    wish: Transfer,
+}
 
 type Verb<T> = wasmtime::Result<Result<T, wit::Failure>>;
 
 impl Guest {
     fn leg(&self, leg: &Resource<LegInfo>) -> wasmtime::Result<&LegInfo> {
         Ok(self.table.get(leg)?)
+    }
+
+    /// A new handle to the leg that came.
+    fn leg_of(&mut self, answer: Answer) -> Verb<Resource<LegInfo>> {
+        let leg = verb(answer, |answer| match answer {
+            Answer::Leg(leg) => Some(*leg),
+            _ => None,
+        })?;
+        match leg {
+            Ok(leg) => hand_out(&mut self.table, leg).map(Ok),
+            Err(failure) => Ok(Err(failure)),
+        }
     }
 
     fn leg_no(&self, leg: &Resource<LegInfo>) -> wasmtime::Result<LegNo> {
@@ -155,6 +175,38 @@ impl wit::HostLeg for Guest {
     }
 }
 
+impl wit::HostTransfer for Guest {
+    fn by_b(&mut self, transfer: Resource<TransferHandle>) -> wasmtime::Result<bool> {
+        Ok(self.table.get(&transfer)?.by_b)
+    }
+
+    fn to(&mut self, transfer: Resource<TransferHandle>) -> wasmtime::Result<wit::Target> {
+        Ok(self.table.get(&transfer)?.wish.to.clone().into())
+    }
+
+    fn attended(&mut self, transfer: Resource<TransferHandle>) -> wasmtime::Result<bool> {
+        Ok(self.table.get(&transfer)?.wish.attended)
+    }
+
+    async fn carry_out(
+        &mut self,
+        _: Resource<TransferHandle>,
+        to: Option<wit::Target>,
+        ring: u32,
+    ) -> Verb<()> {
+        done(self.ask(Command::CarryOut { to: to.map(Into::into), ring: length(ring) }).await?)
+    }
+
+    async fn refuse(&mut self, _: Resource<TransferHandle>, status: u16) -> Verb<()> {
+        done(self.ask(Command::RefuseTransfer { status }).await?)
+    }
+
+    fn drop(&mut self, transfer: Resource<TransferHandle>) -> wasmtime::Result<()> {
+        self.table.delete(transfer)?;
+        Ok(())
+    }
+}
+
 impl wit::Host for Guest {
     async fn dial(&mut self, stages: Vec<wit::Stage>, options: wit::DialOptions) -> Verb<Resource<LegInfo>> {
         let stages = stages.into_iter().map(|stage| Stage {
@@ -168,14 +220,8 @@ impl wit::Host for Guest {
             present: options.present.map(Into::into),
             skip_busy: options.skip_busy,
         });
-        let leg = verb(self.ask(command).await?, |answer| match answer {
-            Answer::Leg(leg) => Some(*leg),
-            _ => None,
-        })?;
-        match leg {
-            Ok(leg) => hand_out(&mut self.table, leg).map(Ok),
-            Err(failure) => Ok(Err(failure)),
-        }
+        let answer = self.ask(command).await?;
+        self.leg_of(answer)
     }
 
     async fn bridge(
@@ -191,9 +237,57 @@ impl wit::Host for Guest {
                 BridgeEnd::BHungUp => wit::BridgeEnd::BHungUp,
                 BridgeEnd::Digit(key) => wit::BridgeEnd::Digit(key),
                 BridgeEnd::Other(words) => wit::BridgeEnd::Other(words),
+                BridgeEnd::Transfer(_) => return None,
             }),
             _ => None,
         })
+    }
+
+    async fn talk(&mut self, a: Resource<LegInfo>, b: Resource<LegInfo>, keys: String) -> Verb<wit::TalkEnd> {
+        let (a, b) = (self.leg_no(&a)?, self.leg_no(&b)?);
+        let end = verb(self.ask(Command::Talk { a, b, keys }).await?, |answer| match answer {
+            Answer::BridgeEnded(end) => Some(end),
+            _ => None,
+        })?;
+        Ok(match end {
+            Err(failure) => Err(failure),
+            Ok(BridgeEnd::AHungUp) => Ok(wit::TalkEnd::AHungUp),
+            Ok(BridgeEnd::BHungUp) => Ok(wit::TalkEnd::BHungUp),
+            Ok(BridgeEnd::Digit(key)) => Ok(wit::TalkEnd::Digit(key)),
+            Ok(BridgeEnd::Other(words)) => Ok(wit::TalkEnd::Other(words)),
+            Ok(BridgeEnd::Transfer(wish)) => {
+                let handle = TransferHandle { by_b: wish.by == b, wish: *wish };
+                Ok(wit::TalkEnd::Transfer(hand_out(&mut self.table, handle)?))
+            }
+        })
+    }
+
+    async fn transferred_by(&mut self) -> wasmtime::Result<Option<String>> {
+        look_up(self.ask(Command::TransferredBy).await?, |answer| match answer {
+            Answer::Name(name) => Some(name),
+            _ => None,
+        })
+    }
+
+    async fn park(
+        &mut self,
+        leg: Resource<LegInfo>,
+        slot: String,
+        most: u32,
+        hears: wit::Prompt,
+    ) -> Verb<Resource<LegInfo>> {
+        let leg = self.leg_no(&leg)?;
+        let command = Command::Park { leg, slot, most: length(most), hears: hears.into() };
+        let answer = self.ask(command).await?;
+        self.leg_of(answer)
+    }
+
+    async fn retrieve(&mut self, slot: String) -> Verb<()> {
+        done(self.ask(Command::Retrieve { slot }).await?)
+    }
+
+    async fn pick_up(&mut self, user: String) -> Verb<()> {
+        done(self.ask(Command::PickUp { user }).await?)
     }
 
     async fn tag(&mut self, key: String, value: String) -> Verb<()> {

@@ -5,7 +5,7 @@
 //! handle and is answered from it; everything else goes through [`Guest::ask`]. The imports of a
 //! queue strategy are in `strategy`.
 
-mod call;
+pub(crate) mod call;
 mod clock;
 mod crm;
 mod directory;

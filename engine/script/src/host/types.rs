@@ -78,6 +78,16 @@ impl From<wit::Target> for Target {
     }
 }
 
+impl From<Target> for wit::Target {
+    fn from(target: Target) -> Self {
+        match target {
+            Target::User(name) => Self::User(name),
+            Target::Number(number) => Self::Number(number),
+            Target::Uri(uri) => Self::Uri(uri),
+        }
+    }
+}
+
 impl From<wit::Prompt> for Prompt {
     fn from(prompt: wit::Prompt) -> Self {
         match prompt {

@@ -151,7 +151,7 @@ pub fn oblige(command: &Command) -> Answer {
             Answer::Gathered { digits: "1".into(), ended: exchange::EndOfDigits::Enough }
         }
         Command::Dial(_) => Answer::Leg(Box::new(ana())),
-        Command::Bridge { .. } => Answer::BridgeEnded(exchange::BridgeEnd::BHungUp),
+        Command::Bridge { .. } | Command::Talk { .. } => Answer::BridgeEnded(exchange::BridgeEnd::BHungUp),
         Command::FindUser { .. } => Answer::Users(vec![user("ana")]),
         Command::Group { .. } => Answer::Users((0..20).map(|n| user(&n.to_string())).collect()),
         Command::Now => Answer::Instant(1_795_000_000.5),

@@ -178,7 +178,7 @@ impl State {
             }
             Command::Sleep { length } => self.wait(length, Answer::Done),
             Command::Dial(dial) => self.dial(&dial),
-            Command::Bridge { .. } => {
+            Command::Bridge { .. } | Command::Talk { .. } => {
                 if self.now + TALK > self.leaves {
                     self.now = self.leaves;
                     return Answer::BridgeEnded(BridgeEnd::AHungUp);
@@ -267,6 +267,15 @@ impl State {
             | Command::Pause { .. }
             | Command::SignIn { .. }
             | Command::SignOut { .. } => Answer::Failed(Failure::NotFound("queue".to_owned())),
+            // There is one call here, and its telephones ask for nothing.
+            Command::CarryOut { .. } | Command::RefuseTransfer { .. } => {
+                Answer::Failed(Failure::Invalid("no transfer is asked for".to_owned()))
+            }
+            Command::TransferredBy => Answer::Name(None),
+            Command::Park { most, .. } => self.wait(most, Answer::Failed(Failure::NoAnswer)),
+            Command::Retrieve { slot: what } | Command::PickUp { user: what } => {
+                Answer::Failed(Failure::NotFound(what))
+            }
         }
     }
 

@@ -70,6 +70,18 @@ pub(super) fn command(command: &Command) -> String {
         Command::Pause { user, reason } => format!("pause {user}: {reason}"),
         Command::SignIn { user, queue } => format!("sign {user} in to {queue}"),
         Command::SignOut { user, queue } => format!("sign {user} out of {queue}"),
+        Command::Talk { a, b, .. } => format!("talk leg {} with leg {}", a.0, b.0),
+        Command::CarryOut { to: Some(to), ring } => {
+            format!("transfer to {} for {}", target(to), length(*ring))
+        }
+        Command::CarryOut { to: None, ring } => format!("transfer as asked for {}", length(*ring)),
+        Command::RefuseTransfer { status } => format!("refuse-transfer {status}"),
+        Command::TransferredBy => "transferred-by".to_owned(),
+        Command::Park { leg, slot, most, .. } => {
+            format!("park leg {} in {slot} for {}", leg.0, length(*most))
+        }
+        Command::Retrieve { slot } => format!("retrieve {slot}"),
+        Command::PickUp { user } => format!("pick-up {user}"),
     }
 }
 
@@ -95,6 +107,10 @@ pub(super) fn answer(answer: &Answer) -> Option<String> {
         Answer::BridgeEnded(BridgeEnd::BHungUp) => "the second hung up".to_owned(),
         Answer::BridgeEnded(BridgeEnd::Digit(key)) => format!("key {key}"),
         Answer::BridgeEnded(BridgeEnd::Other(why)) => why.clone(),
+        Answer::BridgeEnded(BridgeEnd::Transfer(wish)) => {
+            let how = if wish.attended { "attended transfer" } else { "transfer" };
+            format!("leg {} asks for a {how} to {}", wish.by.0, target(&wish.to))
+        }
         Answer::Users(users) => match &users[..] {
             [] => "nobody".to_owned(),
             users => users.iter().map(|user| user.name.as_str()).collect::<Vec<_>>().join(", "),
@@ -136,6 +152,7 @@ pub(super) fn answer(answer: &Answer) -> Option<String> {
         },
         Answer::AgentState(None) => "no such agent".to_owned(),
         Answer::AgentState(Some(state)) => state.name().to_owned(),
+        Answer::Name(name) => name.clone().unwrap_or_else(|| "nobody".to_owned()),
     })
 }
 

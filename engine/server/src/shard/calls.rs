@@ -15,8 +15,10 @@ use protocol::sdp::{Codec, Direction as Flows, LocalMedia, Negotiated};
 use protocol::sip::flow::{Destination, Flow};
 use protocol::sip::headers::HeaderName;
 use protocol::sip::message::Request;
-use protocol::sip::stack::{Cause as Why, Credentials, EndedBy, Event as Told, Invite, Peer, SessionId};
-use protocol::sip::uri::Uri;
+use protocol::sip::stack::{
+    Cause as Why, Credentials, EndedBy, Event as Told, Invite, Peer, SessionId, With,
+};
+use protocol::sip::uri::{SipUri, Uri};
 
 use super::Shard;
 use super::lines::Line;
@@ -27,6 +29,8 @@ use crate::shards::Wanted;
 /// Headers of a trusted side that a script may read, and their bytes together; more are left out.
 const MOST_HEADERS: usize = 64;
 const MOST_HEADER_BYTES: usize = 8 << 10;
+/// No leg has this key: a transfer that names a session which is not ours finds nobody.
+const NO_LEG: LegKey = LegKey(0);
 /// RFC 3261 §8.1.1.6: the recommended start of Max-Forwards.
 const MAX_FORWARDS: u8 = 70;
 
@@ -88,6 +92,7 @@ impl Shard {
                     self.media(stream, Command::Digit { digit, duration });
                 }
             }
+            Told::Referred { session, to, with } => self.referred(now, session, &to, with),
             Told::Ended { session, by, .. } => {
                 let Some(leg) = self.lines.end_session(session) else { return };
                 self.close_stream(leg);
@@ -259,6 +264,34 @@ impl Shard {
         }
     }
 
+    /// A telephone asks that someone takes its place. What names this exchange is dialled here; anything
+    /// else is an address elsewhere.
+    fn referred(&mut self, now: Instant, session: SessionId, to: &Uri, with: With) {
+        let Some((leg, line)) = self.lines.of_session(session) else {
+            return self.stack.refuse_refer(now, session, 481, &mut self.outputs);
+        };
+        let tenant = line.tenant.clone();
+        let with = match with {
+            With::Nobody => None,
+            With::Session(session) => Some(self.lines.of_session(session).map_or(NO_LEG, |(leg, _)| leg)),
+            With::Unknown => Some(NO_LEG),
+        };
+        let to = match to {
+            Uri::Sip(sip) if !self.is_here(&tenant, sip.host.as_str()) => {
+                Target::Uri(Uri::Sip(SipUri { headers: String::new(), ..sip.clone() }).to_string())
+            }
+            here => Target::Number(dialled(here)),
+        };
+        self.reports.push_back((leg, Event::Transfer { to, with }));
+    }
+
+    /// Whether a URI with this host is the tenant's own.
+    fn is_here(&self, tenant: &str, host: &str) -> bool {
+        let domains = self.world.tenant(tenant).map_or(&[][..], |tenant| &tenant.domains);
+        let own = self.around.advertised.iter().any(|(_, address)| address.ip().to_string() == host);
+        own || self.around.host == host || domains.iter().any(|domain| domain.eq_ignore_ascii_case(host))
+    }
+
     /// What the exchange wants of signalling.
     pub(super) fn signal(&mut self, now: Instant, leg: LegKey, signal: Signal) {
         if let Signal::Invite(begin) = signal {
@@ -303,6 +336,13 @@ impl Shard {
                 let Some(local) = line.local.as_mut() else { return };
                 let offer = local.offer(&Codec::ALL, flows);
                 self.stack.reinvite(now, session, Some(offer.into()), &mut self.outputs);
+            }
+            Signal::AcceptTransfer => self.stack.accept_refer(now, session, &mut self.outputs),
+            Signal::RefuseTransfer(status) => {
+                self.stack.refuse_refer(now, session, status, &mut self.outputs);
+            }
+            Signal::ReportTransfer(status) => {
+                self.stack.report_refer(now, session, status, &mut self.outputs);
             }
             Signal::Invite(_) => {}
         }
@@ -478,7 +518,7 @@ pub(super) fn dialled(uri: &Uri) -> String {
 /// Who decides about a call to `dialled`. A number of the tenant's has its script; anything else that
 /// a user dials goes to the tenant's script for its own calls; a carrier's call to no number of ours
 /// has no route.
-fn route(tenant: &Tenant, dialled: &str, by_user: bool) -> Option<Route> {
+pub(super) fn route(tenant: &Tenant, dialled: &str, by_user: bool) -> Option<Route> {
     if let Some(number) = tenant.number(dialled) {
         return Some(Route {
             script: number.script.clone(),

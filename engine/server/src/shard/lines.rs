@@ -59,6 +59,13 @@ impl Lines {
         self.by_leg.get_mut(&leg)
     }
 
+    /// The leg is another one of its call, or belongs to another call.
+    pub fn moved(&mut self, leg: LegKey, call: CallId, no: LegNo) {
+        if let Some(line) = self.by_leg.get_mut(&leg) {
+            (line.call, line.no) = (call, no);
+        }
+    }
+
     /// The leg of a session, with its line.
     pub fn of_session(&mut self, session: SessionId) -> Option<(LegKey, &mut Line)> {
         let leg = *self.by_session.get(&session)?;

@@ -26,7 +26,9 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use exchange::{Answer, CallId, Command, Effect, Exchange, Failure, LegKey, LiveCall, Supervision, Target};
+use exchange::{
+    Answer, CallId, Command, Effect, Exchange, Failure, LegKey, LegNo, LiveCall, Supervision, Target,
+};
 use media::Media;
 use protocol::sip::flow::{Flow, Transport};
 use protocol::sip::ids::instance_of;
@@ -507,6 +509,12 @@ impl Shard {
                 }
             }
             Effect::Signal(leg, signal) => self.signal(now, leg, signal),
+            Effect::Moved { leg, call, no } => {
+                self.lines.moved(leg, call, no);
+                if let Some(running) = self.running.get_mut(&call).filter(|_| no == LegNo::CALLER) {
+                    running.caller = leg;
+                }
+            }
             Effect::Sound(leg, sound) => self.sound(now, leg, sound),
             Effect::Note(note) => self.around.node.events.note(&note),
             // Queues are not configured for the exchange yet, so nothing of them is heard.

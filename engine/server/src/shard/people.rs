@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use exchange::{CallLimits, Device, Directory, Trunk, User};
+use exchange::{CallLimits, Device, Directory, Route, Trunk, User};
 use protocol::sip::registrar::Registrar;
 
 use super::registrations::device_names;
@@ -39,6 +39,10 @@ impl Directory for People<'_> {
             channels: trunk.channels,
         };
         configured.trunks.iter().map(|configured| trunk(configured)).collect()
+    }
+
+    fn route(&self, tenant: &str, dialled: &str) -> Option<Route> {
+        super::calls::route(self.world.tenant(tenant)?, dialled, true)
     }
 
     fn limits(&self, tenant: &str) -> CallLimits {

@@ -8,7 +8,10 @@ use crate::clock::LocalTime;
 use crate::directory::{Presence, User};
 use crate::ended::Outcome;
 use crate::log::Level;
-use crate::words::{BridgeEnd, Direction, EndOfDigits, Gathered, Party, Prompt, Recorded, Result, millis};
+use crate::transfer::{TalkEnd, Transfer};
+use crate::words::{
+    BridgeEnd, Direction, EndOfDigits, Gathered, Party, Prompt, Recorded, Result, Target, millis,
+};
 use std::time::Duration;
 
 #[allow(missing_docs, unsafe_code, clippy::all)]
@@ -134,6 +137,54 @@ pub(crate) fn bridge(a: &LegHandle, b: &LegHandle, keys: &str) -> Result<BridgeE
         wit::call::BridgeEnd::Digit(key) => BridgeEnd::Digit(key),
         wit::call::BridgeEnd::Other(why) => BridgeEnd::Other(why),
     })
+}
+
+pub(crate) fn talk(a: &LegHandle, b: &LegHandle, keys: &str) -> Result<TalkEnd> {
+    Ok(match wit::call::talk(&a.0, &b.0, keys)? {
+        wit::call::TalkEnd::AHungUp => TalkEnd::AHungUp,
+        wit::call::TalkEnd::BHungUp => TalkEnd::BHungUp,
+        wit::call::TalkEnd::Digit(key) => TalkEnd::Digit(key),
+        wit::call::TalkEnd::Transfer(wish) => TalkEnd::Transfer(Transfer(TransferHandle(wish))),
+        wit::call::TalkEnd::Other(why) => TalkEnd::Other(why),
+    })
+}
+
+/// A transfer's handle.
+#[derive(Debug)]
+pub struct TransferHandle(wit::call::Transfer);
+
+impl TransferHandle {
+    pub(crate) fn by_b(&self) -> bool {
+        self.0.by_b()
+    }
+    pub(crate) fn to(&self) -> Target {
+        self.0.to()
+    }
+    pub(crate) fn attended(&self) -> bool {
+        self.0.attended()
+    }
+    pub(crate) fn carry_out(&self, to: Option<&Target>, ring: Duration) -> Result {
+        self.0.carry_out(to, millis(ring))
+    }
+    pub(crate) fn refuse(&self, status: u16) -> Result {
+        self.0.refuse(status)
+    }
+}
+
+pub(crate) fn transferred_by() -> Option<String> {
+    wit::call::transferred_by()
+}
+
+pub(crate) fn park(leg: &LegHandle, slot: &str, most: Duration, hears: &Prompt) -> Result<LegHandle> {
+    wit::call::park(&leg.0, slot, millis(most), hears).map(LegHandle)
+}
+
+pub(crate) fn retrieve(slot: &str) -> Result {
+    wit::call::retrieve(slot)
+}
+
+pub(crate) fn pick_up(user: &str) -> Result {
+    wit::call::pick_up(user)
 }
 
 pub(crate) fn tag(key: &str, value: &str) -> Result {

@@ -12,6 +12,8 @@ use std::time::Duration;
 /// One key sent, and the pause of a ",".
 const KEY_SENT: Duration = Duration::from_millis(200);
 const PAUSE_SENT: Duration = Duration::from_millis(500);
+/// How long whoever a telephone asks for rings.
+const TRANSFER_RING: Duration = Duration::from_secs(20);
 /// Marks of a call: how many, the longest key, the longest value.
 const TAGS: (usize, usize, usize) = (32, 64, 256);
 /// The longest value in the tenant's memory, and the longest key.
@@ -294,9 +296,23 @@ pub(crate) fn dial(stages: Vec<Stage>, how: DialOptions) -> Result<LegHandle> {
     })
 }
 
+pub(crate) use super::moves::{TransferHandle, park, pick_up, retrieve, talk, transferred_by};
+
+/// Transfers are carried out as asked.
 pub(crate) fn bridge(a: &LegHandle, b: &LegHandle, keys: &str) -> Result<BridgeEnd> {
+    loop {
+        match converse(a, b, keys)? {
+            Some(end) => return Ok(end),
+            None => _ = TransferHandle::asked(b).carry_out(None, TRANSFER_RING),
+        }
+    }
+}
+
+/// Both talk; none when one of them asks to be replaced.
+pub(crate) fn converse(a: &LegHandle, b: &LegHandle, keys: &str) -> Result<Option<BridgeEnd>> {
     b.alive(|_| Ok(()))?;
     a.alive(|world| {
+        world.wish = None;
         if a.0 == CALLER || b.0 == CALLER {
             world.answer();
         }
@@ -312,7 +328,10 @@ pub(crate) fn bridge(a: &LegHandle, b: &LegHandle, keys: &str) -> Result<BridgeE
             world.perceive(Percept::Talk(with));
         }
         let first_end = |world: &World| {
-            [a.0, b.0].into_iter().filter_map(|leg| world.legs[leg].hangs_up_at).min().unwrap_or(FOR_EVER)
+            let ends = [a.0, b.0].into_iter().filter_map(|leg| world.legs[leg].hangs_up_at);
+            let wishes =
+                [a.0, b.0].into_iter().filter_map(|leg| Some(world.legs[leg].transfers_at.as_ref()?.0));
+            ends.chain(wishes).min().unwrap_or(FOR_EVER)
         };
         let ended = loop {
             if let Some(key) = ahead.and_then(|at| pressed_ahead.remove(at)) {
@@ -326,6 +345,11 @@ pub(crate) fn bridge(a: &LegHandle, b: &LegHandle, keys: &str) -> Result<BridgeE
                     Some(key) if keys.contains(key) => break BridgeEnd::Digit(key),
                     _ => {}
                 },
+                Passed::TimeUp if world.take_wish(&[a.0, b.0]) => {
+                    world.keys = pressed_ahead;
+                    world.quiet();
+                    return Ok(None);
+                }
                 Passed::TimeUp => {
                     let is_over = |leg: usize| world.legs[leg].hangs_up_at.is_some_and(|at| at <= world.now);
                     let gone = if is_over(a.0) { a.0 } else { b.0 };
@@ -337,7 +361,7 @@ pub(crate) fn bridge(a: &LegHandle, b: &LegHandle, keys: &str) -> Result<BridgeE
         };
         world.keys = pressed_ahead;
         world.quiet();
-        Ok(ended)
+        Ok(Some(ended))
     })
 }
 

@@ -41,6 +41,7 @@
 mod call;
 mod dial;
 pub(crate) mod exchange;
+mod moves;
 mod plan;
 pub(crate) mod queue;
 mod world;

@@ -25,6 +25,9 @@ pub(crate) enum Talk {
     For(Duration),
 }
 
+/// A wish of whoever answered: so long after answering, to be replaced by this one.
+pub(crate) type Wish = Option<(Duration, String)>;
+
 /// A user of the tenant; unless told otherwise registered, free, and answering after two seconds.
 #[derive(Clone, Debug)]
 pub struct User {
@@ -38,6 +41,7 @@ pub struct User {
     pub(crate) talk: Talk,
     pub(crate) queues: Vec<String>,
     pub(crate) paused: Option<String>,
+    pub(crate) transfers: Wish,
 }
 
 /// How long it takes to reach for the telephone, unless told otherwise.
@@ -57,6 +61,7 @@ impl User {
             talk: Talk::UntilHungUp,
             queues: Vec::new(),
             paused: None,
+            transfers: None,
         }
     }
 
@@ -105,6 +110,18 @@ impl User {
     /// Hangs up so long after answering.
     pub fn hangs_up_after(mut self, time: Duration) -> User {
         self.talk = Talk::For(time);
+        self
+    }
+
+    /// Asks, so long after answering, to be replaced by this user, or by this number of the test.
+    pub fn transfers_after(mut self, time: Duration, to: &str) -> User {
+        self.transfers = Some((time, to.to_owned()));
+        self
+    }
+
+    /// Is being rung by another call.
+    pub fn ringing(mut self) -> User {
+        self.presence = Presence::Ringing;
         self
     }
 
@@ -211,6 +228,9 @@ pub struct Caller {
     pub(crate) calendars: Vec<(String, String)>,
     pub(crate) contacts: Result<Vec<Contact>>,
     pub(crate) spoken: Vec<(String, u32)>,
+    pub(crate) transferred_by: Option<String>,
+    pub(crate) parked: Vec<(String, String)>,
+    pub(crate) retrieved: Option<(Duration, String)>,
     pub(crate) steps: VecDeque<Step>,
 }
 
@@ -235,6 +255,9 @@ impl Caller {
             calendars: Vec::new(),
             contacts: Ok(Vec::new()),
             spoken: Vec::new(),
+            transferred_by: None,
+            parked: Vec::new(),
+            retrieved: None,
             steps: VecDeque::new(),
         }
     }
@@ -339,6 +362,24 @@ impl Caller {
     /// An earlier call left this in the tenant's memory.
     pub fn remembered(mut self, key: &str, value: impl AsRef<[u8]>) -> Caller {
         self.kept.push((key.to_owned(), value.as_ref().to_vec()));
+        self
+    }
+
+    /// This user has transferred the caller here.
+    pub fn transferred_by(mut self, user: &str) -> Caller {
+        self.transferred_by = Some(user.to_owned());
+        self
+    }
+
+    /// Somebody is parked in this slot already.
+    pub fn parked(mut self, slot: &str, who: &str) -> Caller {
+        self.parked.push((slot.to_owned(), who.to_owned()));
+        self
+    }
+
+    /// When the script parks somebody, this user comes for them so long after.
+    pub fn is_retrieved_by(mut self, user: &str, after: Duration) -> Caller {
+        self.retrieved = Some((after, user.to_owned()));
         self
     }
 

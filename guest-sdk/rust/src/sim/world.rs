@@ -4,11 +4,11 @@
 //! from one thing that the caller's plan does to the next until what the verb waits for has come.
 
 use super::call::Call;
-use super::plan::{Caller, Number, Step, Talk, User};
+use super::plan::{Caller, Number, Step, Talk, User, Wish};
 use super::queue::{Contact, InLine, Line};
 use crate::directory::Presence;
 use crate::ended::{CallRecord, Outcome};
-use crate::words::{Failure, Party, Prompt, Result};
+use crate::words::{Failure, Party, Prompt, Result, Target};
 use jiff::{Zoned, civil, tz::TimeZone};
 use std::cell::RefCell;
 use std::collections::{BTreeMap, VecDeque};
@@ -61,6 +61,8 @@ pub(crate) struct LegState {
     pub label: String,
     pub alive: bool,
     pub hangs_up_at: Option<Duration>,
+    /// When it asks to be replaced, and by whom.
+    pub transfers_at: Wish,
 }
 
 pub(crate) struct World {
@@ -76,6 +78,13 @@ pub(crate) struct World {
     pub language: String,
     pub settings: String,
     pub lengths: Vec<(Prompt, Duration)>,
+    pub transferred_by: Option<String>,
+    /// Slots that are taken, and by whom.
+    pub parked: Vec<(String, String)>,
+    /// Who comes for whoever is parked by this call, how long after.
+    pub retrieved: Option<(Duration, String)>,
+    /// The leg that asks to be replaced, and by whom.
+    pub wish: Option<(usize, Target)>,
     pub kept: BTreeMap<String, (Vec<u8>, Option<Duration>)>,
     pub lines: Vec<(String, Line)>,
     pub places: Vec<InLine>,
@@ -155,6 +164,7 @@ impl World {
             label: "caller".to_owned(),
             alive: true,
             hangs_up_at: None,
+            transfers_at: None,
         };
         let who = leg.party.to_string();
         let mut world = World {
@@ -183,6 +193,10 @@ impl World {
             calendars: caller.calendars,
             contacts: caller.contacts,
             spoken: caller.spoken,
+            transferred_by: caller.transferred_by,
+            parked: caller.parked,
+            retrieved: caller.retrieved,
+            wish: None,
             chance: 1,
             keys: VecDeque::new(),
             answered_at: None,
@@ -397,7 +411,10 @@ impl World {
             Talk::UntilHungUp => None,
             Talk::For(length) => Some(self.now + length),
         };
-        self.legs.push(LegState { party, user, label, alive: true, hangs_up_at });
+        let transfers = self.users.iter().find(|known| Some(&known.name) == user.as_ref());
+        let transfers_at =
+            transfers.and_then(|user| user.transfers.clone()).map(|(after, to)| (self.now + after, to));
+        self.legs.push(LegState { party, user, label, alive: true, hangs_up_at, transfers_at });
         self.legs.len() - 1
     }
 }

@@ -52,13 +52,20 @@ impl Stack {
             keep_to_destination: matches!(peer, Peer::User { .. }),
         };
         let state = State::Ringing { server, dialog, refresh_at: None };
-        self.put(Box::new(Session { party, over: false, armed: Armed::default(), state }));
+        self.put(Box::new(Session {
+            party,
+            over: false,
+            refer: None,
+            refers: 0,
+            armed: Armed::default(),
+            state,
+        }));
         let offer = body(&request.body);
         let event = Event::Invited { session: id, request: Box::new(request), flow, peer, offer };
         out.push(Output::Event(event));
     }
 
-    /// INVITE, BYE or INFO inside the dialog of a session.
+    /// INVITE, BYE, INFO or REFER inside the dialog of a session.
     pub(super) fn session_asked(
         &mut self,
         now: Instant,
@@ -100,6 +107,9 @@ impl Stack {
                 }
                 self.put(session);
             }
+            Method::Refer => {
+                self.session_referred(now, session, server, essentials.cseq.number, &request, out)
+            }
             Method::Invite => {
                 self.session_reinvited(now, session, server, essentials.cseq.number, request, out)
             }
@@ -118,6 +128,7 @@ impl Stack {
         reason: Option<String>,
         out: &mut Vec<Output>,
     ) {
+        self.drop_refer(now, &mut session, out);
         match &session.state {
             // §15.1.2: requests that still wait are answered 487.
             State::Ringing { server, .. } | State::Talking { offer: Offer::Received { server, .. }, .. } => {

@@ -9,6 +9,7 @@ use bytes::Bytes;
 use crate::sip::digest::Algorithm;
 use crate::sip::flow::{Destination, Flow, Transport};
 use crate::sip::message::Request;
+use crate::sip::uri::Uri;
 
 /// One INVITE session, from the first INVITE to the last answer of its BYE. The local tag of the session's
 /// dialogs is this number written out, so it also finds the session of a message.
@@ -262,6 +263,16 @@ pub enum Event {
         /// The body.
         body: Bytes,
     },
+    /// The other side asks by REFER that someone takes its place:
+    /// [`accept_refer`](super::Stack::accept_refer) or [`refuse_refer`](super::Stack::refuse_refer).
+    Referred {
+        /// The session.
+        session: SessionId,
+        /// Who is meant: a `sip:` or `tel:` URI.
+        to: Uri,
+        /// The session to be replaced.
+        with: With,
+    },
     /// The session is over.
     Ended {
         /// The session.
@@ -303,6 +314,17 @@ pub enum Event {
         /// From where.
         flow: Flow,
     },
+}
+
+/// On which session the one who sent a REFER spoke with the one who is meant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum With {
+    /// On none: a blind transfer.
+    Nobody,
+    /// On this one: an attended transfer.
+    Session(SessionId),
+    /// On one that is not ours, or not any more.
+    Unknown,
 }
 
 /// Why an INVITE was refused.

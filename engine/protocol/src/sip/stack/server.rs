@@ -183,7 +183,9 @@ impl Stack {
         }
         match request.method {
             Method::Options => send(echo, 200, "", &CAPABILITIES, out),
-            Method::Invite | Method::Bye | Method::Info => self.session_asked(now, id, received, out),
+            Method::Invite | Method::Bye | Method::Info | Method::Refer => {
+                self.session_asked(now, id, received, out)
+            }
             Method::Other(_) => send(echo, 501, "", &[("Allow", ALLOW)], out),
             _ => send(echo, 405, "", &[("Allow", ALLOW)], out),
         }

@@ -70,7 +70,14 @@ impl Stack {
         let state = State::Calling { invite: key, early: Vec::new(), cancel: Cancel::No, offered };
         let asking = Asking { to, owner: Owner::Session(id), credentials: invite.credentials };
         self.begin_client(now, key, sent, asking, out);
-        self.put(Box::new(Session { party, over: false, armed: Armed::default(), state }));
+        self.put(Box::new(Session {
+            party,
+            over: false,
+            refer: None,
+            refers: 0,
+            armed: Armed::default(),
+            state,
+        }));
         id
     }
 

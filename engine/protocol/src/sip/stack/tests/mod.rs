@@ -5,6 +5,7 @@ mod floods;
 mod judgements;
 mod links;
 mod races;
+mod refers;
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
