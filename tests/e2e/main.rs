@@ -9,6 +9,7 @@ mod malformed;
 mod phones;
 mod screen;
 mod scripts;
+mod speech;
 mod stop;
 mod trunks;
 mod world;

@@ -14,7 +14,7 @@ use media::{PromptError, Prompts, Sound};
 use serde_json::json;
 use spoken::{Language, Noun};
 
-use crate::config::{Tenant, World};
+use crate::config::{Tenant, World, is_name};
 use crate::metrics::OfTenant;
 use crate::node::Node;
 use crate::speech::{Bounds, Speaker};
@@ -102,7 +102,11 @@ impl Sounds {
         let world = self.0.node.world();
         if let Some(playlist) = world.tenant(tenant).and_then(|tenant| tenant.music(&name)) {
             what.truncate(from);
-            what.extend(playlist.play.iter().map(|piece| Prompt::Recording(piece.clone())));
+            let piece = |piece: &String| match is_name(piece) {
+                true => Prompt::Recording(piece.clone()),
+                false => Prompt::Text(piece.clone()),
+            };
+            what.extend(playlist.play.iter().map(piece));
         }
         Programme { what, repeat: Some(from), music: Some(name) }
     }

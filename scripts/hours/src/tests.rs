@@ -32,7 +32,7 @@ fn scheme(at: &str) -> String {
     let caller = Caller::from("+359888123456").zone("Europe/Sofia").at(at).hangs_up();
     let found = std::cell::RefCell::new(String::new());
     caller.run(|_: Leg| {
-        scheme_at(&clock::local_time(), &hours).clone_into(&mut found.borrow_mut());
+        scheme_at(&clock::local_time(), &hours)?.clone_into(&mut found.borrow_mut());
         clock::sleep(1.secs())
     });
     found.into_inner()
@@ -101,6 +101,34 @@ fn without_a_zone_the_tenants_clock_counts() {
         .with_settings(settings)
         .is_handed_over_to("strowger/ring")
         .run(on_call);
+}
+
+#[test]
+fn a_calendar_of_the_tenant_says_which_scheme_counts() {
+    let settings = || {
+        json!({
+            "calendar": "office",
+            "schemes": {
+                "closed": { "play": "we-are-closed" },
+                "duty": { "hand_over": {
+                    "script": "strowger/ring",
+                    "settings": { "places": ["user:{user}"], "seconds": 20 },
+                } },
+                "duty:vera": { "reject": 480 },
+            },
+        })
+    };
+    let caller =
+        |scheme: &str| Caller::from("+359888123456").calendar("office", scheme).with_settings(settings());
+    caller("closed").hears("we-are-closed").is_hung_up().run(on_call);
+    let call = caller("duty:ana").is_handed_over_to("strowger/ring").run(on_call);
+    assert_eq!(call.tag("hours"), Some("duty:ana"));
+    assert_eq!(call.handed_over(), Some(("strowger/ring", json!({ "places": ["user:ana"], "seconds": 20 }))));
+    caller("duty:vera").is_rejected(480).run(on_call);
+    let call = caller("lunch").falls_back().run(on_call);
+    assert!(call.result().as_ref().unwrap_err().to_string().contains("lunch"));
+    let call = Caller::from("+359888123456").with_settings(settings()).falls_back().run(on_call);
+    assert!(call.result().as_ref().unwrap_err().to_string().contains("office"));
 }
 
 #[test]

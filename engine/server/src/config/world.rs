@@ -363,7 +363,7 @@ pub struct Group {
 pub struct Playlist {
     /// `name`
     pub name: String,
-    /// `play`: prompts by name; what nobody recorded is spoken.
+    /// `play`: prompts by name, and texts that are no name; what nobody recorded is spoken.
     pub play: Vec<String>,
 }
 

@@ -11,7 +11,7 @@ struct Exchange {
 
 fn exchange() -> Exchange {
     let folder = tempfile::tempdir().unwrap();
-    let text = "[node]\nsandboxes = 8\n[[tenant]]\nname = \"acme\"\n[[tenant.music]]\nname = \"shop\"\nplay = [\"waltz\", \"open-until-six\"]\n";
+    let text = "[node]\nsandboxes = 8\n[[tenant]]\nname = \"acme\"\n[[tenant.music]]\nname = \"shop\"\nplay = [\"waltz\", \"Open until six.\"]\n";
     let file = folder.path().join("world.toml");
     let world = config::read(&[(file, text.to_owned())], &|_| None).unwrap();
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
@@ -116,7 +116,7 @@ fn a_playlist_is_heard_in_turn_again_and_again_after_what_comes_before_it() {
     assert_eq!(
         programme(vec![recording("please-wait"), shop()], false),
         Programme {
-            what: vec![recording("please-wait"), recording("waltz"), recording("open-until-six")],
+            what: vec![recording("please-wait"), recording("waltz"), Prompt::Text("Open until six.".into())],
             repeat: Some(1),
             music: Some("shop".into()),
         }

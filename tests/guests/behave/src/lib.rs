@@ -6,7 +6,7 @@ use strowger_script::prelude::*;
 /// What to do.
 #[settings]
 pub struct Behave {
-    /// "tone", "ring" or "count".
+    /// "tone", "ring", "count", "wait" or "remember".
     pub does: String,
     /// Whom "ring" dials: a telephone number.
     pub number: Option<String>,
@@ -25,6 +25,24 @@ fn on_call(caller: Leg, how: Behave) -> Result {
         "count" => {
             let count = kv::add("calls", 1)?;
             tag("count", &count.to_string())?;
+            caller.answer()?;
+            caller.play(silence(10.mins()))
+        }
+        // Music until a key, then a second of announcement, and music again.
+        "wait" => {
+            caller.answer()?;
+            loop {
+                caller.play_until_key(music("shop"))?;
+                caller.gather(1).ask()?;
+                caller.play(tone(1300, 1.secs()))?;
+            }
+        }
+        // Marks the call with whom the caller spoke last, and how often.
+        "remember" => {
+            let number = caller.number();
+            let last = directory::last_spoke_with(&number, 0);
+            tag("last", &last.map_or_else(|| "nobody".to_owned(), |user| user.name))?;
+            tag("conversations", &directory::conversations(&number, 0).to_string())?;
             caller.answer()?;
             caller.play(silence(10.mins()))
         }
