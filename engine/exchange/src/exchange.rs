@@ -74,11 +74,6 @@ impl Keys {
         self.legs.insert(key, (call, no));
     }
 
-    /// Nothing more is heard of the leg.
-    pub fn forget(&mut self, leg: LegKey) {
-        self.legs.remove(&leg);
-    }
-
     /// splitmix64: chance from the seed alone.
     fn chance(&mut self) -> u64 {
         self.seed = self.seed.wrapping_add(0x9E37_79B9_7F4A_7C15);
@@ -435,10 +430,10 @@ impl Exchange {
         self.keys.legs.get(&key).copied()
     }
 
-    /// The key and the SIP Call-ID of a call's caller, once there is one.
-    pub fn caller(&self, call: CallId) -> Option<(LegKey, &str)> {
+    /// The SIP Call-ID of a call's caller, while there is one.
+    pub fn sip_call_id_of_caller(&self, call: CallId) -> Option<&str> {
         let caller = self.calls.get(&call)?.caller();
-        (!caller.is_over()).then_some((caller.key, caller.record.sip_call_id.as_str()))
+        (!caller.is_over()).then_some(caller.record.sip_call_id.as_str())
     }
 
     /// What a user is doing.

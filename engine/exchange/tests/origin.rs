@@ -46,6 +46,8 @@ fn the_phone_that_answers_becomes_the_caller_and_the_script_runs_for_it() {
     stage.pass(secs(5));
     stage.event(rung[1].0, Event::Answered);
     let effects = stage.take();
+    let moved = Effect::Moved { leg: rung[1].0, call: stage.call, no: LegNo::CALLER };
+    assert!(effects.contains(&moved), "signalling and sound know it as the caller");
     assert!(effects.contains(&Effect::Signal(rung[0].0, Signal::HangUp(Cause::AnsweredElsewhere))));
     let started = effects.iter().find_map(|effect| match effect {
         Effect::Start { script, caller, .. } => Some((script.as_str(), caller)),
@@ -56,7 +58,8 @@ fn the_phone_that_answers_becomes_the_caller_and_the_script_runs_for_it() {
     assert_eq!((caller.leg, caller.direction), (LegNo::CALLER, Direction::Outbound));
     assert_eq!((caller.user.as_deref(), caller.dialled.as_str()), (Some("vera"), "+359888123456"));
     assert_eq!(caller.party.number, "103", "the one who is shown to whoever is dialled next");
-    assert_eq!(stage.exchange.caller(stage.call), Some((rung[1].0, "second phone")));
+    assert_eq!(stage.exchange.leg(rung[1].0), Some((stage.call, LegNo::CALLER)));
+    assert_eq!(stage.exchange.sip_call_id_of_caller(stage.call), Some("second phone"));
     assert_eq!(stage.exchange.presence("shop", "vera", true), Presence::Busy);
 
     // A second answer that crossed the cancel reaches nobody, and does not end the caller's leg.

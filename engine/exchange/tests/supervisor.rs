@@ -208,6 +208,42 @@ fn a_phone_that_is_not_answered_stops_ringing_and_a_silent_carrier_gives_way() {
     assert_eq!(talk.stage.answer(), Some(Answer::BridgeEnded(BridgeEnd::BHungUp)), "and the script goes on");
 }
 
+/// Boris talks with another caller, and asks ana, who is whispered to, for help: she goes over to his
+/// call, where no supervisor is.
+#[test]
+fn an_agent_who_goes_over_to_another_call_hears_no_supervisor_any_more() {
+    let mut talk = Talk::new();
+    let goran = talk.goran(Supervision::Whisper);
+    talk.stage.take();
+    let stage = &mut talk.stage;
+    let caller = stage.caller;
+    let (second, other) = stage.arrive(vec![]);
+    stage.call = second;
+    stage.command(dial(&[(0, &["boris"])], false));
+    let boris = stage.invited()[0].0;
+    stage.event(boris, Event::Answered);
+    stage.command(Command::Bridge { a: LegNo::CALLER, b: LegNo(1), keys: String::new() });
+    stage.take();
+    // His telephone spoke with ana on the first call's other leg: its caller, as far as she could tell.
+    stage.event(boris, Event::Transfer { to: user("ana"), with: Some(caller) });
+    let effects = stage.take();
+    assert!(
+        effects.contains(&Effect::Sound(talk.ana, Sound::Relay(other)))
+            || effects.contains(&Effect::Sound(other, Sound::Relay(talk.ana)))
+    );
+    assert!(effects.contains(&Effect::Sound(talk.ana, Sound::Hear(vec![]))), "{effects:?}");
+    assert!(effects.contains(&Effect::Signal(goran, Signal::HangUp(Cause::Q850(16)))));
+}
+
+#[test]
+fn a_supervisor_s_telephone_can_t_transfer_the_call_away() {
+    let mut talk = Talk::new();
+    let goran = talk.goran(Supervision::Barge);
+    talk.stage.take();
+    talk.stage.event(goran, Event::Transfer { to: user("boris"), with: None });
+    assert_eq!(talk.stage.signals(), [(goran, Signal::RefuseTransfer(603))]);
+}
+
 /// What signalling and sound were told so far.
 #[derive(Default)]
 struct World {

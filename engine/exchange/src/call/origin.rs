@@ -71,13 +71,8 @@ impl Call {
     /// The leg changes places with the one that stood for the caller.
     fn become_caller(&mut self, winner: LegNo, around: &mut Around) {
         let dialled = std::mem::take(&mut self.legs[0].info.dialled);
-        self.legs.swap(0, winner.0 as usize);
-        let stood_in = &mut self.legs[winner.0 as usize];
-        around.keys.forget(stood_in.key);
-        stood_in.info.leg = winner;
+        self.take_place(LegNo::CALLER, winner, around);
         let caller = &mut self.legs[0];
-        around.keys.give(caller.key, self.id, LegNo::CALLER);
-        caller.info.leg = LegNo::CALLER;
         caller.info.dialled = dialled;
         caller.record.leg = LegNo::CALLER;
         self.from = caller.info.party.clone();

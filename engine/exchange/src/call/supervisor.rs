@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use super::{Around, Call, Pending};
 use crate::dial::Dialling;
-use crate::effect::{Cause, Effect, Event, Signal, Sound};
+use crate::effect::{Cause, Effect, Event, LegKey, Signal, Sound};
 use crate::leg::State;
 use crate::verb::{Answer, Dial, Failure, LegNo, Party, Stage, Supervision, Target};
 
@@ -27,8 +27,9 @@ enum Phone {
     Up(LegNo),
 }
 
-/// Whom each leg hears added up, in place of its partner.
-pub(super) type Mix = Vec<(LegNo, Vec<LegNo>)>;
+/// Whom each leg hears added up, in place of its partner. By their keys: a leg that goes over to
+/// another call is told to stop.
+pub(super) type Mix = Vec<(LegKey, Vec<LegKey>)>;
 
 impl Call {
     /// Rings a supervisor, or gives one who is there already another way of taking part.
@@ -113,6 +114,10 @@ impl Call {
                 around.out.push(Effect::Signal(key, Signal::HangUp(Cause::Q850(41))));
                 self.end_leg(no, &why, around);
             }
+            (Event::Transfer { .. }, _) => {
+                let key = self.leg(no).key;
+                around.out.push(Effect::Signal(key, Signal::RefuseTransfer(603)));
+            }
             _ => {}
         }
     }
@@ -161,14 +166,13 @@ impl Call {
         let mix = self.wanted_mix();
         let before = std::mem::replace(&mut self.mix, mix);
         for (leg, _) in &before {
-            if !self.mix.iter().any(|(known, _)| known == leg) {
-                self.hear(*leg, &[], around);
+            let is_over = self.legs.iter().any(|known| known.key == *leg && known.is_over());
+            if !is_over && !self.mix.iter().any(|(known, _)| known == leg) {
+                around.out.push(Effect::Sound(*leg, Sound::Hear(Vec::new())));
             }
         }
-        for (leg, whom) in self.mix.clone() {
-            if !before.contains(&(leg, whom.clone())) {
-                self.hear(leg, &whom, around);
-            }
+        for (leg, whom) in self.mix.iter().filter(|heard| !before.contains(heard)) {
+            around.out.push(Effect::Sound(*leg, Sound::Hear(whom.clone())));
         }
     }
 
@@ -194,24 +198,18 @@ impl Call {
         };
         let barging = who_does(&[Supervision::Barge]);
         let to_agent = who_does(&[Supervision::Whisper, Supervision::Barge]);
+        let key = |leg: LegNo| self.leg(leg).key;
         let mut mix = Vec::new();
         for (leg, _) in up.clone() {
             let others = barging.iter().copied().filter(|other| *other != leg);
-            mix.push((leg, [a, b].into_iter().chain(others).collect()));
+            mix.push((key(leg), [a, b].into_iter().chain(others).map(key).collect()));
         }
         for (leg, partner, beside) in [(b, a, to_agent), (a, b, barging)] {
             if !beside.is_empty() {
-                mix.push((leg, [partner].into_iter().chain(beside).collect()));
+                mix.push((key(leg), [partner].into_iter().chain(beside).map(key).collect()));
             }
         }
         mix
-    }
-
-    fn hear(&self, leg: LegNo, whom: &[LegNo], around: &mut Around) {
-        if !self.leg(leg).is_over() {
-            let whom = whom.iter().map(|leg| self.leg(*leg).key).collect();
-            around.out.push(Effect::Sound(self.leg(leg).key, Sound::Hear(whom)));
-        }
     }
 
     /// Takes a step of the dial that rings this supervisor, as if the call waited in it. Answers why

@@ -283,7 +283,7 @@ impl Call {
     }
 
     /// The leg `no` gets the number `place`, by which the script knows it, and the other way round.
-    fn take_place(&mut self, place: LegNo, no: LegNo, around: &mut Around) {
+    pub(super) fn take_place(&mut self, place: LegNo, no: LegNo, around: &mut Around) {
         self.legs.swap(place.0 as usize, no.0 as usize);
         for no in [place, no] {
             let leg = &mut self.legs[no.0 as usize];

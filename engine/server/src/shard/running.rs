@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use bytes::Bytes;
-use exchange::{Answer, CallId, CallRecord, Failure, Finish, LegInfo, LegKey, LegNo};
+use exchange::{Answer, CallId, CallRecord, Failure, Finish, LegInfo, LegKey};
 use media::Happening;
 use protocol::sip::flow::Flow;
 use protocol::sip::message::{Message, Request};
@@ -227,17 +227,14 @@ impl Shard {
         );
     }
 
-    /// A script is about to run for a call: who its caller is, of a call that was begun here.
+    /// A script is about to run for a call: by which Call-ID its caller is known, if it was begun here.
     pub(super) fn know_caller(&mut self, call: CallId) {
-        let Some((leg, sip_call_id)) = self.exchange.caller(call) else { return };
-        let Some(running) = self.running.get_mut(&call).filter(|running| running.caller != leg) else {
+        let Some(running) = self.running.get_mut(&call).filter(|it| it.sip_call_id.is_empty()) else {
             return;
         };
-        running.caller = leg;
-        running.sip_call_id = sip_call_id.into();
-        self.foreign_ids.insert(sip_call_id.into(), call);
-        if let Some(line) = self.lines.get_mut(leg) {
-            line.no = LegNo::CALLER;
+        if let Some(sip_call_id) = self.exchange.sip_call_id_of_caller(call) {
+            running.sip_call_id = sip_call_id.into();
+            self.foreign_ids.insert(sip_call_id.into(), call);
         }
     }
 
