@@ -11,5 +11,6 @@ mod screen;
 mod scripts;
 mod speech;
 mod stop;
+mod transfers;
 mod trunks;
 mod world;

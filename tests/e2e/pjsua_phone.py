@@ -6,9 +6,10 @@ what it hears in another. Everything runs on one thread, which looks after pjsua
     pjsua_phone.py ADDRESS PORT PLAY.wav HEARD.wav [udp|tcp]
 
 Commands: register {domain, server, user, password}; call {uri}; answer {code}; hangup {code}; dtmf {digits};
-hold; resume; quit. Without `register` the phone calls and is called unregistered.
+hold; resume; transfer {uri}; consult {uri} (holds the call and makes another); join (transfers the held call to
+the other one); quit. Without `register` the phone calls and is called unregistered.
 Events: ready, registered {code}, ringing {from}, state {state, code, reason}, dtmf {digit}, media {active,
-direction}, cancelled {reason}, error {what}, bye.
+direction}, cancelled {reason}, transfer {code, final}, error {what}, bye.
 """
 
 import ctypes
@@ -55,8 +56,11 @@ class Call(pj.Call):
     def onCallState(self, prm):
         info = self.getInfo()
         tell("state", state=info.stateText, code=info.lastStatusCode, reason=info.lastReason)
-        if info.state == pj.PJSIP_INV_STATE_DISCONNECTED and self.phone.talk is self:
-            self.phone.talk = None
+        if info.state == pj.PJSIP_INV_STATE_DISCONNECTED:
+            if self.phone.talk is self:
+                self.phone.talk = None
+            if self.phone.held is self:
+                self.phone.held = None
             self.phone.gone.append(self)
 
     def onCallMediaState(self, prm):
@@ -70,6 +74,9 @@ class Call(pj.Call):
                 self.phone.player.startTransmit(sound)
                 sound.startTransmit(self.phone.recorder)
             tell("media", active=active, direction=media.dir)
+
+    def onCallTransferStatus(self, prm):
+        tell("transfer", code=prm.statusCode, final=prm.finalNotify)
 
     def onDtmfDigit(self, prm):
         tell("dtmf", digit=prm.digit)
@@ -106,7 +113,7 @@ class Account(pj.Account):
 class Phone:
     def __init__(self, address, port, play, heard, transport="udp"):
         self.address, self.port, self.transport = address, port, transport
-        self.talk, self.gone = None, []
+        self.talk, self.held, self.gone = None, None, []
         self.endpoint = pj.Endpoint()
         self.endpoint.libCreate()
         config = pj.EpConfig()
@@ -189,6 +196,17 @@ class Phone:
         elif verb == "resume":
             op.opt.flag = pj.PJSUA_CALL_UNHOLD
             self.talk.reinvite(op)
+        elif verb == "transfer":
+            self.talk.xfer(self.through(command["uri"]), op)
+        elif verb == "consult":
+            self.held = self.talk
+            self.held.setHold(op)
+            self.talk = Call(self)
+            op = pj.CallOpParam(True)
+            op.opt.videoCount = 0
+            self.talk.makeCall(self.through(command["uri"]), op)
+        elif verb == "join":
+            self.held.xferReplaces(self.talk, op)
         else:
             tell("error", what="no such command: " + verb)
 
@@ -214,7 +232,7 @@ class Phone:
 
     def close(self):
         # Letting go of the recorder writes the length into its file.
-        self.talk = None
+        self.talk = self.held = None
         self.gone.clear()
         self.endpoint.hangupAllCalls()
         self.recorder = None

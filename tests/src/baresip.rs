@@ -91,6 +91,11 @@ impl Baresip {
         self.command("accept", "");
     }
 
+    /// Transfers the call to a SIP URI (REFER).
+    pub fn transfer(&mut self, uri: &str) {
+        self.command("transfer", uri);
+    }
+
     /// Ends the call, or refuses it.
     pub fn hang_up(&mut self) {
         self.command("hangup", "");

@@ -118,6 +118,29 @@ impl Pjsua {
         self.tell(json!({ "do": "resume" }));
     }
 
+    /// Transfers the call to a SIP URI (REFER).
+    pub fn transfer(&mut self, uri: &str) {
+        self.tell(json!({ "do": "transfer", "uri": uri }));
+    }
+
+    /// Holds the call and makes another.
+    pub fn consult(&mut self, uri: &str) {
+        self.tell(json!({ "do": "consult", "uri": uri }));
+    }
+
+    /// Transfers the call that is held to the one of the other call (REFER with Replaces).
+    pub fn join(&mut self) {
+        self.tell(json!({ "do": "join" }));
+    }
+
+    /// Waits until the exchange says how the transfer went, by the last NOTIFY: its status.
+    #[track_caller]
+    pub fn transferred(&mut self, limit: Duration) -> u64 {
+        let last = |event: &Value| event["event"] == "transfer" && event["final"] == true;
+        let told = self.wait_for("the end of a transfer", limit, last);
+        told["code"].as_u64().expect("a status is a number")
+    }
+
     /// Waits for the call to be answered.
     #[track_caller]
     pub fn confirmed(&mut self, limit: Duration) {

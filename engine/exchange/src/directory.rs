@@ -59,6 +59,10 @@ pub trait Directory {
     fn devices(&self, tenant: &str, user: &str) -> Vec<Device>;
     /// In the order they are tried.
     fn trunks(&self, tenant: &str) -> Vec<Trunk>;
+    /// Whether the number is the tenant's own, with a script for whoever calls it.
+    fn is_number(&self, _tenant: &str, _dialled: &str) -> bool {
+        false
+    }
     /// Who decides about a call of one of the tenant's users to this number; none when nobody would.
     fn route(&self, _tenant: &str, _dialled: &str) -> Option<Route> {
         None

@@ -356,8 +356,9 @@ pub struct Note {
     /// The call.
     #[serde(serialize_with = "as_text")]
     pub call: CallId,
-    /// "call.arrived", "call.originated", "call.unanswered", "call.answered", "call.bridged", "call.listened", "call.whispered", "call.barged",
-    /// "call.ended", "leg.ringing", "script.failed" ...
+    /// "call.arrived", "call.originated", "call.unanswered", "call.answered", "call.bridged", "call.listened",
+    /// "call.whispered", "call.barged", "call.transferring", "call.transferred", "call.coming-back", "call.parked",
+    /// "call.retrieved", "call.picked-up", "call.ended", "leg.ringing", "script.failed" ...
     pub kind: &'static str,
     /// The leg it is about.
     #[serde(serialize_with = "as_number")]

@@ -279,6 +279,30 @@ fn a_number_with_a_script_takes_the_party_over_and_so_does_the_way_outside() {
 }
 
 #[test]
+fn a_party_that_reaches_nobody_where_it_was_sent_rings_at_the_one_who_sent_it() {
+    let mut stage = Scene::with_call();
+    let ana = talking(&mut stage, bridge);
+    stage.event(ana, blind("4711"));
+    stage.finish(Finish::HungUp);
+    stage.take();
+    // The script for calls knows no such number, and would end the call.
+    stage.command(Command::HangUp { leg: LegNo::CALLER, cause: 1 });
+    let effects = stage.take();
+    assert_eq!(told(&effects, stage.caller), []);
+    stage.finish(Finish::Returned);
+    let effects = stage.take();
+    assert!(notes(&effects).contains(&("call.coming-back", 0, "ana")), "{:?}", notes(&effects));
+    let again = invite_in(&effects);
+    stage.event(again, Event::Answered);
+    assert_eq!(relays(&stage.take()), [(stage.caller, again)]);
+    stage.event(again, Event::Ended);
+    let effects = stage.take();
+    assert_eq!(told(&effects, stage.caller), [BYE]);
+    assert!(effects.iter().any(|effect| matches!(effect, Effect::Over(_))));
+    assert!(stage.exchange.is_empty());
+}
+
+#[test]
 fn a_number_that_nobody_has_is_told_to_the_telephone_and_they_talk_on() {
     let mut stage = Scene::with_call();
     let ana = talking(&mut stage, bridge);

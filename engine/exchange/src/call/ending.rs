@@ -3,11 +3,11 @@
 use std::time::Duration;
 
 use super::{Around, Call, Driver, Pending};
-use crate::effect::{Cause, Effect, Route, Signal};
+use crate::effect::{Cause, Effect, Fallback, Route, Signal};
 use crate::exchange::Finish;
 use crate::fallback::LastResort;
 use crate::leg::{Leg, State};
-use crate::verb::{CallRecord, LegNo, LegRecord, Outcome};
+use crate::verb::{CallRecord, LegNo, LegRecord, Outcome, Target};
 
 impl Call {
     /// The script returned, failed, or could not be run.
@@ -27,6 +27,15 @@ impl Call {
             self.handing_over = None;
             self.stop(LegNo::CALLER, around);
             return self.start(around);
+        }
+        if let Some(user) = self.returns_to.take_if(|_| self.handing_over.is_none())
+            && !self.caller().is_over()
+        {
+            self.note("call.coming-back", LegNo::CALLER, user.clone(), around);
+            self.stop(LegNo::CALLER, around);
+            let back = vec![Fallback::Ring(Target::User(user))];
+            self.driver = Driver::LastResort(LastResort::new(back));
+            return self.drive_last_resort(None, around);
         }
         match finish {
             Finish::Returned => match self.handing_over.take() {

@@ -114,6 +114,8 @@ pub(crate) struct Call {
     /// What a telephone asked for and is not done yet.
     wish: Option<Wish>,
     transferred_by: Option<String>,
+    /// Who has the party back if it reaches nobody where it was sent.
+    returns_to: Option<String>,
     /// What has to do with another call.
     pub elsewhere: Option<Elsewhere>,
     /// Who called whom, whoever is in the caller's place now.
@@ -206,6 +208,7 @@ impl Call {
             going_to: None,
             wish: None,
             transferred_by: None,
+            returns_to: None,
             elsewhere: None,
             from,
             dialled_number,

@@ -142,6 +142,7 @@ impl Call {
 
     pub(super) fn keep_message(&mut self, name: String) {
         self.message_left = true;
+        self.returns_to = None;
         self.recordings.push(name);
     }
 

@@ -5,7 +5,8 @@
 //! A script that talks by `Talk` is asked and decides; under `Bridge` the wish is carried out as asked:
 //! a user or an address rings, and when nobody answers the one who asked has the party back. A number
 //! with a script of its own, or one outside, takes the party over as if the party had dialled it, so
-//! what the tenant allows its users holds for transfers too. Only users of the tenant may transfer.
+//! what the tenant allows its users holds for transfers too; a party that reaches nobody outside rings
+//! at the one who asked. Only users of the tenant may transfer.
 
 use std::time::Duration;
 
@@ -152,6 +153,9 @@ impl Call {
             self.take_place(LegNo::CALLER, partner, around);
         }
         self.transferred(left, &number, around);
+        // Someone who was sent to a number outside, or to one that nobody has, is not lost there.
+        let own = around.directory.is_number(&self.tenant, &number);
+        self.returns_to = self.transferred_by.clone().filter(|_| !own);
         self.wish = None;
         self.legs[0].info.dialled = number;
         self.going_to = Some(route);

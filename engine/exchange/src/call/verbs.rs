@@ -76,6 +76,8 @@ impl Call {
             }
             // The caller belongs to another script already, and this one has only to leave.
             _ if self.going_to.is_some() => Err(Failure::HungUp),
+            // The one who sent the caller here is rung when this script is done.
+            Command::HangUp { leg: LegNo::CALLER, .. } if self.returns_to.is_some() => done,
             Command::HangUp { leg, cause } => {
                 self.live(leg)?;
                 self.hang_up(leg, Cause::Q850(cause), "hung up", around);
@@ -281,6 +283,7 @@ impl Call {
         }
         self.answer(a, around);
         self.join(a, b, around);
+        self.returns_to = None;
         if self.connected.is_none() {
             let who = (a != b).then(|| self.leg(b).record.party.clone());
             self.connected = Some((around.now, who));

@@ -40,6 +40,10 @@ impl Directory for Shop {
         self.trunks.clone()
     }
 
+    fn is_number(&self, _: &str, dialled: &str) -> bool {
+        dialled == "700"
+    }
+
     fn route(&self, _: &str, dialled: &str) -> Option<Route> {
         let script = if dialled == "700" { "menu" } else { "internal" };
         let (script, settings) = (script.to_string(), "{}".to_string());

@@ -17,8 +17,15 @@ use super::world::{
 };
 
 /// Scripts that every tenant has without loading them.
-pub const SHIPPED: [&str; 5] =
-    ["strowger/echo", "strowger/menu", "strowger/ring", "strowger/hours", "strowger/internal"];
+pub const SHIPPED: [&str; 7] = [
+    "strowger/echo",
+    "strowger/menu",
+    "strowger/ring",
+    "strowger/hours",
+    "strowger/internal",
+    "strowger/park",
+    "strowger/pickup",
+];
 
 const SECOND: Duration = Duration::from_secs(1);
 const DAY: Duration = Duration::from_secs(24 * 3600);

@@ -41,6 +41,10 @@ impl Directory for People<'_> {
         configured.trunks.iter().map(|configured| trunk(configured)).collect()
     }
 
+    fn is_number(&self, tenant: &str, dialled: &str) -> bool {
+        self.world.tenant(tenant).is_some_and(|tenant| tenant.number(dialled).is_some())
+    }
+
     fn route(&self, tenant: &str, dialled: &str) -> Option<Route> {
         super::calls::route(self.world.tenant(tenant)?, dialled, true)
     }

@@ -1,15 +1,18 @@
 //! A call script that does what its settings say: what is to be measured, and what must be there again after
 //! a crash.
 
+use strowger_script::TalkEnd;
 use strowger_script::prelude::*;
 
 /// What to do.
 #[settings]
 pub struct Behave {
-    /// "tone", "ring", "count", "wait" or "remember".
+    /// "tone", "ring", "decide", "count", "wait" or "remember".
     pub does: String,
     /// Whom "ring" dials: a telephone number.
     pub number: Option<String>,
+    /// Whom "decide" rings: a user.
+    pub user: Option<String>,
 }
 
 #[call_script]
@@ -21,6 +24,17 @@ fn on_call(caller: Leg, how: Behave) -> Result {
             caller.play(tone(440, 1.secs()))
         }
         "ring" => dial(number(how.number.unwrap_or_default())).for_secs(20).ring().and_bridge(&caller),
+        // Users may be transferred to, and nobody else.
+        "decide" => {
+            let user = dial(Target::User(how.user.unwrap_or_default())).for_secs(20).ring()?;
+            while let TalkEnd::Transfer(wish) = talk(&caller, &user, "")? {
+                match wish.to() {
+                    Target::User(_) if wish.by_b() && !wish.attended() => wish.carry_out(20.secs())?,
+                    _ => wish.refuse(403)?,
+                }
+            }
+            Ok(())
+        }
         // Counts the call in the tenant's memory before it answers, and says in a mark which it was.
         "count" => {
             let count = kv::add("calls", 1)?;
