@@ -16,6 +16,7 @@ use wasmtime::component::ResourceTable;
 use wasmtime::{ResourceLimiter, UpdateDeadline};
 
 use crate::limits::{self, Limits};
+use crate::slice::{self, Tick};
 use crate::tape::{Finish, Start, Step, TrapKind, Writer};
 
 /// The answer that is on its way.
@@ -362,7 +363,7 @@ pub(crate) struct Stretch {
     limit: Duration,
     number: u64,
     /// The stretch that a tick has seen, and the thread's CPU time then. A guest stays on its thread
-    /// from one import to the next.
+    /// from one import to the next, or until its slice is cut: then it is seen anew.
     seen: (u64, Duration),
 }
 
@@ -386,7 +387,16 @@ impl Stretch {
         if left.is_zero() {
             return Err(Stop::Limit(TrapKind::OutOfTime).into());
         }
-        Ok(UpdateDeadline::Continue(u64::try_from(left.as_millis()).unwrap_or(u64::MAX).clamp(1, 1_000)))
+        let left = u64::try_from(left.as_millis()).unwrap_or(u64::MAX).clamp(1, 1_000);
+        Ok(match slice::tick(cpu) {
+            Tick::NoSlice => UpdateDeadline::Continue(left),
+            Tick::Within => UpdateDeadline::Continue(1),
+            Tick::Over => {
+                // It goes on elsewhere, by that thread's clock.
+                self.seen.0 = 0;
+                UpdateDeadline::Yield(1)
+            }
+        })
     }
 }
 

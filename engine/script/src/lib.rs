@@ -18,6 +18,7 @@ mod library;
 pub mod limits;
 mod replay;
 mod sandbox;
+pub mod slice;
 mod strategy;
 pub mod tape;
 

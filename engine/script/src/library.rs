@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
@@ -21,12 +21,14 @@ pub const SCRIPTS: usize = 1_000;
 pub struct Version {
     component: Arc<Component>,
     pub(crate) figures: Figures,
+    /// A run of it was cut.
+    was_cut: AtomicBool,
 }
 
 impl Version {
     /// A version that is in no library: for replays, simulations and tests.
     pub fn new(component: Arc<Component>) -> Self {
-        Self { component, figures: Figures::default() }
+        Self { component, figures: Figures::default(), was_cut: AtomicBool::new(false) }
     }
 
     /// The component's SHA-256, hex.
@@ -42,6 +44,16 @@ impl Version {
     /// How its calls fare.
     pub fn figures(&self) -> Fares {
         self.figures.read()
+    }
+
+    /// A run of it computed for longer than a [`crate::slice`] since the engine started: whoever has a
+    /// thread to lose gives its runs another.
+    pub fn was_cut(&self) -> bool {
+        self.was_cut.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn note_cut(&self) {
+        self.was_cut.store(true, Ordering::Relaxed);
     }
 }
 

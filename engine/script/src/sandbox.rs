@@ -34,6 +34,7 @@ use crate::host::types::length;
 use crate::host::{self, Question};
 use crate::library::Version;
 use crate::limits::{self, Limits};
+use crate::slice;
 use crate::strategy::Decision;
 use crate::tape::{Finish, Segment, Start, TrapKind};
 
@@ -300,6 +301,9 @@ impl Sandboxes {
                 let begin = Instant::now();
                 let poll: Poll<_> = running.as_mut().poll(cx);
                 cpu += begin.elapsed();
+                if poll.is_pending() && slice::is_cut() {
+                    version.note_cut();
+                }
                 poll
             })
             .await

@@ -30,7 +30,8 @@ pub fn start(node: &Arc<Node>, unsealed: Vec<Unsealed>) -> Result<Arc<dyn Shards
         Transports::bind(&world.sip.listen).map_err(|why| StartError::Os("signalling can't listen", why))?;
     let transports = Arc::new(transports);
     let advertise = advertised(&world);
-    let inboxes = Inboxes::new(world.node.shards.unwrap_or(cores), node);
+    let threads = |why| StartError::Os("threads can't start", why);
+    let inboxes = Inboxes::new(world.node.shards.unwrap_or(cores), node).map_err(threads)?;
     let heard = inboxes.clone();
     let media = Media::start(
         media::Config {
@@ -61,9 +62,8 @@ pub fn start(node: &Arc<Node>, unsealed: Vec<Unsealed>) -> Result<Arc<dyn Shards
         host: host.unwrap_or(IpAddr::from([127, 0, 0, 1])).to_string(),
         transports: transports.clone(),
     });
-    let threads = |why| StartError::Os("threads can't start", why);
     inboxes.start(&surroundings, seed).map_err(threads)?;
-    transports.start(Arc::new(inboxes.clone())).map_err(threads)?;
+    transports.start(Arc::new(inboxes.clone()));
     Ok(Arc::new(inboxes))
 }
 

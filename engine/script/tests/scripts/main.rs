@@ -3,6 +3,7 @@
 mod bounds;
 mod calls;
 mod replays;
+mod slices;
 mod strategies;
 mod support;
 mod uploads;

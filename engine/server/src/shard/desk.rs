@@ -1,5 +1,5 @@
-//! Where scripts run: a runtime of their own, and for each call a desk that carries its commands to
-//! whoever can answer: the clock, calendars, history and the tenant's memory at once, everything else the call's shard.
+//! The runs of scripts, and for each a desk that carries its commands to whoever can answer: the clock,
+//! calendars, history and the tenant's memory at once, everything else the call's shard.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -14,6 +14,7 @@ use store::StoreError;
 use tokio::sync::oneshot;
 
 use super::running::First;
+use super::runs;
 use super::{Inboxes, Input};
 use crate::archive;
 use crate::config::Tenant;
@@ -21,7 +22,7 @@ use crate::history;
 use crate::memory::Room;
 use crate::node::{Node, log_row};
 
-/// Runs a call's script; `done` hears how it ended.
+/// The run of a call's script; `done` hears how it ended.
 pub(super) fn run(
     node: &Arc<Node>,
     tenant: Arc<Tenant>,
@@ -29,23 +30,23 @@ pub(super) fn run(
     start: Start,
     shard: (Inboxes, usize),
     done: impl FnOnce(Run) + Send + 'static,
-) {
+) -> runs::Run {
     let limits = limits(&tenant, Limits::call());
     let desk = Desk { tenant, script: start.script.clone(), node: node.clone(), shard: Some(shard) };
     let node = node.clone();
-    node.script_runtime.clone().spawn(async move {
+    Box::pin(async move {
         done(node.scripts.sandboxes.run_call(&version, start, Arc::new(desk), &limits).await);
-    });
+    })
 }
 
-/// Runs `on-ended` with the call's record: no leg is left to speak of.
+/// The run of `on-ended` with the call's record: no leg is left to speak of.
 pub(super) fn run_ended(
     node: &Arc<Node>,
     tenant: Arc<Tenant>,
     first: First,
     record: CallRecord,
     done: impl FnOnce(Run) + Send + 'static,
-) {
+) -> runs::Run {
     let limits = limits(&tenant, Limits::ended());
     let start = Start {
         call: record.id,
@@ -59,10 +60,10 @@ pub(super) fn run_ended(
     };
     let desk = Arc::new(Desk { tenant, script: first.script, node: node.clone(), shard: None });
     let node = node.clone();
-    node.script_runtime.clone().spawn(async move {
+    Box::pin(async move {
         let run = node.scripts.sandboxes.run_ended(&first.version, start, &record, desk, &limits);
         done(run.await);
-    });
+    })
 }
 
 /// One run's way to the world.
@@ -134,7 +135,7 @@ impl Desk {
         let gone = Answer::Failed(Failure::HungUp);
         let Some((shards, number)) = &self.shard else { return gone };
         let (reply, answer) = oneshot::channel();
-        if !shards.hand(*number, Input::Command(call, command, reply)) {
+        if !shards.boxes[*number].push(Input::Command(call, command, reply)) {
             return gone;
         }
         answer.await.unwrap_or(gone)

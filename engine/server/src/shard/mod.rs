@@ -14,6 +14,7 @@ mod people;
 mod probes;
 mod registrations;
 mod running;
+mod runs;
 mod sound;
 mod trunks;
 
@@ -29,7 +30,7 @@ use bytes::Bytes;
 use exchange::{
     Answer, CallId, Command, Effect, Exchange, Failure, LegKey, LegNo, LiveCall, Supervision, Target,
 };
-use media::Media;
+use media::{Happening, Media};
 use protocol::sip::flow::{Flow, Transport};
 use protocol::sip::ids::instance_of;
 use protocol::sip::message::Message;
@@ -43,17 +44,21 @@ use crate::config::World;
 use crate::events::wall;
 use crate::node::Node;
 use crate::shards::{Asked, Rung, Shards, TrunkState, UserState, Wanted};
-use crate::signalling::{Inbox, Transports};
+use crate::signalling::{Ear, Inbox, Transports};
 use crate::sounds::Sounds;
 use gate::Gate;
 use lines::Lines;
 use mailbox::Mailbox;
 use people::People;
 use running::Running;
+use runs::Runs;
 use trunks::Trunks;
 
-/// Inputs handled before timers are looked at again.
+/// Inputs handled before timers and sockets are looked at again.
 const BATCH: usize = 256;
+/// Timers are looked at this often at most: waking for each of a call's would cost more than all they do.
+/// The shortest of SIP is 500 ms (RFC 3261 §17.1.1.1, T1).
+const GRAIN: Duration = Duration::from_millis(10);
 /// How often the wall clock is asked, which may be set or drift while the process runs.
 const CLOCK: Duration = Duration::from_secs(60);
 /// How long scripts may take to leave when the exchange stops.
@@ -85,6 +90,8 @@ enum Input {
     Media(media::Event),
     /// A script's command; the answer goes back by itself.
     Command(CallId, Command, oneshot::Sender<Answer>),
+    /// A script's run on the shard's thread can go on.
+    Run(u64),
     /// A script's run ended.
     Finished(CallId, Box<running::Ended>),
     /// Prompts were read: play them unless something else was asked meanwhile.
@@ -116,31 +123,37 @@ pub struct Inboxes {
 impl Inboxes {
     /// Makes the inboxes, so that sockets and media threads can be given them before shards run.
     /// At most 36: one letter or digit each.
-    pub fn new(count: usize, node: &Arc<Node>) -> Self {
+    pub fn new(count: usize, node: &Arc<Node>) -> io::Result<Self> {
         let count = count.clamp(1, INSTANCES.len());
-        Self {
-            boxes: (0..count).map(|_| Mailbox::new()).collect(),
+        Ok(Self {
+            boxes: (0..count).map(|_| Mailbox::new()).collect::<io::Result<_>>()?,
             gate: Arc::new(Gate::new(node.world())),
             node: node.clone(),
             live: (0..count).map(|_| AtomicUsize::new(0)).collect(),
             threads: Arc::default(),
-        }
+        })
     }
 
     /// Starts a thread per shard. `seed`: all chance of all shards.
     pub fn start(&self, surroundings: &Arc<Surroundings>, seed: u64) -> io::Result<()> {
         let mut threads = self.threads.lock().unwrap_or_else(PoisonError::into_inner);
         for number in 0..self.boxes.len() {
+            let ear = surroundings.transports.ear(number, self.boxes.len(), self.boxes[number].bell())?;
             let shard = Shard::new(number, self.clone(), surroundings.clone(), seed);
             let name = format!("shard-{number}");
-            threads.push(std::thread::Builder::new().name(name).spawn(move || shard.run())?);
+            threads.push(std::thread::Builder::new().name(name).spawn(move || shard.run(ear))?);
         }
         Ok(())
     }
 
     /// What the media plane reports; belongs into [`media::Media::start`].
     pub fn heard(&self, event: media::Event) {
-        self.hand(event.owner as usize >> LEGS_PER_SHARD, Input::Media(event));
+        let Some(mailbox) = self.boxes.get(event.owner as usize >> LEGS_PER_SHARD) else { return };
+        match event.what {
+            // Nothing is done about it but counting.
+            Happening::Closed(_) => mailbox.leave(Input::Media(event)),
+            _ => mailbox.send(Input::Media(event)),
+        };
     }
 
     /// Something for a shard that must not be lost; false when the shard has stopped.
@@ -328,6 +341,7 @@ pub(crate) struct Shard {
     names: probes::Names,
     lines: Lines,
     running: HashMap<CallId, Running>,
+    runs: Runs,
     /// The calls of the SIP Call-IDs of callers.
     foreign_ids: HashMap<Box<str>, CallId>,
     /// What the stack wants done.
@@ -363,6 +377,7 @@ impl Shard {
             names: probes::Names::default(),
             lines: Lines::default(),
             running: HashMap::new(),
+            runs: Runs::default(),
             foreign_ids: HashMap::new(),
             outputs: Vec::new(),
             effects: Vec::new(),
@@ -372,23 +387,68 @@ impl Shard {
         }
     }
 
-    fn run(mut self) {
+    fn run(mut self, mut ear: Ear) {
+        let runtime = self.around.node.script_runtime.clone();
+        let _inside = runtime.enter(); // the clock that scripts wait by
         self.restore_registrations(Instant::now());
         self.reconfigure();
         let shards = self.shards.clone();
+        let mailbox = &shards.boxes[self.number];
         let mut batch = Vec::new();
+        let mut timers_at = Instant::now();
         while !self.stopping {
-            shards.boxes[self.number].take(self.next_timeout(), &mut batch);
-            let mut now = Instant::now();
-            for (nth, input) in batch.drain(..).enumerate() {
-                if nth > 0 && nth % BATCH == 0 {
-                    self.handle_timeout(now);
-                }
-                now = Instant::now();
-                self.handle(now, input);
+            let until = self.next_timeout().map(|at| at.max(timers_at + GRAIN));
+            let until = if mailbox.doze() { until } else { Some(timers_at) };
+            let datagrams = ear.wait(until);
+            self.read_clock(Instant::now());
+            if datagrams {
+                ear.read(|flow, read| self.datagram(flow, read));
             }
-            self.handle_timeout(now);
+            // What one input causes often comes back as another, from the script or from itself.
+            for _ in 0..BATCH {
+                mailbox.take(&mut batch);
+                if batch.is_empty() {
+                    break;
+                }
+                for (nth, input) in batch.drain(..).enumerate() {
+                    let now = Instant::now();
+                    if nth > 0 && nth % BATCH == 0 {
+                        self.handle_timeout(now);
+                    }
+                    self.handle(now, input);
+                }
+            }
+            let now = Instant::now();
+            if self.next_timeout().is_some_and(|at| at <= now) {
+                timers_at = now;
+                self.handle_timeout(now);
+            }
             shards.live[self.number].store(self.exchange.len(), Ordering::Relaxed);
+        }
+        self.leave_runs();
+    }
+
+    /// What a socket of this shard's has received: for itself, or for another.
+    fn datagram(&mut self, flow: Flow, read: Result<Message, ReadError>) {
+        let number = match &read {
+            Ok(message) => self.shards.shard_for(&flow, message),
+            Err(_) => self.number,
+        };
+        let input = match read {
+            Ok(message) => Input::Message(flow, Box::new(message)),
+            Err(error) => Input::Unreadable(flow, Box::new(error)),
+        };
+        if number == self.number {
+            self.handle(Instant::now(), input);
+        } else {
+            self.shards.offer(number, input);
+        }
+    }
+
+    fn read_clock(&mut self, now: Instant) {
+        if now.saturating_duration_since(self.clock_read) > CLOCK {
+            self.clock_read = now;
+            self.exchange.set_wall(now, wall());
         }
     }
 
@@ -408,10 +468,6 @@ impl Shard {
     }
 
     fn handle_timeout(&mut self, now: Instant) {
-        if now.saturating_duration_since(self.clock_read) > CLOCK {
-            self.clock_read = now;
-            self.exchange.set_wall(now, wall());
-        }
         self.stack.handle_timeout(now, &mut self.outputs);
         self.with_people(|exchange, people, effects| exchange.handle_timeout(now, people, effects));
         self.expire_registrations(now);
@@ -441,6 +497,7 @@ impl Shard {
                     });
                 }
             }
+            Input::Run(number) => self.go_on(number),
             Input::Finished(call, ended) => self.script_ended(now, call, *ended),
             Input::Sounds { leg, play } => self.sounds_ready(now, leg, *play),
             Input::Registered { id, kept } => self.registration_kept(now, id, kept),

@@ -90,9 +90,11 @@ impl Shard {
         let (shards, number) = (self.shards.clone(), self.number);
         let script = script.to_string();
         let shard = (self.shards.clone(), self.number);
-        desk::run(&self.around.node, tenant, version, start, shard, move |run| {
-            shards.hand(number, Input::Finished(call, Box::new(Ended { script, run })));
+        let elsewhere = version.was_cut();
+        let run = desk::run(&self.around.node, tenant, version, start, shard, move |run| {
+            shards.boxes[number].push(Input::Finished(call, Box::new(Ended { script, run })));
         });
+        self.begin_run(Some(call), run, elsewhere);
     }
 
     /// A run of the call's script ended.
@@ -117,7 +119,7 @@ impl Shard {
         self.finish(now, call, Finish::Failed { why });
     }
 
-    fn fail(&mut self, call: CallId, why: String) {
+    pub(super) fn fail(&mut self, call: CallId, why: String) {
         tracing::warn!(%call, why, "the call goes to its fallback");
         self.finish(Instant::now(), call, Finish::Failed { why });
     }
@@ -162,10 +164,12 @@ impl Shard {
         if let (Some(first), Some(tenant)) = (running.first, self.world.tenant(&record.tenant).cloned()) {
             let (node, mut tape) = (around.node.clone(), running.tape);
             let of = (record.tenant.clone(), record.id);
-            desk::run_ended(&around.node, tenant, first, record, move |run| {
+            let elsewhere = first.version.was_cut();
+            let run = desk::run_ended(&around.node, tenant, first, record, move |run| {
                 tape.extend_from_slice(&run.tape);
                 archive::add_tape(&node, &of.0, of.1, &tape);
             });
+            self.begin_run(None, run, elsewhere);
         }
     }
 

@@ -1,12 +1,13 @@
 //! SIP on the wire: sockets and connections, and nothing of what the messages mean. What arrives is
 //! read once ([`protocol::sip::wire`]), stamped, and handed to the [`Inbox`]; what leaves is bytes
-//! with a destination. UDP sockets have a reading thread each; TCP connections are tasks.
+//! with a destination. Each UDP socket is read by one of the shards; TCP connections are tasks.
 
 mod tcp;
 mod udp;
 
 use std::io;
 use std::net::{IpAddr, SocketAddr};
+use std::os::fd::BorrowedFd;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -16,8 +17,9 @@ use protocol::sip::wire::ReadError;
 use tokio::runtime::{Builder, Handle, Runtime};
 
 use crate::config::Listen;
+pub use udp::Ear;
 
-/// Where transports put what arrives. Called on reading threads; must only pass on.
+/// Where connections put what arrives. Called on their thread; must only pass on.
 pub trait Inbox: Send + Sync + 'static {
     /// A message was read.
     fn message(&self, flow: Flow, message: Message);
@@ -38,7 +40,7 @@ pub struct Transports {
 
 impl Transports {
     /// Binds every address, or says which one could not be bound. Reading begins with
-    /// [`Transports::start`].
+    /// [`Transports::start`] and [`Transports::ear`].
     pub fn bind(listen: &[Listen]) -> io::Result<Self> {
         let runtime =
             Builder::new_multi_thread().worker_threads(1).thread_name("sip-tcp").enable_all().build()?;
@@ -61,15 +63,16 @@ impl Transports {
         Ok(Self { runtime: Some(runtime), udp, tcp })
     }
 
-    /// Begins reading.
-    pub fn start(&self, inbox: Arc<dyn Inbox>) -> io::Result<()> {
-        for socket in &self.udp {
-            udp::read(socket.clone(), inbox.clone())?;
-        }
+    /// Begins to read connections.
+    pub fn start(&self, inbox: Arc<dyn Inbox>) {
         if let Some(tcp) = &self.tcp {
             tcp.start(inbox);
         }
-        Ok(())
+    }
+
+    /// What one shard of so many listens with: its share of the UDP sockets, and its bell.
+    pub fn ear(&self, shard: usize, shards: usize, bell: BorrowedFd<'_>) -> io::Result<Ear> {
+        Ear::new(self.udp.iter().skip(shard).step_by(shards).cloned().collect(), bell)
     }
 
     /// Where signalling may look names up.

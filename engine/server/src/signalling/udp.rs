@@ -1,19 +1,30 @@
-//! UDP: one thread per socket reads datagrams; sending needs no thread (RFC 3261 §18.1, §18.2).
+//! UDP: a shard reads the sockets that are its own in the same wait in which it hears its bell, so that a
+//! datagram costs one waking; sending needs no thread (RFC 3261 §18.1, §18.2).
 
 use std::io;
+use std::mem::MaybeUninit;
 use std::net::{SocketAddr, UdpSocket};
+use std::os::fd::{BorrowedFd, OwnedFd};
 use std::sync::Arc;
+use std::time::Instant;
 
 use protocol::sip::flow::{Flow, Transport};
-use protocol::sip::wire;
-use rustix::net::sockopt;
-
-use super::Inbox;
+use protocol::sip::message::Message;
+use protocol::sip::wire::{self, ReadError};
+use rustix::event::Timespec;
+use rustix::event::epoll::{self, EventData, EventFlags};
+use rustix::net::{RecvFlags, recvfrom, sockopt};
 
 /// The largest datagram that IP carries.
 const LARGEST: usize = 65_535;
 /// What the kernel keeps while a burst is read: about 8,000 INVITEs.
 const RECEIVE_BUFFER: usize = 8 << 20;
+/// Datagrams of one socket that are read before the shard looks at its other work.
+const BURST: usize = 64;
+/// Keep-alives of phones behind a NAT are CRLF, or a byte or two (RFC 5626 §4.4.1); no message is so short.
+const KEEP_ALIVE: usize = 4;
+/// Names the bell among the sockets, which are named by their place.
+const BELL: u64 = u64::MAX;
 
 pub(super) struct Socket {
     socket: UdpSocket,
@@ -35,33 +46,64 @@ impl Socket {
             tracing::debug!(%to, %why, "datagram not sent");
         }
     }
-}
 
-/// Reads until the process ends.
-pub(super) fn read(socket: Arc<Socket>, inbox: Arc<dyn Inbox>) -> io::Result<()> {
-    let name = format!("sip-{}", socket.local.port());
-    std::thread::Builder::new().name(name).spawn(move || {
-        let mut buffer = vec![0; LARGEST];
+    /// The next datagram; none when none waits.
+    fn receive(&self, buffer: &mut [u8]) -> Option<(usize, SocketAddr)> {
         loop {
-            let (length, remote) = match socket.socket.recv_from(&mut buffer) {
-                Ok(received) => received,
-                // Linux reports an ICMP error of an earlier datagram here; it says nothing of this one.
-                Err(why) => {
-                    tracing::debug!(%why, "datagram not received");
-                    continue;
-                }
-            };
-            let flow = Flow { transport: Transport::Udp, local: socket.local, remote, connection: 0 };
-            let bytes = &buffer[..length];
-            // Keep-alives of phones behind a NAT: CRLF, or a byte or two (RFC 5626 §4.4.1).
-            if length <= 4 {
-                continue;
-            }
-            match wire::read(bytes) {
-                Ok(message) => inbox.message(flow, message),
-                Err(error) => inbox.unreadable(flow, error),
+            match recvfrom(&self.socket, &mut *buffer, RecvFlags::DONTWAIT) {
+                Ok((_, length, from)) => return Some((length, from?.try_into().ok()?)),
+                Err(rustix::io::Errno::AGAIN) => return None,
+                // Linux reports an ICMP error of an earlier datagram here; it says nothing of the next.
+                Err(why) => tracing::debug!(%why, "datagram not received"),
             }
         }
-    })?;
-    Ok(())
+    }
+}
+
+/// What a shard listens with: its UDP sockets, and its bell.
+pub struct Ear {
+    epoll: OwnedFd,
+    sockets: Vec<Arc<Socket>>,
+    buffer: Vec<u8>,
+}
+
+impl Ear {
+    /// `bell`: an eventfd. It is heard each time it is rung and never read.
+    pub(super) fn new(sockets: Vec<Arc<Socket>>, bell: BorrowedFd<'_>) -> io::Result<Self> {
+        let epoll = epoll::create(epoll::CreateFlags::CLOEXEC)?;
+        epoll::add(&epoll, bell, EventData::new_u64(BELL), EventFlags::IN | EventFlags::ET)?;
+        for (place, socket) in (0..).zip(&sockets) {
+            epoll::add(&epoll, &socket.socket, EventData::new_u64(place), EventFlags::IN)?;
+        }
+        Ok(Self { epoll, sockets, buffer: vec![0; LARGEST] })
+    }
+
+    /// Sleeps until a datagram comes, the bell rings, or `until` has come; for ever if none. Answers
+    /// whether datagrams wait.
+    pub fn wait(&mut self, until: Option<Instant>) -> bool {
+        let rest = until.map(|until| {
+            let rest = until.saturating_duration_since(Instant::now());
+            Timespec { tv_sec: rest.as_secs() as i64, tv_nsec: i64::from(rest.subsec_nanos()) }
+        });
+        let mut events = [MaybeUninit::uninit(); 8];
+        match epoll::wait(&self.epoll, &mut events, rest.as_ref()) {
+            Ok((ready, _)) => ready.iter().any(|event| event.data.u64() != BELL),
+            // A signal; the caller looks around and comes again.
+            Err(_) => false,
+        }
+    }
+
+    /// Reads what waits, a burst of each socket at most.
+    pub fn read(&mut self, mut each: impl FnMut(Flow, Result<Message, ReadError>)) {
+        for socket in &self.sockets {
+            for _ in 0..BURST {
+                let Some((length, remote)) = socket.receive(&mut self.buffer) else { break };
+                if length <= KEEP_ALIVE {
+                    continue;
+                }
+                let flow = Flow { transport: Transport::Udp, local: socket.local, remote, connection: 0 };
+                each(flow, wire::read(&self.buffer[..length]));
+            }
+        }
+    }
 }
