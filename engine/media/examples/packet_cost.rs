@@ -110,6 +110,7 @@ fn start() -> Media {
         advertise: Ipv4Addr::LOCALHOST.into(),
         ports: 30_000..=30_999,
         threads: 1,
+        fill: 0,
         recordings: std::env::temp_dir().join("strowger-packet-cost"),
         timeout: Duration::from_secs(60),
         seed: 1,

@@ -1,4 +1,4 @@
-//! The handle: starts the threads, opens streams on the least busy of them, passes commands on.
+//! The handle: starts the threads, opens streams on them, passes commands on.
 
 use std::fmt;
 use std::io;
@@ -27,6 +27,9 @@ pub struct Config {
     pub ports: RangeInclusive<u16>,
     /// At least 1, at most [`Media::MAX_THREADS`].
     pub threads: usize,
+    /// Streams that a thread gets before the next one gets any: what wakes a thread for one stream serves
+    /// all of them, and a further thread is needed for its core alone.
+    pub fill: usize,
     /// The folder that recordings are written under.
     pub recordings: PathBuf,
     /// Nothing received for so long is a [`crate::Happening::Timeout`].
@@ -109,6 +112,7 @@ pub struct Stream {
 pub struct Media {
     advertise: IpAddr,
     bind: IpAddr,
+    fill: usize,
     slots: Arc<Slots>,
     inboxes: Arc<[Inbox]>,
     writer: WriterHandle,
@@ -160,6 +164,7 @@ impl Media {
         let mut media = Media {
             advertise: config.advertise,
             bind: config.bind,
+            fill: config.fill,
             slots: Arc::clone(&slots),
             inboxes: Arc::clone(&inboxes),
             writer: handle.clone(),
@@ -193,6 +198,7 @@ impl Media {
         let thread = beside
             .and_then(|beside| self.slots.thread(beside))
             .filter(|thread| load(*thread) < Self::MAX_STREAMS)
+            .or_else(|| (0..self.inboxes.len()).find(|thread| load(*thread) < self.fill))
             .or_else(|| (0..self.inboxes.len()).min_by_key(|thread| load(*thread)))
             .filter(|thread| load(*thread) < Self::MAX_STREAMS)
             .ok_or(NoPorts)?;
@@ -205,7 +211,8 @@ impl Media {
                 continue;
             };
             self.inboxes[thread].load.fetch_add(1, Ordering::Relaxed);
-            self.inboxes[thread].send(Message::Open { id, owner, rtp, rtcp });
+            // Until it is told more a stream does nothing.
+            self.inboxes[thread].leave(Message::Open { id, owner, rtp, rtcp });
             return Ok(Stream { id, address: SocketAddr::new(self.advertise, port) });
         }
         Err(NoPorts)
@@ -223,6 +230,18 @@ impl Media {
     /// Tells a stream something, without waiting for it. The commands of one stream come from one
     /// thread at a time, or their order is anyone's guess.
     pub fn command(&self, stream: StreamId, command: Command) -> Result<(), CommandError> {
+        let left = self.leave(stream, command);
+        self.ring();
+        left
+    }
+
+    /// Tells the threads of all commands that were left. Once for many costs as much as once for one.
+    pub fn ring(&self) {
+        self.inboxes.iter().for_each(Inbox::ring);
+    }
+
+    /// Leaves a command, which takes effect when the threads are told: [`Media::ring`].
+    pub fn leave(&self, stream: StreamId, command: Command) -> Result<(), CommandError> {
         let mut thread = self.slots.thread(stream).ok_or(CommandError::Closed)?;
         // A stream can always be closed.
         if self.inboxes[thread].len() >= Self::MAX_COMMANDS && !matches!(command, Command::Close) {
@@ -236,7 +255,7 @@ impl Media {
             thread = there;
         }
         let Command::Relay { with } = command else {
-            self.inboxes[thread].send(Message::Command(stream, command));
+            self.inboxes[thread].leave(Message::Command(stream, command));
             return Ok(());
         };
         let other = self.slots.thread(with).ok_or(CommandError::Closed)?;
@@ -244,9 +263,9 @@ impl Media {
             // Both live on one thread from now on, so that no packet has to change threads.
             self.move_over(with, other, thread)?;
         }
-        self.inboxes[thread].send(Message::Join(stream, with));
+        self.inboxes[thread].leave(Message::Join(stream, with));
         if with != stream {
-            self.inboxes[thread].send(Message::Join(with, stream));
+            self.inboxes[thread].leave(Message::Join(with, stream));
         }
         Ok(())
     }
@@ -255,8 +274,8 @@ impl Media {
         if !self.slots.hand_over(stream, from, to) {
             return Err(CommandError::Closed);
         }
-        self.inboxes[to].send(Message::Expect(stream));
-        self.inboxes[from].send(Message::Leave(stream, to));
+        self.inboxes[to].leave(Message::Expect(stream));
+        self.inboxes[from].leave(Message::Leave(stream, to));
         Ok(())
     }
 

@@ -2,6 +2,7 @@
 //! the stream's.
 
 use std::f32::consts::TAU;
+use std::sync::LazyLock;
 use std::time::Duration;
 
 use protocol::rtp::{CLOCK, ticks};
@@ -119,23 +120,34 @@ fn render(sound: &Sound, position: u32, frame: &mut [i16]) {
         Sound::Silence(_) => frame.fill(0),
         Sound::Tone(hz, _) => sine(*hz, position, frame),
         Sound::Ringback => {
-            for (n, sample) in frame.iter_mut().enumerate() {
-                let within = position.wrapping_add(n as u32) % RINGBACK_CYCLE;
-                if within < RINGBACK_ON {
-                    sine(RINGBACK_HZ, within, std::slice::from_mut(sample));
-                } else {
-                    *sample = 0;
+            let (mut position, mut rest) = (position, frame);
+            while !rest.is_empty() {
+                let within = position % RINGBACK_CYCLE;
+                let until = if within < RINGBACK_ON { RINGBACK_ON } else { RINGBACK_CYCLE };
+                let (now, then) = rest.split_at_mut(rest.len().min((until - within) as usize));
+                match within < RINGBACK_ON {
+                    true => sine(RINGBACK_HZ, within, now),
+                    false => now.fill(0),
                 }
+                position = position.wrapping_add(now.len() as u32);
+                rest = then;
             }
         }
     }
 }
 
+/// A second of 1 Hz: whatever whole number of Hz a tone has, its samples are some of these.
+static SECOND: LazyLock<Vec<i16>> = LazyLock::new(|| {
+    let turn = |n| TAU * n as f32 / CLOCK as f32;
+    (0..CLOCK).map(|n| (TONE_AMPLITUDE * turn(n).sin()) as i16).collect()
+});
+
 fn sine(hz: u16, position: u32, frame: &mut [i16]) {
-    for (n, sample) in frame.iter_mut().enumerate() {
-        // Whole turns are taken away first: a float would lose them in a long tone.
-        let turn = (u64::from(position) + n as u64) * u64::from(hz) % u64::from(CLOCK);
-        *sample = (TONE_AMPLITUDE * (TAU * turn as f32 / CLOCK as f32).sin()) as i16;
+    let (second, step) = (&**SECOND, usize::from(hz) % CLOCK as usize);
+    let mut turn = (u64::from(position) * u64::from(hz) % u64::from(CLOCK)) as usize;
+    for sample in frame {
+        *sample = second[turn];
+        turn = (turn + step) % CLOCK as usize;
     }
 }
 

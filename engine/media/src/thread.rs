@@ -46,6 +46,8 @@ pub(crate) enum Message {
 pub(crate) struct Inbox {
     messages: Sender<Message>,
     wake: OwnedFd,
+    /// Messages were left since it was rung.
+    left: AtomicBool,
     /// Whether the thread is told already that messages wait.
     woken: AtomicBool,
     /// Streams opened on it or on their way to it.
@@ -58,8 +60,8 @@ impl Inbox {
         // the streams they have.
         let (messages, waiting) = crossbeam_channel::unbounded();
         let wake = eventfd(0, EventfdFlags::NONBLOCK | EventfdFlags::CLOEXEC)?;
-        let (woken, load) = (AtomicBool::new(false), AtomicUsize::new(0));
-        Ok((Self { messages, wake, woken, load }, waiting))
+        let (left, woken) = (AtomicBool::new(false), AtomicBool::new(false));
+        Ok((Self { messages, wake, left, woken, load: AtomicUsize::new(0) }, waiting))
     }
 
     /// Messages that wait.
@@ -67,11 +69,24 @@ impl Inbox {
         self.messages.len()
     }
 
-    /// Leaves a message. It is lost only when the thread is gone.
-    pub fn send(&self, message: Message) {
-        if self.messages.send(message).is_ok() && !self.woken.swap(true, Ordering::SeqCst) {
+    /// Leaves a message, which is seen when the inbox is rung. It is lost only when the thread is gone.
+    pub fn leave(&self, message: Message) {
+        if self.messages.send(message).is_ok() {
+            self.left.store(true, Ordering::SeqCst);
+        }
+    }
+
+    /// Tells the thread of what was left, if anything was.
+    pub fn ring(&self) {
+        if self.left.swap(false, Ordering::SeqCst) && !self.woken.swap(true, Ordering::SeqCst) {
             let _ = io::write(&self.wake, &1u64.to_ne_bytes());
         }
+    }
+
+    /// Leaves a message and rings.
+    pub fn send(&self, message: Message) {
+        self.leave(message);
+        self.ring();
     }
 }
 

@@ -31,6 +31,7 @@ impl House {
             advertise: LOCALHOST,
             ports,
             threads,
+            fill: 0,
             recordings: folder.path().to_owned(),
             timeout: Duration::from_millis(700),
             seed: 4711,

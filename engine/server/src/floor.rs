@@ -20,6 +20,9 @@ use crate::sounds::Sounds;
 /// Somewhere in the world, to ask the routing table about; nothing is sent there (RFC 5737).
 const FAR_AWAY: ([u8; 4], u16) = ([192, 0, 2, 1], 9);
 
+/// Streams of a media thread before the next one gets any: about a fifth of a core when all are relayed.
+const STREAMS_BEFORE_NEXT: usize = 400;
+
 /// Begins to take calls.
 pub fn start(node: &Arc<Node>, unsealed: Vec<Unsealed>) -> Result<Arc<dyn Shards>, StartError> {
     let world = node.world();
@@ -39,6 +42,7 @@ pub fn start(node: &Arc<Node>, unsealed: Vec<Unsealed>) -> Result<Arc<dyn Shards
             advertise: advertise.unwrap_or(world.media.listen),
             ports: world.media.ports.clone(),
             threads: world.media.threads.unwrap_or(cores),
+            fill: STREAMS_BEFORE_NEXT,
             recordings: world.node.data.join("recordings"),
             // Zero is never.
             timeout: Some(world.media.silence).filter(|silence| !silence.is_zero()).unwrap_or(Duration::MAX),

@@ -490,8 +490,9 @@ impl Shard {
         self.lines.forget(leg);
     }
 
+    /// Takes effect when the shard has done all that it has to do for now.
     pub(super) fn media(&self, stream: media::StreamId, command: Command) {
-        if let Err(why) = self.around.media.command(stream, command) {
+        if let Err(why) = self.around.media.leave(stream, command) {
             tracing::debug!(%why, "media command not taken");
         }
     }

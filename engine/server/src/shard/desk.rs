@@ -10,7 +10,7 @@ use jiff::tz::TimeZone;
 use jiff::{Timestamp, Zoned};
 use script::{Limits, Run, Start, Version, World};
 use serde_json::json;
-use store::StoreError;
+use store::{Store, StoreError};
 use tokio::sync::oneshot;
 
 use super::running::First;
@@ -87,23 +87,23 @@ impl World for Desk {
                 let calendar = self.tenant.calendar(&calendar);
                 ready(Answer::Word(calendar.map(|calendar| calendar.scheme(Timestamp::now()))))
             }
-            Command::LastSpokeWith { number, days } => {
-                let (store, tenant) = (&self.node.store, &self.tenant);
-                let found = history::last_spoke_with(store, tenant, &number, days, Timestamp::now());
-                match self.or_unknown(call, found) {
+            Command::LastSpokeWith { number, days } => Box::pin(async move {
+                let found = self.look_up(call, move |store, tenant| {
+                    let user = history::last_spoke_with(store, tenant, &number, days, Timestamp::now())?;
+                    Ok(user.map(|user| user.name.clone()))
+                });
+                match found.await {
                     // What they are doing now is known where calls are.
-                    Some(user) => {
-                        let name_or_number = user.name.clone();
-                        Box::pin(self.ask_shard(call, Command::FindUser { name_or_number }))
-                    }
-                    None => ready(Answer::Users(Vec::new())),
+                    Some(name_or_number) => self.ask_shard(call, Command::FindUser { name_or_number }).await,
+                    None => Answer::Users(Vec::new()),
                 }
-            }
-            Command::Conversations { number, days } => {
-                let (store, tenant) = (&self.node.store, &self.tenant);
-                let found = history::conversations(store, tenant, &number, days, Timestamp::now());
-                ready(Answer::Count(self.or_unknown(call, found)))
-            }
+            }),
+            Command::Conversations { number, days } => Box::pin(async move {
+                let found = self.look_up(call, move |store, tenant| {
+                    history::conversations(store, tenant, &number, days, Timestamp::now())
+                });
+                Answer::Count(found.await)
+            }),
             Command::Log { level, message } => {
                 self.log(call, level, &message);
                 ready(Answer::Done)
@@ -141,10 +141,18 @@ impl Desk {
         answer.await.unwrap_or(gone)
     }
 
-    /// A store that can't be read knows of nobody; the call goes on.
-    fn or_unknown<T: Default>(&self, call: CallId, found: Result<T, StoreError>) -> T {
-        found.unwrap_or_else(|why| {
-            tracing::error!(%call, tenant = &*self.tenant.name, %why, "history can't be read");
+    /// Reads the store on a thread that may wait. A store that can't be read knows of nobody; the call
+    /// goes on.
+    async fn look_up<T: Default + Send + 'static>(
+        &self,
+        call: CallId,
+        read: impl FnOnce(&Store, &Tenant) -> Result<T, StoreError> + Send + 'static,
+    ) -> T {
+        let (node, tenant) = (self.node.clone(), self.tenant.clone());
+        let reading = self.node.script_runtime.spawn_blocking(move || read(&node.store, &tenant));
+        let found = reading.await.map_err(|why| why.to_string());
+        found.and_then(|read| read.map_err(|why| why.to_string())).unwrap_or_else(|why| {
+            tracing::error!(%call, tenant = &*self.tenant.name, why, "history can't be read");
             T::default()
         })
     }

@@ -423,6 +423,7 @@ impl Shard {
                 timers_at = now;
                 self.handle_timeout(now);
             }
+            self.around.media.ring();
             shards.live[self.number].store(self.exchange.len(), Ordering::Relaxed);
         }
         self.leave_runs();
