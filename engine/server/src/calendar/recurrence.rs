@@ -194,4 +194,64 @@ mod tests {
         let never = Recurrence::new("FREQ=YEARLY;BYMONTH=2;BYMONTHDAY=30", date(2026, 1, 1));
         assert!(never.is_err() || !never.unwrap().contains(date(2026, 2, 28)));
     }
+
+    /// Whatever is written, it is refused or answered, and soon.
+    #[test]
+    fn no_rule_takes_long_or_panics() {
+        const PARTS: [&str; 30] = [
+            "FREQ=DAILY",
+            "FREQ=WEEKLY",
+            "FREQ=MONTHLY",
+            "FREQ=YEARLY",
+            "INTERVAL=0",
+            "INTERVAL=1",
+            "INTERVAL=7",
+            "INTERVAL=65535",
+            "COUNT=0",
+            "COUNT=1",
+            "COUNT=4294967295",
+            "UNTIL=19700101",
+            "UNTIL=99991231T235959Z",
+            "BYDAY=MO",
+            "BYDAY=-1FR",
+            "BYDAY=53SU",
+            "BYDAY=5MO,TU",
+            "BYMONTHDAY=31",
+            "BYMONTHDAY=-31",
+            "BYMONTH=2",
+            "BYMONTH=12",
+            "BYWEEKNO=53",
+            "BYWEEKNO=-53",
+            "BYYEARDAY=366",
+            "BYYEARDAY=-366",
+            "BYSETPOS=1",
+            "BYSETPOS=-366",
+            "WKST=SU",
+            "BYEASTER=0",
+            "X=Y",
+        ];
+        let seed = 7u64;
+        println!("seed {seed}");
+        let mut state = seed;
+        let mut next = |below: usize| {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            (state >> 33) as usize % below
+        };
+        let mut read = 0;
+        for _ in 0..400 {
+            let mut rule = vec![PARTS[next(4)]];
+            (0..next(4)).for_each(|_| rule.push(PARTS[4 + next(PARTS.len() - 4)]));
+            let rule = rule.join(";");
+            let start = date([1970, 2000, 2024, 9000][next(4)], 2, 29 - next(2) as i8 - 1);
+            if let Ok(recurrence) = Recurrence::new(&rule, start) {
+                let before = std::time::Instant::now();
+                let days = recurrence.of_year(2026).len();
+                let took = before.elapsed();
+                assert!(days <= 366, "{rule}");
+                assert!(took < std::time::Duration::from_secs(5), "{rule} from {start} took {took:?}");
+                read += 1;
+            }
+        }
+        assert!(read > 50, "most are rules: {read}");
+    }
 }

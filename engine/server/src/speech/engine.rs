@@ -81,12 +81,17 @@ pub fn identity(engine: &SpeechEngine) -> String {
     }
 }
 
-/// Speaks with espeak-ng; `scratch` is a file to write to, and is gone afterwards.
-pub async fn espeak(speed: u16, saying: Saying<'_>, scratch: &Path) -> Result<Vec<u8>, SpeechError> {
-    let wav = match espeak_once(speed, saying, scratch).await {
+/// Speaks with espeak-ng, by the path or name of its program; `scratch` is a file to write to, and is gone afterwards.
+pub async fn espeak(
+    program: &str,
+    speed: u16,
+    saying: Saying<'_>,
+    scratch: &Path,
+) -> Result<Vec<u8>, SpeechError> {
+    let wav = match espeak_once(program, speed, saying, scratch).await {
         // It has no such voice.
         Err(SpeechError::Program(_)) if saying.voice != ANY_VOICE => {
-            espeak_once(speed, Saying { voice: ANY_VOICE, ..saying }, scratch).await
+            espeak_once(program, speed, Saying { voice: ANY_VOICE, ..saying }, scratch).await
         }
         result => result,
     };
@@ -94,9 +99,14 @@ pub async fn espeak(speed: u16, saying: Saying<'_>, scratch: &Path) -> Result<Ve
     wav
 }
 
-async fn espeak_once(speed: u16, saying: Saying<'_>, scratch: &Path) -> Result<Vec<u8>, SpeechError> {
+async fn espeak_once(
+    program: &str,
+    speed: u16,
+    saying: Saying<'_>,
+    scratch: &Path,
+) -> Result<Vec<u8>, SpeechError> {
     let run = async {
-        let mut program = tokio::process::Command::new("espeak-ng")
+        let mut program = tokio::process::Command::new(program)
             .args(["-v", saying.voice, "-s", &speed.to_string(), "-w"])
             .arg(scratch)
             .arg("--stdin")

@@ -26,6 +26,8 @@ use engine::{Saying, identity};
 const REST: Duration = Duration::from_secs(5);
 /// Texts of one tenant that wait to be spoken; one more is [`SpeechError::Busy`].
 const WAITING: usize = 64;
+/// The program that speaks where no server does.
+const ESPEAK: &str = "espeak-ng";
 /// Programs that speak at the same time in the whole process; further ones wait.
 const PROGRAMS: usize = 8;
 
@@ -35,6 +37,7 @@ pub struct Speaker {
     /// What was heard lately, as samples.
     prompts: Arc<Prompts>,
     client: reqwest::Client,
+    espeak: &'static str,
     programs: Semaphore,
     tenants: Mutex<HashMap<String, Arc<Turn>>>,
     /// Texts being spoken, by file: whoever wants the same waits for the same.
@@ -76,6 +79,7 @@ impl Speaker {
             cache: Arc::new(Cache::open(folder)),
             prompts,
             client: client.unwrap_or_default(),
+            espeak: ESPEAK,
             programs: Semaphore::new(PROGRAMS),
             tenants: Mutex::default(),
             under_way: Mutex::default(),
@@ -196,7 +200,7 @@ impl Speaker {
                 let folder = self.cache.folder().map_err(SpeechError::NoProgram)?;
                 let name = path.file_name().unwrap_or_default();
                 let scratch = folder.join(name).with_extension("part");
-                engine::espeak(*speed, saying, &scratch).await?
+                engine::espeak(self.espeak, *speed, saying, &scratch).await?
             }
             SpeechEngine::Http(http) => engine::http(&self.client, http, saying).await?,
         };

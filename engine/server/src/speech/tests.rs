@@ -198,3 +198,16 @@ async fn words_that_were_damaged_on_disk_are_spoken_again() {
     assert!(is_tone(&restarted.say("acme", &speech, BOUNDS, "bg", "добре").await.expect("words")));
     assert_eq!(world.asked(), 2);
 }
+
+#[tokio::test]
+async fn without_any_engine_the_words_are_left_out_at_once_and_told() {
+    let mut world = World::new().await;
+    Arc::get_mut(&mut world.speaker).expect("nobody else has it").espeak = "no-such-program";
+    let broken = world.engine("/broken", SpeechAnswer::Wav);
+    for text in ["първо", "второ"] {
+        assert!(world.say(&broken, text).await.is_err());
+    }
+    assert!(matches!(&*world.say(&Speech::default(), "трето").await.unwrap_err(), SpeechError::Resting));
+    let told = world.told.lock().unwrap().clone();
+    assert!(told.len() == 2 && told[1].starts_with("acme: espeak-ng can't be started"), "{told:?}");
+}
