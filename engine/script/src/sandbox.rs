@@ -429,8 +429,7 @@ impl Sandboxes {
             return Err(not_started("the caller is not in the snapshot"));
         }
         self.question(version, now, limits, |strategy, store, snapshot| {
-            let who = store.data_mut().caller(now, who)?;
-            ask(strategy, store, snapshot, who)
+            ask(strategy, store, snapshot, Question::caller(who))
         })
     }
 
@@ -447,14 +446,13 @@ impl Sandboxes {
         let _running = version.figures.begin();
         let _computing = Computing::begin(&self.computing);
         let begin = Instant::now();
-        let mut store = Store::new(&self.engine, Question::new(limits));
+        let mut store = Store::new(&self.engine, Question::new(now, limits));
         store.limiter(|question| &mut question.caps);
         store.set_hostcall_fuel(limits.host_call_bytes);
         store.epoch_deadline_callback(|mut store| store.data_mut().stretch.check());
         store.set_epoch_deadline(1);
         let answer = ready.instantiate(&mut store).and_then(|strategy| {
-            let snapshot = store.data_mut().snapshot(now)?;
-            ask(&strategy, &mut store, snapshot)
+            ask(&strategy, &mut store, Question::snapshot())
         });
         let took = begin.elapsed();
         version.figures.note(took, answer.is_err());

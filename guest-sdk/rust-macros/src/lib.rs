@@ -1,4 +1,4 @@
-//! The attributes `#[call_script]` and `#[settings]` of strowger-script, which re-exports and documents them with
+//! The attributes `#[call_script]`, `#[queue_strategy]` and `#[settings]` of strowger-script, which re-exports and documents them with
 //! examples.
 //!
 //! They only put tokens around what they stand on, so there is no parser here and nothing to compile but this file.
@@ -46,6 +46,75 @@ pub fn call_script(arguments: TokenStream, item: TokenStream) -> TokenStream {
     all.extend(exports.parse::<TokenStream>().expect("the text above is Rust"));
     all
 }
+
+/// Makes a function a queue strategy: it becomes the `rank` export of the component.
+///
+/// The function takes the snapshot, and the queue's settings if it wants any: `fn rank(now: &Snapshot) -> Offers` or
+/// `fn rank(now: &Snapshot, mine: Mine) -> Offers`. The other four questions are answered by the queue's settings unless
+/// functions for them are named, as `#[queue_strategy(admit = who_may_wait, on_digit = key)]`:
+///
+/// - `admit`: `fn(&Snapshot, &Waiting) -> Admission`
+/// - `expected_wait`: `fn(&Snapshot, &Waiting) -> Option<Duration>`
+/// - `announce`: `fn(&Snapshot, &Waiting, said: Duration) -> Announcement`
+/// - `on_digit`: `fn(&Snapshot, &Waiting, char) -> KeyAction`
+///
+/// In a native build the function stays as it is, for tests to call.
+#[proc_macro_attribute]
+pub fn queue_strategy(arguments: TokenStream, item: TokenStream) -> TokenStream {
+    let Some(rank) = name_after(&item, "fn") else {
+        return refuse("#[queue_strategy] belongs above a function");
+    };
+    let mut functions = QUESTIONS.map(|question| format!("::strowger_script::strategy::entry::{question}"));
+    let arguments = arguments.to_string().replace(' ', "");
+    for argument in arguments.split(',').filter(|argument| !argument.is_empty()) {
+        let named = argument.split_once('=').and_then(|(question, function)| {
+            Some((QUESTIONS.iter().position(|known| *known == question)?, function))
+        });
+        let Some((place, function)) = named else {
+            return refuse(
+                "#[queue_strategy] takes `question = a_function`; the questions are admit, expected_wait, announce, on_digit",
+            );
+        };
+        functions[place] = function.to_owned();
+    }
+    let [admit, expected_wait, announce, on_digit] = functions;
+    let exports = format!(
+        "#[cfg(target_arch = \"wasm32\")]
+        mod __component {{
+            #[allow(unused_imports)]
+            use super::*;
+            use ::strowger_script::strategy::entry::{{bindings as __wit, exports as __exports}};
+            struct Component;
+            impl __wit::Guest for Component {{
+                fn admit(now: &__wit::Snapshot, who: &__wit::Waiting) -> __wit::Admission {{
+                    __exports::admit({admit}, now, who)
+                }}
+                fn rank(now: &__wit::Snapshot) -> __wit::Ranking {{
+                    __exports::rank({rank}, now)
+                }}
+                fn expected_wait(now: &__wit::Snapshot, who: &__wit::Waiting) -> ::core::option::Option<u32> {{
+                    __exports::expected_wait({expected_wait}, now, who)
+                }}
+                fn announce(now: &__wit::Snapshot, who: &__wit::Waiting, said: u32) -> __wit::Announcement {{
+                    __exports::announce({announce}, now, who, said)
+                }}
+                fn on_digit(now: &__wit::Snapshot, who: &__wit::Waiting, key: char) -> __wit::KeyAction {{
+                    __exports::on_digit({on_digit}, now, who, key)
+                }}
+            }}
+            __wit::export_queue_strategy!(Component with_types_in __wit);
+        }}
+        #[cfg(not(target_arch = \"wasm32\"))]
+        const _: fn() = || ::strowger_script::strategy::entry::fits(
+            {rank}, {admit}, {expected_wait}, {announce}, {on_digit});"
+    );
+    let mut all = item;
+    all.extend(exports.parse::<TokenStream>().expect("the text above is Rust"));
+    all
+}
+
+/// The questions of a strategy besides `rank`, which a queue's settings answer by themselves.
+const QUESTIONS: [&str; 4] = ["admit", "expected_wait", "announce", "on_digit"];
 
 /// Makes a struct or enum part of a script's settings: it is read from the number's JSON, unknown keys are errors, and
 /// its doc comments become the JSON Schema's descriptions.

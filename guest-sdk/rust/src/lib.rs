@@ -1,4 +1,5 @@
-//! Call scripts for the strowger telephone exchange.
+//! Call scripts and queue strategies for the strowger telephone exchange. Strategies are in [`strategy`]; the rest is
+//! for call scripts.
 //!
 //! A script is straight-line code that runs once for every call: no callbacks, no state machine, no `async`. A verb
 //! blocks until it has happened; when the caller leaves, the verb that is waiting fails with
@@ -51,6 +52,7 @@ pub mod queue;
 pub mod settings;
 #[cfg(not(target_arch = "wasm32"))]
 pub mod sim;
+pub mod strategy;
 
 mod dial;
 mod host;
@@ -72,7 +74,7 @@ pub use serde_json;
 pub use dial::{AndBridge, Dial, RING_FOR, bridge, bridge_until, dial, hand_over, tag};
 pub use leg::{BETWEEN_KEYS, FIRST_KEY, Gather, Leg, Menu, NORMAL_CLEARING};
 pub use routing::{Next, Places};
-pub use strowger_script_macros::{call_script, settings};
+pub use strowger_script_macros::{call_script, queue_strategy, settings};
 pub use transfer::{PARKED_FOR, Park, TalkEnd, Transfer, park, pick_up, retrieve, talk, transferred_by};
 pub use words::*;
 

@@ -1,220 +1,245 @@
 //! Interfaces `strategy` and `log` for queue strategies: a snapshot behind handles, and nothing that
 //! waits.
 
+use std::cmp::Reverse;
 use std::sync::Arc;
 
 use exchange::Level;
 use exchange::strategy::{Agent, Snapshot, Waiting};
-use wasmtime::component::{Resource, ResourceTable};
+use wasmtime::component::Resource;
 
-use super::hand_out;
 use super::types::millis;
 use crate::bindings::call_script::strowger::script::types as types_wit;
 use crate::bindings::queue_strategy::strowger::script::{log as log_wit, strategy as wit};
-use crate::guest::{Caps, Stretch};
+use crate::guest::{Caps, Stop, Stretch};
 use crate::limits::Limits;
+use crate::tape::TrapKind;
 
-/// The snapshot behind the guest's handle.
-pub struct SnapshotHandle(Arc<Snapshot>);
+/// Stands for the snapshot; a question has one.
+pub struct SnapshotHandle;
 
-/// A caller of the snapshot, by place.
-pub struct WaitingHandle(Arc<Snapshot>, usize);
+/// Stands for a caller of the snapshot. A handle's number is the caller's place in it, so that five hundred
+/// of them cost no table of our own; a guest can't make one up.
+pub struct WaitingHandle;
 
-/// An agent of the snapshot, by place.
-pub struct AgentHandle(Arc<Snapshot>, usize);
+/// Stands for an agent of the snapshot, by place like a caller.
+pub struct AgentHandle;
 
 /// What the store of a strategy holds, for one question.
 pub(crate) struct Question {
-    pub(crate) table: ResourceTable,
+    now: Arc<Snapshot>,
     pub(crate) caps: Caps,
     pub(crate) stretch: Stretch,
     pub(crate) log: Vec<(Level, String)>,
     log_line: usize,
     log_left: usize,
+    handles_left: usize,
 }
 
 impl Question {
-    pub(crate) fn new(limits: &Limits) -> Self {
-        let mut table = ResourceTable::new();
-        table.set_max_capacity(limits.handles);
+    pub(crate) fn new(now: &Arc<Snapshot>, limits: &Limits) -> Self {
         Self {
-            table,
+            now: now.clone(),
             caps: Caps::new(limits),
             stretch: Stretch::new(limits.stretch),
             log: Vec::new(),
             log_line: limits.log_line,
             log_left: limits.log,
+            handles_left: limits.handles,
         }
     }
 
-    pub(crate) fn snapshot(&mut self, now: &Arc<Snapshot>) -> wasmtime::Result<Resource<SnapshotHandle>> {
-        hand_out(&mut self.table, SnapshotHandle(now.clone()))
+    /// For the guest to borrow.
+    pub(crate) fn snapshot() -> Resource<SnapshotHandle> {
+        Resource::new_borrow(0)
     }
 
-    /// `place`: in the snapshot's list of callers.
-    pub(crate) fn caller(
+    /// For the guest to borrow. `place`: in the snapshot's list of callers.
+    pub(crate) fn caller(place: usize) -> Resource<WaitingHandle> {
+        Resource::new_borrow(place as u32)
+    }
+
+    /// Handles for the guest to own, by places in one of the snapshot's lists; the bound ends the run.
+    fn hand_out<T: 'static>(
         &mut self,
-        now: &Arc<Snapshot>,
-        place: usize,
-    ) -> wasmtime::Result<Resource<WaitingHandle>> {
-        hand_out(&mut self.table, WaitingHandle(now.clone(), place))
+        places: impl ExactSizeIterator<Item = u32>,
+    ) -> wasmtime::Result<Vec<Resource<T>>> {
+        let left = self.handles_left.checked_sub(places.len());
+        self.handles_left = left.ok_or(Stop::Limit(TrapKind::TooManyHandles))?;
+        Ok(places.map(Resource::new_own).collect())
     }
 
-    fn now(&self, handle: &Resource<SnapshotHandle>) -> wasmtime::Result<&Arc<Snapshot>> {
-        Ok(&self.table.get(handle)?.0)
+    fn who(&self, handle: &Resource<WaitingHandle>) -> &Waiting {
+        &self.now.waiting[handle.rep() as usize]
     }
 
-    fn who(&self, handle: &Resource<WaitingHandle>) -> wasmtime::Result<&Waiting> {
-        let WaitingHandle(now, place) = self.table.get(handle)?;
-        Ok(&now.waiting[*place])
-    }
-
-    fn agent(&self, handle: &Resource<AgentHandle>) -> wasmtime::Result<&Agent> {
-        let AgentHandle(now, place) = self.table.get(handle)?;
-        Ok(&now.agents[*place])
+    fn agent(&self, handle: &Resource<AgentHandle>) -> &Agent {
+        &self.now.agents[handle.rep() as usize]
     }
 }
 
 impl wit::HostSnapshot for Question {
-    fn queue(&mut self, now: Resource<SnapshotHandle>) -> wasmtime::Result<String> {
-        Ok(self.now(&now)?.queue.clone())
+    fn queue(&mut self, _: Resource<SnapshotHandle>) -> wasmtime::Result<String> {
+        Ok(self.now.queue.clone())
     }
 
-    fn settings(&mut self, now: Resource<SnapshotHandle>) -> wasmtime::Result<String> {
-        Ok(self.now(&now)?.settings.clone())
+    fn settings(&mut self, _: Resource<SnapshotHandle>) -> wasmtime::Result<String> {
+        Ok(self.now.settings.clone())
     }
 
-    fn seed(&mut self, now: Resource<SnapshotHandle>) -> wasmtime::Result<u32> {
-        Ok(self.now(&now)?.seed)
+    fn seed(&mut self, _: Resource<SnapshotHandle>) -> wasmtime::Result<u32> {
+        Ok(self.now.seed)
     }
 
-    fn last_answered(&mut self, now: Resource<SnapshotHandle>) -> wasmtime::Result<Option<String>> {
-        Ok(self.now(&now)?.last_answered.clone())
+    fn last_answered(&mut self, _: Resource<SnapshotHandle>) -> wasmtime::Result<Option<String>> {
+        Ok(self.now.last_answered.clone())
     }
 
-    fn service(&mut self, now: Resource<SnapshotHandle>) -> wasmtime::Result<u32> {
-        Ok(millis(self.now(&now)?.service))
+    fn service(&mut self, _: Resource<SnapshotHandle>) -> wasmtime::Result<u32> {
+        Ok(millis(self.now.service))
     }
 
-    fn waiting(&mut self, now: Resource<SnapshotHandle>) -> wasmtime::Result<Vec<Resource<WaitingHandle>>> {
-        let now = self.now(&now)?.clone();
-        (0..now.waiting.len()).map(|place| self.caller(&now, place)).collect()
+    fn waiting(&mut self, _: Resource<SnapshotHandle>) -> wasmtime::Result<Vec<Resource<WaitingHandle>>> {
+        self.hand_out(0..self.now.waiting.len() as u32)
     }
 
-    fn agents(&mut self, now: Resource<SnapshotHandle>) -> wasmtime::Result<Vec<Resource<AgentHandle>>> {
-        let now = self.now(&now)?.clone();
-        let handle = |place| hand_out(&mut self.table, AgentHandle(now.clone(), place));
-        (0..now.agents.len()).map(handle).collect()
+    fn agents(&mut self, _: Resource<SnapshotHandle>) -> wasmtime::Result<Vec<Resource<AgentHandle>>> {
+        self.hand_out(0..self.now.agents.len() as u32)
     }
 
-    fn drop(&mut self, now: Resource<SnapshotHandle>) -> wasmtime::Result<()> {
-        self.table.delete(now)?;
+    fn in_line(
+        &mut self,
+        _: Resource<SnapshotHandle>,
+        most: u32,
+    ) -> wasmtime::Result<Vec<Resource<WaitingHandle>>> {
+        let waiting = &self.now.waiting;
+        let mut line: Vec<u32> =
+            (0..waiting.len() as u32).filter(|place| !waiting[*place as usize].offered).collect();
+        // Callers stand in order of arrival, which decides between equals.
+        let turn = |place: &u32| (Reverse(waiting[*place as usize].priority), *place);
+        let most = most as usize;
+        if most < line.len() {
+            line.select_nth_unstable_by_key(most, turn);
+            line.truncate(most);
+        }
+        line.sort_unstable_by_key(turn);
+        self.hand_out(line.into_iter())
+    }
+
+    fn free(&mut self, _: Resource<SnapshotHandle>) -> wasmtime::Result<Vec<Resource<AgentHandle>>> {
+        let agents = &self.now.agents;
+        let free: Vec<u32> =
+            (0..agents.len() as u32).filter(|place| agents[*place as usize].free).collect();
+        self.hand_out(free.into_iter())
+    }
+
+    fn drop(&mut self, _: Resource<SnapshotHandle>) -> wasmtime::Result<()> {
         Ok(())
     }
 }
 
 impl wit::HostWaiting for Question {
     fn id(&mut self, who: Resource<WaitingHandle>) -> wasmtime::Result<u32> {
-        Ok(self.who(&who)?.id)
+        Ok(self.who(&who).id)
     }
 
     fn number(&mut self, who: Resource<WaitingHandle>) -> wasmtime::Result<String> {
-        Ok(self.who(&who)?.number.clone())
+        Ok(self.who(&who).number.clone())
     }
 
     fn priority(&mut self, who: Resource<WaitingHandle>) -> wasmtime::Result<i32> {
-        Ok(self.who(&who)?.priority)
+        Ok(self.who(&who).priority)
     }
 
     fn skills(&mut self, who: Resource<WaitingHandle>) -> wasmtime::Result<Vec<(String, u8)>> {
-        Ok(self.who(&who)?.skills.clone())
+        Ok(self.who(&who).skills.clone())
     }
 
     fn waited(&mut self, who: Resource<WaitingHandle>) -> wasmtime::Result<u32> {
-        Ok(millis(self.who(&who)?.waited))
+        Ok(millis(self.who(&who).waited))
     }
 
     fn position(&mut self, who: Resource<WaitingHandle>) -> wasmtime::Result<u32> {
-        Ok(self.who(&who)?.position)
+        Ok(self.who(&who).position)
     }
 
     fn expected(&mut self, who: Resource<WaitingHandle>) -> wasmtime::Result<Option<u32>> {
-        Ok(self.who(&who)?.expected.map(millis))
+        Ok(self.who(&who).expected.map(millis))
     }
 
     fn tried(&mut self, who: Resource<WaitingHandle>) -> wasmtime::Result<Vec<String>> {
-        Ok(self.who(&who)?.tried.clone())
+        Ok(self.who(&who).tried.clone())
     }
 
     fn offered(&mut self, who: Resource<WaitingHandle>) -> wasmtime::Result<bool> {
-        Ok(self.who(&who)?.offered)
+        Ok(self.who(&who).offered)
     }
 
     fn last_agent(&mut self, who: Resource<WaitingHandle>) -> wasmtime::Result<Option<String>> {
-        Ok(self.who(&who)?.last_agent.clone())
+        Ok(self.who(&who).last_agent.clone())
     }
 
-    fn drop(&mut self, who: Resource<WaitingHandle>) -> wasmtime::Result<()> {
-        self.table.delete(who)?;
+    fn drop(&mut self, _: Resource<WaitingHandle>) -> wasmtime::Result<()> {
+        self.handles_left += 1;
         Ok(())
     }
 }
 
 impl wit::HostAgent for Question {
     fn name(&mut self, agent: Resource<AgentHandle>) -> wasmtime::Result<String> {
-        Ok(self.agent(&agent)?.name.clone())
+        Ok(self.agent(&agent).name.clone())
     }
 
     fn state(&mut self, agent: Resource<AgentHandle>) -> wasmtime::Result<types_wit::AgentState> {
-        Ok(self.agent(&agent)?.state.into())
+        Ok(self.agent(&agent).state.into())
     }
 
     fn signed_in_for(&mut self, agent: Resource<AgentHandle>) -> wasmtime::Result<u32> {
-        Ok(millis(self.agent(&agent)?.signed_in_for))
+        Ok(millis(self.agent(&agent).signed_in_for))
     }
 
     fn free(&mut self, agent: Resource<AgentHandle>) -> wasmtime::Result<bool> {
-        Ok(self.agent(&agent)?.free)
+        Ok(self.agent(&agent).free)
     }
 
     fn free_for(&mut self, agent: Resource<AgentHandle>) -> wasmtime::Result<u32> {
-        Ok(millis(self.agent(&agent)?.free_for))
+        Ok(millis(self.agent(&agent).free_for))
     }
 
     fn since_offered(&mut self, agent: Resource<AgentHandle>) -> wasmtime::Result<u32> {
-        Ok(millis(self.agent(&agent)?.since_offered))
+        Ok(millis(self.agent(&agent).since_offered))
     }
 
     fn offered(&mut self, agent: Resource<AgentHandle>) -> wasmtime::Result<u32> {
-        Ok(self.agent(&agent)?.offered)
+        Ok(self.agent(&agent).offered)
     }
 
     fn answered(&mut self, agent: Resource<AgentHandle>) -> wasmtime::Result<u32> {
-        Ok(self.agent(&agent)?.answered)
+        Ok(self.agent(&agent).answered)
     }
 
     fn talked(&mut self, agent: Resource<AgentHandle>) -> wasmtime::Result<u32> {
-        Ok(millis(self.agent(&agent)?.talked))
+        Ok(millis(self.agent(&agent).talked))
     }
 
     fn missed_in_a_row(&mut self, agent: Resource<AgentHandle>) -> wasmtime::Result<u32> {
-        Ok(self.agent(&agent)?.missed_in_a_row)
+        Ok(self.agent(&agent).missed_in_a_row)
     }
 
     fn level(&mut self, agent: Resource<AgentHandle>) -> wasmtime::Result<u8> {
-        Ok(self.agent(&agent)?.level)
+        Ok(self.agent(&agent).level)
     }
 
     fn weight(&mut self, agent: Resource<AgentHandle>) -> wasmtime::Result<u16> {
-        Ok(self.agent(&agent)?.weight)
+        Ok(self.agent(&agent).weight)
     }
 
     fn skills(&mut self, agent: Resource<AgentHandle>) -> wasmtime::Result<Vec<(String, u8)>> {
-        Ok(self.agent(&agent)?.skills.clone())
+        Ok(self.agent(&agent).skills.clone())
     }
 
-    fn drop(&mut self, agent: Resource<AgentHandle>) -> wasmtime::Result<()> {
-        self.table.delete(agent)?;
+    fn drop(&mut self, _: Resource<AgentHandle>) -> wasmtime::Result<()> {
+        self.handles_left += 1;
         Ok(())
     }
 }

@@ -10,6 +10,8 @@ pub use guest::*;
 mod queue;
 #[cfg(target_arch = "wasm32")]
 pub use queue::*;
+#[cfg(target_arch = "wasm32")]
+pub mod strategy;
 
 #[cfg(not(target_arch = "wasm32"))]
 pub(crate) use crate::sim::exchange::*;
