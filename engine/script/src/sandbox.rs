@@ -14,9 +14,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::task::Poll;
 use std::time::{Duration, Instant};
 
-use exchange::CallRecord;
-use exchange::Refusal;
 use exchange::strategy::{Admission, Announcement, KeyAction, Offer, Ranking, Snapshot};
+use exchange::{CallRecord, Level, Refusal};
 use wasmtime::component::{Linker, Resource};
 use wasmtime::{
     Config, Engine, InstanceAllocationStrategy, PoolConcurrencyLimitError, PoolingAllocationConfig, Store,
@@ -451,14 +450,22 @@ impl Sandboxes {
         store.set_hostcall_fuel(limits.host_call_bytes);
         store.epoch_deadline_callback(|mut store| store.data_mut().stretch.check());
         store.set_epoch_deadline(1);
-        let answer = ready.instantiate(&mut store).and_then(|strategy| {
-            ask(&strategy, &mut store, Question::snapshot())
-        });
+        let answer = ready
+            .instantiate(&mut store)
+            .and_then(|strategy| ask(&strategy, &mut store, Question::snapshot()));
         let took = begin.elapsed();
         version.figures.note(took, answer.is_err());
         match answer {
             Ok(answer) => Ok(Decision { answer, log: std::mem::take(&mut store.data_mut().log), took }),
             Err(error) => match stopped(error, store.data().caps.refused) {
+                End::Finish(Finish::Trapped { kind, backtrace }) => {
+                    // There is no answer for the log to go with, so what the guest said of it stands here.
+                    let backtrace = match store.data().log.last() {
+                        Some((Level::Error, words)) => format!("{words}\n{backtrace}"),
+                        _ => backtrace,
+                    };
+                    Err(Finish::Trapped { kind, backtrace })
+                }
                 End::Finish(finish) => Err(finish),
                 End::Parted { .. } => unreachable!("a strategy has no tape"),
             },

@@ -6,6 +6,7 @@
 
 mod project;
 mod toolchain;
+mod worlds;
 
 pub use project::{Kind, NewProjectError, Sdk, new_project};
 pub use toolchain::{ToolchainError, WasmStd, wasm_std};
@@ -115,7 +116,7 @@ impl std::error::Error for ComponentizeError {}
 pub fn componentize(module: &[u8]) -> Result<Vec<u8>, ComponentizeError> {
     wit_component::ComponentEncoder::default()
         .validate(true)
-        .module(module)
+        .module(&worlds::of_the_exports(module))
         .and_then(|mut encoder| encoder.encode())
         .map_err(|error| ComponentizeError(format!("{error:#}")))
 }

@@ -43,7 +43,7 @@ fn run(out: Option<PathBuf>) -> Result<(), String> {
         build(Source::Packages(&workspace, &packages), &out, &cache).map_err(|error| error.to_string())?
     {
         let how = if built.fresh { "as before" } else { "built" };
-        println!("  {:9} {:12} {:6} bytes", how, built.name, built.size);
+        println!("  {:9} {:20} {:6} bytes", how, built.name, built.size);
     }
     Ok(())
 }

@@ -128,8 +128,7 @@ impl wit::HostSnapshot for Question {
 
     fn free(&mut self, _: Resource<SnapshotHandle>) -> wasmtime::Result<Vec<Resource<AgentHandle>>> {
         let agents = &self.now.agents;
-        let free: Vec<u32> =
-            (0..agents.len() as u32).filter(|place| agents[*place as usize].free).collect();
+        let free: Vec<u32> = (0..agents.len() as u32).filter(|place| agents[*place as usize].free).collect();
         self.hand_out(free.into_iter())
     }
 

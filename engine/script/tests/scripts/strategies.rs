@@ -1,5 +1,6 @@
 //! A strategy is a function of its snapshot.
 
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -95,4 +96,87 @@ async fn a_strategy_takes_no_calls() {
     let ranker = Version::new(compile(&sandboxes, "ranker"));
     let run = run(&sandboxes, &ranker, "menu", &Puppet::obliging()).await;
     assert_eq!(trap_kind(&run.finish), Some(TrapKind::NotStarted));
+}
+
+/// A shipped strategy as the exchange runs it.
+fn shipped(sandboxes: &script::Sandboxes, name: &str) -> Version {
+    let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let target = PathBuf::from(env!("CARGO_TARGET_TMPDIR"));
+    let cache = target.parent().expect("tmp lies in the target folder").join("guests");
+    let packages = [format!("script-{name}")];
+    let source = guest_build::Source::Packages(&workspace, &packages);
+    let built = guest_build::build(source, &target.join("shipped"), &cache).expect("the strategy builds");
+    let bytes = std::fs::read(&built[0].file).expect("was just written");
+    Version::new(sandboxes.compile(&bytes).expect("the strategy passes the check"))
+}
+
+#[test]
+fn a_shipped_strategy_answers_all_five_questions_by_the_queues_settings() {
+    let sandboxes = sandboxes();
+    let strategy = shipped(&sandboxes, "queue-longest-idle");
+    let settings = r#"{ "ring": 8, "max_waiting": 2, "keys": { "1": "call-back" }, "messages": ["offer"],
+        "announce": { "first": 10, "every": 30 } }"#;
+    let mut now = Snapshot::clone(&snapshot(&[
+        ("vera", true, 90),
+        ("boris", true, 30),
+        ("ana", true, 90),
+        ("dora", false, 500),
+        ("elena", true, 1000),
+    ]));
+    now.settings = settings.into();
+    now.agents[4].level = 2;
+    let caller = |id, priority, offered| Waiting { id, priority, offered, ..now.waiting[0].clone() };
+    now.waiting = vec![caller(1, 0, false), caller(2, 5, true), caller(3, 5, false), caller(4, 0, false)];
+    now.waiting[0].tried = vec!["ana".into()];
+    now.waiting[3].skills = vec![("bg".into(), 3)];
+    now.agents[1].skills = vec![("bg".into(), 3)];
+    let now = Arc::new(now);
+    let limits = Limits::strategy();
+
+    let ranking = sandboxes.rank(&strategy, &now, &limits).unwrap().answer;
+    let pairs: Vec<_> = ranking.offers.iter().map(|offer| (offer.caller, offer.agents[0].as_str())).collect();
+    // The third goes first by priority, and ana and vera are told apart by name; the fourth wants Bulgarian.
+    assert_eq!(pairs, [(3, "ana"), (1, "vera"), (4, "boris")]);
+    assert!(ranking.offers.iter().all(|offer| offer.ring == Duration::from_secs(8)));
+    assert_eq!(sandboxes.rank(&strategy, &now, &limits).unwrap().answer, ranking);
+
+    let admitted = sandboxes.admit(&strategy, &now, 3, &limits).unwrap().answer;
+    assert_eq!(admitted, Admission::Refuse(Refusal::Full));
+    let wait = Some(Duration::from_secs(75));
+    let told =
+        Waiting { waited: Duration::from_secs(10), expected: wait, position: 4, ..now.waiting[3].clone() };
+    let told = Arc::new(Snapshot { waiting: vec![told], ..Snapshot::clone(&now) });
+    assert_eq!(sandboxes.expected_wait(&strategy, &told, 0, &limits).unwrap().answer, wait);
+    let said = sandboxes.announce(&strategy, &told, 0, Duration::from_secs(10), &limits).unwrap().answer;
+    let say = vec![
+        Prompt::Position(4),
+        Prompt::Recording("expected-wait".into()),
+        Prompt::Duration(Duration::from_secs(75)),
+        Prompt::Recording("offer".into()),
+    ];
+    assert_eq!(said, Announcement { say, again: Some(Duration::from_secs(30)) });
+    let key = |key| sandboxes.on_digit(&strategy, &told, 0, key, &limits).unwrap().answer;
+    assert_eq!((key('1'), key('2')), (KeyAction::Ask("call-back".into()), KeyAction::Pass));
+}
+
+#[test]
+fn settings_that_do_not_fit_are_named_where_the_answer_is_missing() {
+    let sandboxes = sandboxes();
+    let strategy = shipped(&sandboxes, "queue-longest-idle");
+    let mistaken = Snapshot { settings: r#"{ "bye": "ended" }"#.into(), ..Snapshot::default() };
+    let finish = sandboxes.rank(&strategy, &Arc::new(mistaken), &Limits::strategy()).unwrap_err();
+    let script::Finish::Trapped { kind: TrapKind::Trap, backtrace } = finish else { panic!("{finish:?}") };
+    assert!(backtrace.contains("settings of the queue") && backtrace.contains("bye"), "{backtrace}");
+}
+
+#[test]
+fn a_strategy_holds_so_many_handles_and_no_more() {
+    let sandboxes = sandboxes();
+    let strategy = shipped(&sandboxes, "queue-longest-idle");
+    let agents: Vec<_> = (0..100).map(|n| (format!("agent-{n}"), true, 1)).collect();
+    let agents: Vec<_> = agents.iter().map(|(name, free, idle)| (name.as_str(), *free, *idle)).collect();
+    let limits = |handles| Limits { handles, ..Limits::strategy() };
+    assert!(sandboxes.rank(&strategy, &snapshot(&agents), &limits(102)).is_ok());
+    let finish = sandboxes.rank(&strategy, &snapshot(&agents), &limits(99)).unwrap_err();
+    assert_eq!(trap_kind(&finish), Some(TrapKind::TooManyHandles));
 }
