@@ -41,6 +41,8 @@ pub(crate) struct Dialling {
     pub rings: bool,
     /// The hearer hears this attempt's early media.
     pub early: Option<LegNo>,
+    /// The agent of a queue who is rung, on whatever telephone.
+    pub agent: Option<String>,
 }
 
 impl Dialling {
@@ -67,6 +69,7 @@ impl Dialling {
             best: None,
             rings: false,
             early: None,
+            agent: None,
         })
     }
 

@@ -9,7 +9,7 @@ use crate::call::{Around, Call, Elsewhere, Given};
 use crate::directory::Directory;
 use crate::effect::{Arrival, Effect, Event, LegKey, Note, Origin, Signal, Token};
 use crate::load::{Load, Seat};
-use crate::queue::{AgentView, AgentWish, Decided, KeptAgent, QueueView};
+use crate::queue::{AgentView, AgentWish, Decided, Floor, KeptAgent, Moment, Order, PlaceId, QueueView};
 use crate::verb::{CallId, Command, Failure, LegInfo, LegNo, Presence, Supervision, Target};
 
 /// Calls of one shard; the next one gets 503.
@@ -98,6 +98,7 @@ pub struct Exchange {
     epoch: (Instant, f64),
     keys: Keys,
     load: Load,
+    floor: Floor,
     calls: HashMap<CallId, Call>,
     tallies: HashMap<String, Tally>,
     /// May name deadlines that have moved; the call knows.
@@ -113,6 +114,7 @@ impl Exchange {
             epoch: (now, wall),
             keys: Keys { next_leg: first_leg, next_token: 0, seed, legs: HashMap::new() },
             load: Load::default(),
+            floor: Floor::new(seed),
             calls: HashMap::new(),
             tallies: HashMap::new(),
             timers: BinaryHeap::new(),
@@ -150,12 +152,12 @@ impl Exchange {
             return (id, key);
         }
         self.tallies.entry(arrival.tenant.clone()).or_default().calls += 1;
-        let mut around = Around { now, wall, directory, load: &mut self.load, keys: &mut self.keys, out };
-        let call = Call::new(id, key, arrival, &mut around);
+        let call = Call::new(id, key, arrival, &mut self.around(now, wall, directory, out));
         if let Some(due) = call.next_timeout() {
             self.timers.push(Reverse((due, id)));
         }
         self.calls.insert(id, call);
+        self.settle(now, directory, out);
         (id, key)
     }
 
@@ -179,10 +181,9 @@ impl Exchange {
         let id = self.name_call(wall);
         let key = self.keys.leg(id, LegNo::CALLER);
         self.tallies.entry(origin.tenant.clone()).or_default().calls += 1;
-        let mut around = Around { now, wall, directory, load: &mut self.load, keys: &mut self.keys, out };
-        let call = Call::originate(id, key, &origin, &mut around);
+        let call = Call::originate(id, key, &origin, &mut self.around(now, wall, directory, out));
         self.calls.insert(id, call);
-        self.with_call(now, id, directory, out, |call, around| call.ring_origin(origin, around));
+        self.step(now, id, directory, out, |call, around| call.ring_origin(origin, around));
         Ok(id)
     }
 
@@ -225,7 +226,7 @@ impl Exchange {
         directory: &dyn Directory,
         out: &mut Vec<Effect>,
     ) {
-        self.with_call(now, call, directory, out, |call, around| call.handle_command(command, around));
+        self.step(now, call, directory, out, |call, around| call.handle_command(command, around));
     }
 
     /// What signalling or sound reports of a leg; unknown legs are ignored, they are over.
@@ -238,7 +239,7 @@ impl Exchange {
         out: &mut Vec<Effect>,
     ) {
         let Some((call, no)) = self.keys.legs.get(&leg).copied() else { return };
-        self.with_call(now, call, directory, out, |call, around| call.handle_event(no, event, around));
+        self.step(now, call, directory, out, |call, around| call.handle_event(no, event, around));
     }
 
     /// The run of the call's script ended.
@@ -250,7 +251,7 @@ impl Exchange {
         directory: &dyn Directory,
         out: &mut Vec<Effect>,
     ) {
-        self.with_call(now, call, directory, out, |call, around| call.handle_finish(finish, around));
+        self.step(now, call, directory, out, |call, around| call.handle_finish(finish, around));
     }
 
     /// Someone wants the call ended. Answers whether there is such a call.
@@ -262,7 +263,7 @@ impl Exchange {
         out: &mut Vec<Effect>,
     ) -> bool {
         let there = self.calls.contains_key(&call);
-        self.with_call(now, call, directory, out, |call, around| call.handle_hang_up(around));
+        self.step(now, call, directory, out, |call, around| call.handle_hang_up(around));
         there
     }
 
@@ -287,7 +288,7 @@ impl Exchange {
     ) -> Result<(), Failure> {
         let mut done = Err(Failure::NotFound("call".into()));
         if self.calls.get(&call).is_some_and(|call| call.tenant == tenant) {
-            self.with_call(now, call, directory, out, |call, around| {
+            self.step(now, call, directory, out, |call, around| {
                 done = call.supervise(who, mode, around);
             });
         }
@@ -322,7 +323,7 @@ impl Exchange {
         directory: &dyn Directory,
         out: &mut Vec<Effect>,
     ) {
-        let _ = (now, ticket, answer, directory, out);
+        self.with_floor(now, directory, out, |floor, moment| floor.handle_decision(ticket, answer, moment));
     }
 
     /// Someone wishes an agent in another state.
@@ -339,13 +340,12 @@ impl Exchange {
         directory: &dyn Directory,
         out: &mut Vec<Effect>,
     ) -> Result<(), Failure> {
-        let _ = (now, tenant, user, wish, directory, out);
-        Ok(())
+        self.with_floor(now, directory, out, |floor, moment| floor.set_agent(tenant, user, wish, moment))
     }
 
     /// What was kept of an agent by `Effect::KeepAgent`; before the first `people_changed` of the tenant.
     pub fn restore_agent(&mut self, tenant: &str, user: &str, kept: KeptAgent) {
-        let _ = (tenant, user, kept);
+        self.floor.restore_agent(tenant, user, kept);
     }
 
     /// Devices were registered or have gone, or the configuration is another: queues and agents of the
@@ -357,43 +357,44 @@ impl Exchange {
         directory: &dyn Directory,
         out: &mut Vec<Effect>,
     ) {
-        let _ = (now, tenant, directory, out);
+        self.with_floor(now, directory, out, |floor, moment| floor.people_changed(tenant, moment));
     }
 
     /// The tenant's day begins: figures of today start anew.
     pub fn new_day(&mut self, now: Instant, tenant: &str) {
-        let _ = (now, tenant);
+        self.floor.new_day(tenant, now);
     }
 
     /// A tenant's queues by name.
     pub fn queues(&self, now: Instant, tenant: &str) -> Vec<QueueView> {
-        let _ = (now, tenant);
-        Vec::new()
+        self.floor.queues(tenant, now)
     }
 
     /// A tenant's agents by name: everyone who serves a queue.
     pub fn agents(&self, now: Instant, tenant: &str) -> Vec<AgentView> {
-        let _ = (now, tenant);
-        Vec::new()
+        self.floor.agents(tenant, now)
     }
 
     /// Does what is due.
     pub fn handle_timeout(&mut self, now: Instant, directory: &dyn Directory, out: &mut Vec<Effect>) {
         while let Some(Reverse((due, id))) = self.timers.peek().copied() {
             if due > now {
-                return;
+                break;
             }
             self.timers.pop();
             let is_due = self.calls.get(&id).and_then(Call::next_timeout).is_some_and(|at| at <= now);
             if is_due {
-                self.with_call(now, id, directory, out, |call, around| call.handle_timeout(around));
+                self.step(now, id, directory, out, |call, around| call.handle_timeout(around));
             }
+        }
+        if self.floor.next_timeout().is_some_and(|due| due <= now) {
+            self.with_floor(now, directory, out, |floor, moment| floor.handle_timeout(moment));
         }
     }
 
     /// When to call `handle_timeout` next; it may prove to be too early.
     pub fn next_timeout(&self) -> Option<Instant> {
-        self.timers.peek().map(|Reverse((due, _))| *due)
+        self.timers.peek().map(|Reverse((due, _))| *due).into_iter().chain(self.floor.next_timeout()).min()
     }
 
     /// New calls get 503 from here on; the others go on.
@@ -421,7 +422,10 @@ impl Exchange {
 
     /// Whether no call is up. Nothing is kept then: no leg, no seat.
     pub fn is_empty(&self) -> bool {
-        debug_assert!(!self.calls.is_empty() || self.load.is_empty() && self.keys.legs.is_empty());
+        debug_assert!(
+            !self.calls.is_empty()
+                || self.load.is_empty() && self.keys.legs.is_empty() && self.floor.is_empty()
+        );
         self.calls.is_empty()
     }
 
@@ -466,7 +470,15 @@ impl Exchange {
     ) {
         let wall = self.wall(now);
         let Some(call) = self.calls.get_mut(&id) else { return };
-        let mut around = Around { now, wall, directory, load: &mut self.load, keys: &mut self.keys, out };
+        let mut around = Around {
+            now,
+            wall,
+            directory,
+            load: &mut self.load,
+            keys: &mut self.keys,
+            floor: &mut self.floor,
+            out,
+        };
         let before = call.next_timeout();
         step(call, &mut around);
         call.tend_supervisors(&mut around);
@@ -537,6 +549,94 @@ impl Exchange {
         self.with_call(now, id, directory, out, |call, around| leg = call.give_caller(why, with, around));
         if let Some(leg) = leg {
             self.with_call(now, there, directory, out, |call, around| call.welcome(leg, around));
+        }
+    }
+
+    fn around<'a>(
+        &'a mut self,
+        now: Instant,
+        wall: f64,
+        directory: &'a dyn Directory,
+        out: &'a mut Vec<Effect>,
+    ) -> Around<'a> {
+        Around {
+            now,
+            wall,
+            directory,
+            load: &mut self.load,
+            keys: &mut self.keys,
+            floor: &mut self.floor,
+            out,
+        }
+    }
+
+    /// A step of one call, and what follows from it for queues and other calls.
+    fn step(
+        &mut self,
+        now: Instant,
+        id: CallId,
+        directory: &dyn Directory,
+        out: &mut Vec<Effect>,
+        step: impl FnOnce(&mut Call, &mut Around),
+    ) {
+        self.with_call(now, id, directory, out, step);
+        self.settle(now, directory, out);
+    }
+
+    fn with_floor<T>(
+        &mut self,
+        now: Instant,
+        directory: &dyn Directory,
+        out: &mut Vec<Effect>,
+        step: impl FnOnce(&mut Floor, &mut Moment) -> T,
+    ) -> T {
+        let done = step(&mut self.floor, &mut Moment { now, directory, load: &self.load, out });
+        self.settle(now, directory, out);
+        done
+    }
+
+    /// Queues hear whose telephones ring or rest, calls get what queues want of them, until all is still.
+    fn settle(&mut self, now: Instant, directory: &dyn Directory, out: &mut Vec<Effect>) {
+        loop {
+            let seats = std::mem::take(&mut self.load.changed);
+            let mut moment = Moment { now, directory, load: &self.load, out };
+            self.floor.seats_changed(seats, &mut moment);
+            if let Some((call, place, order)) = self.floor.orders.pop_front() {
+                self.with_call(now, call, directory, out, |call, around| {
+                    call.handle_order(place, order, around);
+                });
+            } else if let Some(place) = self.floor.call_backs.pop_front() {
+                self.call_back(now, place, directory, out);
+            } else if self.load.changed.is_empty() {
+                let mut moment = Moment { now, directory, load: &self.load, out };
+                self.floor.pump(&mut moment);
+                return;
+            }
+        }
+    }
+
+    /// Begins a call that rings agents for someone who is to be called back.
+    fn call_back(&mut self, now: Instant, place: PlaceId, directory: &dyn Directory, out: &mut Vec<Effect>) {
+        let mut moment = Moment { now, directory, load: &self.load, out };
+        let Some((queue, origin)) = self.floor.call_back_origin(place, &mut moment) else { return };
+        if self.reached_limit(now, &origin.tenant, directory).is_some() {
+            let mut moment = Moment { now, directory, load: &self.load, out };
+            return self.floor.call_back_failed(place, &mut moment);
+        }
+        let wall = self.wall(now);
+        let id = self.name_call(wall);
+        let key = self.keys.leg(id, LegNo::CALLER);
+        self.tallies.entry(origin.tenant.clone()).or_default().calls += 1;
+        let mut call = Call::originate(id, key, &origin, &mut self.around(now, wall, directory, out));
+        call.stand_for(place, queue);
+        self.calls.insert(id, call);
+        match self.floor.begin_call_back(place, id, now) {
+            Some(ringing) => self.with_call(now, id, directory, out, |call, around| {
+                call.handle_order(place, Order::Ring(ringing), around);
+            }),
+            None => self.with_call(now, id, directory, out, |call, around| {
+                call.handle_order(place, Order::GiveUp, around);
+            }),
         }
     }
 }

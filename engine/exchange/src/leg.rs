@@ -2,6 +2,7 @@
 //! of it. The call decides; a leg only remembers.
 
 use std::collections::VecDeque;
+use std::time::Instant;
 
 use crate::effect::{LegKey, Token};
 use crate::load::Seat;
@@ -43,7 +44,16 @@ pub(crate) struct Leg {
     pub seats: Vec<Seat>,
     /// A conversation recording that runs.
     pub tap: Option<String>,
+    /// An agent's, in a conversation of a queue.
+    pub served: Option<Served>,
     pub record: LegRecord,
+}
+
+/// A conversation of a queue.
+pub(crate) struct Served {
+    pub queue: String,
+    pub agent: String,
+    pub since: Instant,
 }
 
 impl Leg {

@@ -21,12 +21,15 @@ struct Count {
 #[derive(Default)]
 pub(crate) struct Load {
     seats: HashMap<Seat, Count>,
+    /// Users whose count is another since this was last taken.
+    pub changed: Vec<Seat>,
 }
 
 impl Load {
     /// A leg rings at this seat.
     pub fn rings(&mut self, seat: &Seat) {
         self.seats.entry(seat.clone()).or_default().ringing += 1;
+        self.note(seat);
     }
 
     /// A leg that rang talks now.
@@ -34,6 +37,7 @@ impl Load {
         let count = self.seats.entry(seat.clone()).or_default();
         count.ringing = count.ringing.saturating_sub(1);
         count.talking += 1;
+        self.note(seat);
     }
 
     /// A leg left; `talked` says which of the two it did.
@@ -44,6 +48,18 @@ impl Load {
         if count.ringing == 0 && count.talking == 0 {
             self.seats.remove(seat);
         }
+        self.note(seat);
+    }
+
+    fn note(&mut self, seat: &Seat) {
+        if let Seat::User { .. } = seat {
+            self.changed.push(seat.clone());
+        }
+    }
+
+    /// Legs at this seat: how many ring, how many talk.
+    pub fn legs(&self, seat: &Seat) -> (u32, u32) {
+        self.seats.get(seat).map_or((0, 0), |count| (count.ringing, count.talking))
     }
 
     /// Legs at this seat, ringing or talking.

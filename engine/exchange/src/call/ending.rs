@@ -7,6 +7,7 @@ use crate::effect::{Cause, Effect, Fallback, Route, Signal};
 use crate::exchange::Finish;
 use crate::fallback::LastResort;
 use crate::leg::{Leg, State};
+use crate::queue::Leaving;
 use crate::verb::{CallRecord, LegNo, LegRecord, Outcome, Target};
 
 impl Call {
@@ -21,6 +22,7 @@ impl Call {
                 self.hang_up(attempt.leg, Cause::Q850(16), "hung up", around);
             }
         }
+        self.leave_line(Leaving::Left, around);
         self.end_dialled_legs(around);
         if let Some(route) = self.going_to.take().filter(|_| !self.caller().is_over()) {
             self.route = Route { source: self.route.source.take(), ..route };
@@ -94,6 +96,7 @@ impl Call {
         }
         self.driver = Driver::Nobody;
         self.pending = None;
+        self.leave_line(Leaving::Left, around);
         self.end_dialled_legs(around);
         if !self.caller().is_over() {
             match self.caller().state {

@@ -9,6 +9,7 @@ use std::time::Duration;
 use super::{Around, Call, Driver, Pending};
 use crate::effect::{Cause, Effect, LegKey, Sound};
 use crate::leg::{Leg, State};
+use crate::queue::Leaving;
 use crate::verb::{Answer, BridgeEnd, Failure, LegNo, Prompt};
 
 /// Bytes of a slot's name.
@@ -110,6 +111,7 @@ impl Call {
         if self.caller().is_over() {
             return None;
         }
+        self.leave_line(Leaving::Left, around);
         self.answer(LegNo::CALLER, around);
         let leg = self.release(LegNo::CALLER, why, around);
         self.connected.get_or_insert((around.now, Some(with)));
@@ -197,6 +199,7 @@ impl Call {
             held: false,
             seats: Vec::new(),
             tap: None,
+            served: None,
             record,
         };
         let leg = std::mem::replace(leg, left);

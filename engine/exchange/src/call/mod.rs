@@ -12,6 +12,7 @@ mod steps;
 mod supervisor;
 mod transfer;
 mod verbs;
+mod waiting;
 
 use std::time::Instant;
 
@@ -23,11 +24,13 @@ use crate::fallback::LastResort;
 use crate::gather::Asking;
 use crate::leg::{Leg, State};
 use crate::load::{Load, Seat};
-use crate::verb::{CallId, Direction, LegInfo, LegNo, LegRecord, Party};
+use crate::queue::{Floor, Moment};
+use crate::verb::{CallId, Direction, LegInfo, LegNo, LegRecord, Party, Prompt};
 pub(crate) use meeting::{Elsewhere, Given};
 use transfer::Wish;
 
 use supervisor::{Mix, Supervisor};
+use waiting::Standing;
 
 /// Marks of one call, and their sizes in bytes.
 const MOST_TAGS: usize = 32;
@@ -44,7 +47,16 @@ pub(crate) struct Around<'a> {
     pub directory: &'a dyn Directory,
     pub load: &'a mut Load,
     pub keys: &'a mut Keys,
+    pub floor: &'a mut Floor,
     pub out: &'a mut Vec<Effect>,
+}
+
+impl Around<'_> {
+    /// The queues, and what they need of the shard.
+    fn floor(&mut self) -> (&mut Floor, Moment<'_>) {
+        let moment = Moment { now: self.now, directory: self.directory, load: self.load, out: self.out };
+        (self.floor, moment)
+    }
 }
 
 /// Who says what comes next.
@@ -97,6 +109,14 @@ enum Pending {
     },
     /// Another call is being asked; it answers within the same step of the shard.
     Elsewhere,
+    /// The queue's strategy is asked whether the caller may wait.
+    Enter,
+    /// It is asked how long.
+    Length,
+    Wait {
+        keys: String,
+        hears: Prompt,
+    },
 }
 
 pub(crate) struct Call {
@@ -138,6 +158,12 @@ pub(crate) struct Call {
     pub version: String,
     tags: Vec<(String, String)>,
     recordings: Vec<String>,
+    /// The caller's place in a queue, and the agents who ring for it.
+    standing: Option<Standing>,
+    /// Places that the call has had.
+    places: u32,
+    /// Legs that were begun for queues: they are counted apart.
+    queue_legs: usize,
     supervisors: Vec<Supervisor>,
     /// Who hears others than their partner, as sound was told last.
     mix: Mix,
@@ -194,6 +220,7 @@ impl Call {
             held: false,
             seats,
             tap: None,
+            served: None,
             record,
         };
         Self {
@@ -227,6 +254,9 @@ impl Call {
             version: String::new(),
             tags: Vec::new(),
             recordings: Vec::new(),
+            standing: None,
+            places: 0,
+            queue_legs: 0,
             supervisors: Vec::new(),
             mix: Vec::new(),
         }
@@ -259,6 +289,6 @@ impl Call {
             _ => None,
         };
         let end = (!self.caller().is_over()).then_some(self.end_at);
-        waiting.into_iter().chain(end).chain(self.supervisors_timeout()).min()
+        waiting.into_iter().chain(end).chain(self.supervisors_timeout()).chain(self.standing_timeout()).min()
     }
 }

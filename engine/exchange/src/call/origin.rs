@@ -69,7 +69,7 @@ impl Call {
     }
 
     /// The leg changes places with the one that stood for the caller.
-    fn become_caller(&mut self, winner: LegNo, around: &mut Around) {
+    pub(super) fn become_caller(&mut self, winner: LegNo, around: &mut Around) {
         let dialled = std::mem::take(&mut self.legs[0].info.dialled);
         self.take_place(LegNo::CALLER, winner, around);
         let caller = &mut self.legs[0];
@@ -82,6 +82,10 @@ impl Call {
 
     /// Gives up ringing for a caller.
     pub(super) fn give_up_origin(&mut self, around: &mut Around) {
+        if self.standing.is_some() {
+            self.unring(around);
+            return self.settle(Answer::Failed(Failure::NoAnswer), around);
+        }
         if let Some(answer) = self.give_up_dial(around) {
             self.settle(answer, around);
         }

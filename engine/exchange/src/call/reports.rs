@@ -17,6 +17,9 @@ impl Call {
         if let Some(at) = self.supervisor_of(no) {
             return self.handle_supervisor(at, no, event, around);
         }
+        if let Some(at) = self.rung_by(no) {
+            return self.handle_agent(at, no, event, around);
+        }
         let answer = match event {
             Event::Trying => {
                 if let Some(dialling) = self.dialling()
@@ -141,6 +144,7 @@ impl Call {
         if by_caller {
             self.caller_left = true;
         }
+        self.tend_standing(no, why, around);
         if self.is_being_transferred(no)
             && let Some(answer) = self.end_transfer(no, around)
         {
@@ -152,7 +156,11 @@ impl Call {
             | Pending::Message { leg, .. }
             | Pending::SendDigits { leg, .. }
             | Pending::Park { leg, .. } => *leg == no || by_caller,
-            Pending::Dial(_) | Pending::Sleep { .. } => by_caller,
+            Pending::Dial(_)
+            | Pending::Sleep { .. }
+            | Pending::Enter
+            | Pending::Length
+            | Pending::Wait { .. } => by_caller,
             Pending::Transfer(_) | Pending::Elsewhere => false,
             Pending::Bridge { a, b, .. } => *a == no || *b == no || by_caller,
         };
@@ -224,6 +232,7 @@ impl Call {
                 around.out.push(Effect::Sound(key, Sound::EndRecord));
                 None
             }
+            Some(Pending::Wait { .. }) if no == LegNo::CALLER => self.handle_waiting_key(key, around),
             _ => {
                 self.legs[no.0 as usize].push_key(key);
                 None
@@ -252,6 +261,10 @@ impl Call {
                 asking.handle_prompts_ended(around.now);
                 None
             }
+            Some(Pending::Wait { .. }) if no == LegNo::CALLER => {
+                self.play_music(around); // an announcement is over
+                None
+            }
             _ => None,
         }
     }
@@ -274,6 +287,7 @@ impl Call {
             self.handle_hang_up(around);
         }
         self.handle_supervisors_timeout(around);
+        self.handle_standing_timeout(around);
         let answer = match &mut self.pending {
             Some(Pending::Gather { asking, .. }) => match asking.handle_timeout(around.now) {
                 Step::Ended(ended) => self.end_gather(ended),

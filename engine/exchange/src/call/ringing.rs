@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 
+use super::waiting::MOST_QUEUE_LEGS;
 use super::{Around, Call, Pending};
 use crate::dial::{Attempt, Dialling, TRUNK_SILENCE, failure_of, is_carriers_fault};
 use crate::directory::Device;
@@ -79,6 +80,27 @@ impl Call {
         match &mut self.pending {
             Some(Pending::Dial(dialling) | Pending::Transfer(dialling)) => Some(dialling),
             _ => None,
+        }
+    }
+
+    /// Takes a step of a dial that goes on beside whatever the call waits in: a supervisor's, an agent's.
+    /// Answers the dial while it goes on, else what came of it.
+    pub(super) fn beside(
+        &mut self,
+        dialling: Box<Dialling>,
+        around: &mut Around,
+        step: impl FnOnce(&mut Self, &mut Around) -> Option<Answer>,
+    ) -> Result<Box<Dialling>, Answer> {
+        let waiting = self.pending.replace(Pending::Dial(dialling));
+        // What the caller hears, music on hold for one, has nothing to do with this dial.
+        let sounding = std::mem::take(&mut self.legs[0].sounding);
+        let playing = self.legs[0].playing.take();
+        let answer = step(self, around);
+        (self.legs[0].sounding, self.legs[0].playing) = (sounding, playing);
+        match (std::mem::replace(&mut self.pending, waiting), answer) {
+            (Some(Pending::Dial(dialling)), None) => Ok(dialling),
+            (_, Some(answer)) => Err(answer),
+            _ => Err(Answer::Failed(Failure::Unreachable)),
         }
     }
 
@@ -169,13 +191,27 @@ impl Call {
         &mut self,
         to: Destination,
         party: Party,
-        user: Option<String>,
-        seats: Vec<Seat>,
+        mut user: Option<String>,
+        mut seats: Vec<Seat>,
         spare: Option<(String, VecDeque<String>)>,
         around: &mut Around,
     ) {
-        if self.legs.len() >= self.most_legs {
+        let Some(dialling) = self.dialling() else { return };
+        let agent = dialling.agent.clone();
+        let (legs, most) = match agent {
+            Some(_) => (self.queue_legs, MOST_QUEUE_LEGS),
+            None => (self.legs.len() - self.queue_legs, self.most_legs),
+        };
+        if legs >= most {
             return self.note_failure(Failure::Limit("legs_per_call".into()));
+        }
+        if let Some(agent) = agent {
+            self.queue_legs += 1;
+            if user.is_none() {
+                // On the mobile an agent is an agent still: on a call, and known by name.
+                seats.push(Seat::User { tenant: self.tenant.clone(), user: agent.clone() });
+                user = Some(agent);
+            }
         }
         let no = LegNo(self.legs.len() as u32);
         let from = self.legs[0].info.party.clone();
@@ -210,6 +246,7 @@ impl Call {
             held: false,
             seats,
             tap: None,
+            served: None,
             record: LegRecord {
                 leg: no,
                 party: shown,

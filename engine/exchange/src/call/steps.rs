@@ -73,6 +73,11 @@ impl Call {
         for seat in std::mem::take(&mut leg.seats) {
             around.load.leaves(&seat, talked);
         }
+        if let Some(served) = leg.served.take() {
+            let talked = around.now.saturating_duration_since(served.since);
+            let (floor, mut moment) = around.floor();
+            floor.conversation_over(&self.tenant, &served.queue, &served.agent, talked, &mut moment);
+        }
         self.note("leg.ended", no, why.into(), around);
     }
 

@@ -222,21 +222,14 @@ impl Call {
     ) -> Option<Failure> {
         let Supervisor { who, mode, phone } = self.supervisors.remove(at);
         let Phone::Ringing(dialling) = phone else { return None };
-        let waiting = self.pending.replace(Pending::Dial(dialling));
-        // What the caller hears, music on hold for one, has nothing to do with this dial.
-        let sounding = std::mem::take(&mut self.legs[0].sounding);
-        let playing = self.legs[0].playing.take();
-        let answer = step(self, around);
-        (self.legs[0].sounding, self.legs[0].playing) = (sounding, playing);
-        let dial = std::mem::replace(&mut self.pending, waiting);
-        let phone = match (dial, answer) {
-            (Some(Pending::Dial(dialling)), None) => Phone::Ringing(dialling),
-            (_, Some(Answer::Leg(leg))) => {
+        let phone = match self.beside(dialling, around, step) {
+            Ok(dialling) => Phone::Ringing(dialling),
+            Err(Answer::Leg(leg)) => {
                 self.note_supervision(leg.leg, mode, around);
                 Phone::Up(leg.leg)
             }
-            (_, Some(Answer::Failed(why))) => return Some(why),
-            _ => return Some(Failure::Unreachable),
+            Err(Answer::Failed(why)) => return Some(why),
+            Err(_) => return Some(Failure::Unreachable),
         };
         self.supervisors.insert(at, Supervisor { who, mode, phone });
         None

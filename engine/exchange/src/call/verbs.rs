@@ -81,7 +81,11 @@ impl Call {
             Command::HangUp { leg, cause } => {
                 self.live(leg)?;
                 self.hang_up(leg, Cause::Q850(cause), "hung up", around);
+                self.tend_standing(leg, "hung up by the script", around);
                 done
+            }
+            Command::LeaveQueue { .. } | Command::Position { .. } if self.caller_left => {
+                self.begin_queue(command, around)
             }
             // Everything below has to do with the caller; without one it ends as hung up.
             _ if self.caller_left => Err(Failure::HungUp),
@@ -262,7 +266,7 @@ impl Call {
             | Command::MakeAvailable { .. }
             | Command::Pause { .. }
             | Command::SignIn { .. }
-            | Command::SignOut { .. } => Err(Failure::NotFound("queue".into())),
+            | Command::SignOut { .. } => self.begin_queue(command, around),
         }
     }
 
@@ -284,6 +288,7 @@ impl Call {
         self.answer(a, around);
         self.join(a, b, around);
         self.returns_to = None;
+        self.join_agent(a, b, around);
         if self.connected.is_none() {
             let who = (a != b).then(|| self.leg(b).record.party.clone());
             self.connected = Some((around.now, who));

@@ -1,14 +1,27 @@
 //! Queues: callers in line, the agents who serve them, and the offers that join the two. The engine
 //! owns places, offers and timers; every choice is a strategy's, asked by `Effect::Decide` and checked
-//! against the state at the moment of its answer. Legs are the call's (`call/waiting.rs`).
+//! against the state at the moment of its answer. Legs are the call's (`call/waiting.rs`): the
+//! [`Floor`] gives it orders, and hears from it who answered and who did not. Left out: what outlives
+//! a restart, but for agents' pauses and sign-ins; callers in line end with their calls.
 
+mod agent;
+mod deciding;
 mod decision;
+mod floor;
+mod line;
+mod offer;
+mod people;
+mod place;
 mod plan;
+mod snapshot;
 mod view;
 
 use std::time::Duration;
 
+pub(crate) use agent::Miss;
 pub use decision::{About, Decided, Question};
+pub(crate) use floor::{Floor, Moment, Order, Ringing};
+pub(crate) use place::{Entry, Leaving, PlaceId};
 pub use plan::{AgentPlan, AgentWish, KeptAgent, QueuePlan};
 pub use view::{AgentView, Figures, MemberView, QueueView, WaitingView};
 
@@ -18,6 +31,8 @@ pub const MOST_WAITING: usize = 5_000;
 pub const MOST_AGENTS: usize = 1_000;
 /// Queues of one tenant; the next one takes no callers.
 pub const MOST_QUEUES: usize = 500;
+/// Callers of one queue who left and will be called back; the next one keeps waiting.
+pub const MOST_CALL_BACKS: usize = 1_000;
 /// Within which an answer counts as in time.
 pub const SERVICE_LEVEL: Duration = Duration::from_secs(20);
 /// How long a strategy may take; then longest-idle takes the decision.

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use super::SERVICE_LEVEL;
+use super::place::Leaving;
 use crate::verb::{AgentState, CallId};
 
 /// A queue at one moment.
@@ -123,6 +125,23 @@ impl Figures {
     /// Mean wait, however it ended.
     pub fn mean_wait(&self) -> Option<Duration> {
         (self.over() > 0).then(|| self.wait / self.over())
+    }
+
+    /// A caller's wait is over.
+    pub(super) fn note(&mut self, why: Leaving, waited: Duration) {
+        self.wait += waited;
+        let count = match why {
+            Leaving::Answered => {
+                self.answered_wait += waited;
+                self.answered_in_time += u32::from(waited <= SERVICE_LEVEL);
+                &mut self.answered
+            }
+            Leaving::Abandoned => &mut self.abandoned,
+            Leaving::LongestWait | Leaving::Nobody | Leaving::TooLate => &mut self.overflowed,
+            Leaving::CalledBack => &mut self.called_back,
+            Leaving::Left | Leaving::TooManyLegs => &mut self.left,
+        };
+        *count += 1;
     }
 
     fn over(&self) -> u32 {

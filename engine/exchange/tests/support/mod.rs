@@ -1,6 +1,8 @@
 //! A shop with four users and two carriers, and a clock that a test turns by hand.
 #![allow(dead_code)] // each file of tests uses a part of it
 
+pub mod office;
+
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
