@@ -147,7 +147,10 @@ fn sine(hz: u16, position: u32, frame: &mut [i16]) {
     let mut turn = (u64::from(position) * u64::from(hz) % u64::from(CLOCK)) as usize;
     for sample in frame {
         *sample = second[turn];
-        turn = (turn + step) % CLOCK as usize;
+        turn += step;
+        if turn >= second.len() {
+            turn -= second.len();
+        }
     }
 }
 
