@@ -1,6 +1,6 @@
 //! `call`: one simulated call, printed as a timeline. The script is the real one; the exchange around
 //! it is played here in virtual time: prompts take their nominal time, the caller presses the keys
-//! that were given, and those who answer do so after three seconds.
+//! that were given, those who answer do so after three seconds, and a queue's agent after twenty.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::path::PathBuf;
@@ -11,8 +11,8 @@ use std::time::Duration;
 use ::script::{Asked, Limits, Start, Version, World};
 use clap::Args;
 use exchange::{
-    Answer, BridgeEnd, CallId, Command, Dial, Direction, EndOfDigits, Failure, Gather, LegInfo, LegNo,
-    LocalTime, Party, Presence, Prompt, Target, UserInfo,
+    AgentState, Answer, BridgeEnd, CallId, Command, Contact, Dial, Direction, EndOfDigits, Failure, Gather,
+    LegInfo, LegNo, LocalTime, Outlook, Party, PlaceNo, Presence, Prompt, Target, UserInfo, Waited,
 };
 use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
@@ -28,6 +28,12 @@ const DIGIT: Duration = Duration::from_millis(500);
 const KEY: Duration = Duration::from_millis(800);
 /// Until someone who answers does.
 const RINGING: Duration = Duration::from_secs(3);
+/// Until an agent is there for whoever waits in a queue.
+const IN_LINE: Duration = Duration::from_secs(20);
+/// The longest wait in a queue, unless the script says another.
+const LONGEST_WAIT: Duration = Duration::from_secs(600);
+/// The agent of every queue, when nobody was said to answer.
+const AGENT: &str = "agent";
 /// A conversation, unless the caller hangs up before.
 const TALK: Duration = Duration::from_secs(60);
 
@@ -53,6 +59,15 @@ pub(super) struct Call {
     /// Users and numbers that answer, by name; whoever is rung first unless said
     #[arg(long, value_delimiter = ',')]
     answers: Option<Vec<String>>,
+    /// What the calendars say: office=closed,duty=ana; "open" unless said
+    #[arg(long, value_delimiter = ',')]
+    calendars: Vec<String>,
+    /// Who spoke with the caller last
+    #[arg(long)]
+    spoke_with: Option<String>,
+    /// Who looks after the caller in the CRM
+    #[arg(long)]
+    owner: Option<String>,
     /// The number's settings: a JSON object
     #[arg(long, default_value = "{}")]
     settings: String,
@@ -129,10 +144,21 @@ struct State {
     leaves: Duration,
     keys: VecDeque<char>,
     answers: Option<Vec<String>>,
+    calendars: BTreeMap<String, String>,
+    spoke_with: Option<String>,
+    owner: Option<String>,
+    places: Vec<Place>,
     legs: u32,
     language: String,
     kept: BTreeMap<String, Vec<u8>>,
     random: u32,
+}
+
+/// A place in a queue, as the caller has it.
+struct Place {
+    entered: Duration,
+    longest: Duration,
+    over: bool,
 }
 
 impl World for Simulated {
@@ -154,6 +180,15 @@ impl State {
             leaves: Duration::from_secs(call.hangs_up_after.into()),
             keys: call.keys.concat().chars().collect(),
             answers: call.answers.clone(),
+            calendars: call
+                .calendars
+                .iter()
+                .filter_map(|said| said.split_once('='))
+                .map(|(name, scheme)| (name.to_owned(), scheme.to_owned()))
+                .collect(),
+            spoke_with: call.spoke_with.clone(),
+            owner: call.owner.clone(),
+            places: Vec::new(),
             legs: 0,
             language: "en".to_owned(),
             kept: BTreeMap::new(),
@@ -250,23 +285,56 @@ impl State {
                 self.kept.remove(&key);
                 Answer::Done
             }
-            Command::Scheme { .. } => Answer::Word(None),
-            Command::LastSpokeWith { .. } => Answer::Users(Vec::new()),
-            Command::Conversations { .. } => Answer::Count(0),
-            Command::FindContact { .. } => Answer::Contact(None),
-            Command::LookAtQueue { .. } => Answer::Outlook(None),
-            Command::Position { .. } => Answer::Count(0),
-            Command::ExpectedWait { .. } => Answer::Length(None),
-            Command::AgentState { .. } => Answer::AgentState(None),
-            Command::EnterQueue { .. }
-            | Command::Wait { .. }
-            | Command::SetPriority { .. }
-            | Command::CallBack { .. }
-            | Command::LeaveQueue { .. }
+            Command::Scheme { calendar } => {
+                let said = self.calendars.get(&calendar).cloned();
+                Answer::Word(Some(said.unwrap_or_else(|| "open".to_owned())))
+            }
+            Command::LastSpokeWith { .. } => {
+                Answer::Users(self.spoke_with.iter().map(|name| user(name)).collect())
+            }
+            Command::Conversations { .. } => Answer::Count(u32::from(self.spoke_with.is_some())),
+            Command::FindContact { .. } => Answer::Contact(self.owner.clone().map(|owner| {
+                Box::new(Contact {
+                    id: "simulated-contact".to_owned(),
+                    name: "Simulated Contact".to_owned(),
+                    owner: Some(owner),
+                    ..Contact::default()
+                })
+            })),
+            Command::LookAtQueue { .. } => Answer::Outlook(Some(Outlook {
+                waiting: 0,
+                available: 0,
+                serving: u32::from(self.agent().is_some()),
+                longest: Duration::ZERO,
+                expected: self.agent().is_some().then_some(IN_LINE),
+            })),
+            Command::EnterQueue { longest, .. } => {
+                let longest = if longest.is_zero() { LONGEST_WAIT } else { longest };
+                let place = PlaceNo(u32::try_from(self.places.len()).unwrap_or(u32::MAX));
+                self.places.push(Place { entered: self.now, longest, over: false });
+                self.wait(Duration::ZERO, Answer::Place { place, resumed: false })
+            }
+            Command::Position { place } => {
+                Answer::Count(self.place(place).map_or(0, |place| u32::from(!place.over)))
+            }
+            Command::ExpectedWait { place } => {
+                let (now, served) = (self.now, self.agent().is_some());
+                let left = self.place(place).map(|place| (place.entered + IN_LINE).saturating_sub(now));
+                Answer::Length(left.filter(|_| served))
+            }
+            Command::Wait { place, keys, .. } => self.wait_in_line(place, &keys),
+            Command::CallBack { place, .. } | Command::LeaveQueue { place } => {
+                if let Some(place) = self.place(place) {
+                    place.over = true;
+                }
+                Answer::Done
+            }
+            Command::AgentState { .. } => Answer::AgentState(Some(AgentState::Available)),
+            Command::SetPriority { .. }
             | Command::MakeAvailable { .. }
             | Command::Pause { .. }
             | Command::SignIn { .. }
-            | Command::SignOut { .. } => Answer::Failed(Failure::NotFound("queue".to_owned())),
+            | Command::SignOut { .. } => Answer::Done,
             // There is one call here, and its telephones ask for nothing.
             Command::CarryOut { .. } | Command::RefuseTransfer { .. } => {
                 Answer::Failed(Failure::Invalid("no transfer is asked for".to_owned()))
@@ -276,6 +344,43 @@ impl State {
             Command::Retrieve { slot: what } | Command::PickUp { user: what } => {
                 Answer::Failed(Failure::NotFound(what))
             }
+        }
+    }
+
+    fn place(&mut self, place: PlaceNo) -> Option<&mut Place> {
+        self.places.get_mut(usize::try_from(place.0).ok()?)
+    }
+
+    /// Who answers from a queue: the first user of those who answer, or someone when nobody was named.
+    fn agent(&self) -> Option<String> {
+        match &self.answers {
+            None => Some(AGENT.to_owned()),
+            Some(names) => names.iter().find(|name| !name.starts_with('+')).cloned(),
+        }
+    }
+
+    /// The next key that the script listens for, or whatever comes first: an agent, the longest wait.
+    fn wait_in_line(&mut self, number: PlaceNo, keys: &str) -> Answer {
+        let now = self.now;
+        let Some(place) = self.place(number).filter(|place| !place.over) else {
+            return Answer::Failed(Failure::Invalid("place: it is over".to_owned()));
+        };
+        let (entered, ends) = (place.entered, place.entered + place.longest);
+        while let Some(key) = self.keys.pop_front() {
+            if keys.contains(key) {
+                return self.wait(KEY, Answer::Waited(Waited::Digit(key)));
+            }
+        }
+        if let Some(place) = self.place(number) {
+            place.over = true;
+        }
+        match self.agent() {
+            Some(name) if entered + IN_LINE < ends => {
+                let leg = self.leg(&Target::User(name));
+                let time = (entered + IN_LINE).saturating_sub(now);
+                self.wait(time, Answer::Waited(Waited::Connected(Box::new(leg))))
+            }
+            _ => self.wait(ends.saturating_sub(now), Answer::Waited(Waited::LongestWait)),
         }
     }
 
@@ -328,18 +433,23 @@ impl State {
             return self.wait(dial.timeout, Answer::Failed(Failure::NoAnswer));
         };
         let (target, time) = (target.clone(), after + RINGING);
+        let leg = self.leg(&target);
+        self.wait(time, Answer::Leg(Box::new(leg)))
+    }
+
+    /// The leg of whoever has answered.
+    fn leg(&mut self, target: &Target) -> LegInfo {
         self.legs += 1;
-        let (Target::User(name) | Target::Number(name) | Target::Uri(name)) = &target;
-        let leg = LegInfo {
+        let (Target::User(name) | Target::Number(name) | Target::Uri(name)) = target;
+        LegInfo {
             leg: LegNo(self.legs),
-            party: Party { number: name.clone(), name: None, uri: words::target(&target) },
+            party: Party { number: name.clone(), name: None, uri: words::target(target) },
             dialled: name.clone(),
             direction: Direction::Outbound,
             user: matches!(target, Target::User(_)).then(|| name.clone()),
             headers: Vec::new(),
             language: self.language.clone(),
-        };
-        self.wait(time, Answer::Leg(Box::new(leg)))
+        }
     }
 
     fn local(&self, began: &Zoned, zone: TimeZone) -> LocalTime {
