@@ -6,7 +6,22 @@ use std::path::{Path, PathBuf};
 use std::{env, fs};
 
 /// Folder names below `scripts/`.
-const SHIPPED: [&str; 7] = ["echo", "menu", "ring", "hours", "internal", "park", "pickup"];
+const SHIPPED: [&str; 14] = [
+    "agent",
+    "call-back",
+    "echo",
+    "history",
+    "hours",
+    "internal",
+    "menu",
+    "owner",
+    "park",
+    "pickup",
+    "queue",
+    "ring",
+    "secretary",
+    "voicemail",
+];
 
 fn main() {
     println!("cargo::rerun-if-env-changed=STROWGER_GUESTS");

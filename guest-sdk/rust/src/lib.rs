@@ -58,6 +58,7 @@ mod dial;
 mod host;
 mod leg;
 mod routing;
+mod say;
 mod transfer;
 mod words;
 
@@ -74,6 +75,7 @@ pub use serde_json;
 pub use dial::{AndBridge, Dial, RING_FOR, bridge, bridge_until, dial, hand_over, tag};
 pub use leg::{BETWEEN_KEYS, FIRST_KEY, Gather, Leg, Menu, NORMAL_CLEARING};
 pub use routing::{Next, Places};
+pub use say::{Say, say_all};
 pub use strowger_script_macros::{call_script, queue_strategy, settings};
 pub use transfer::{PARKED_FOR, Park, TalkEnd, Transfer, park, pick_up, retrieve, talk, transferred_by};
 pub use words::*;
@@ -88,8 +90,8 @@ pub mod prelude {
     pub use crate::sim::{Caller, Contact, Line, Number, User};
     pub use crate::words::*;
     pub use crate::{
-        AndBridge, Dial, Leg, Next, Places, agents, bridge, bridge_until, crm, dial, hand_over, kv, log,
-        park, pick_up, queue, retrieve, tag, talk, transferred_by,
+        AndBridge, Dial, Leg, Next, Places, Say, agents, bridge, bridge_until, crm, dial, hand_over, kv, log,
+        park, pick_up, queue, retrieve, say_all, tag, talk, transferred_by,
     };
     pub use serde_json::{Value, json};
     pub use strowger_script_macros::{call_script, settings};

@@ -2,6 +2,7 @@
 
 use crate::directory;
 use crate::leg::Leg;
+use crate::say::Say;
 use crate::words::{Failure, IntoTargets, Result, Target};
 use crate::{hand_over, settings};
 use serde::{Deserialize, Deserializer};
@@ -96,8 +97,8 @@ pub enum Next {
         #[serde(default = "nothing")]
         settings: serde_json::Value,
     },
-    /// Answer, play a recording by name, and end the call.
-    Play(String),
+    /// Answer, say something, and end the call.
+    Play(Say),
     /// Refuse the call with a SIP status, 300 to 699; one that is answered already is ended.
     Reject(u16),
 }
@@ -107,16 +108,41 @@ fn nothing() -> serde_json::Value {
     serde_json::json!({})
 }
 
+/// What stands in settings for whoever is on duty.
+const USER: &str = "{user}";
+
 impl Next {
+    /// The same with a user's name for every "{user}" in the settings of the script that takes over.
+    pub fn with_user(&self, name: &str) -> Next {
+        match self {
+            Next::HandOver { script, settings } => {
+                Next::HandOver { script: script.clone(), settings: filled_in(settings, name) }
+            }
+            other => other.clone(),
+        }
+    }
+
     /// Does it; the script returns what this does.
     pub fn go(&self, caller: &Leg) -> Result {
         match self {
             Next::HandOver { script, settings } => hand_over(script, settings),
             Next::Play(prompt) => {
                 caller.answer()?;
-                caller.play(prompt)
+                caller.play(prompt.to(caller))
             }
             Next::Reject(status) => caller.decline(&Failure::Refused(*status)),
         }
+    }
+}
+
+fn filled_in(settings: &serde_json::Value, name: &str) -> serde_json::Value {
+    use serde_json::Value;
+    match settings {
+        Value::String(text) => Value::String(text.replace(USER, name)),
+        Value::Array(items) => items.iter().map(|item| filled_in(item, name)).collect(),
+        Value::Object(fields) => {
+            fields.iter().map(|(key, value)| (key.clone(), filled_in(value, name))).collect()
+        }
+        other => other.clone(),
     }
 }

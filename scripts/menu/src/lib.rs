@@ -9,9 +9,9 @@ use strowger_script::prelude::*;
 pub struct Settings {
     /// The language of prompts to begin with, as BCP 47: "bg"; the tenant's unless set.
     pub language: Option<String>,
-    /// Recordings to play once, before the menu.
+    /// Said once, before the menu.
     #[serde(default)]
-    pub greeting: Vec<String>,
+    pub greeting: Vec<Say>,
     /// The first menu.
     pub menu: Menu,
 }
@@ -19,8 +19,8 @@ pub struct Settings {
 /// A menu.
 #[settings]
 pub struct Menu {
-    /// The recordings that say what can be chosen, in order.
-    pub prompts: Vec<String>,
+    /// What says what can be chosen, in order.
+    pub prompts: Vec<Say>,
     /// What to do, by the key or keys pressed: "1", "42", "*".
     pub choices: BTreeMap<String, Action>,
     /// How many times to ask again after a wrong key or none.
@@ -35,10 +35,10 @@ pub struct Menu {
     /// The key that ends a choice of several keys early.
     #[serde(default = "hash")]
     pub terminator: char,
-    /// A recording for keys that choose nothing.
-    pub wrong_key: Option<String>,
-    /// A recording for when no key comes.
-    pub no_key: Option<String>,
+    /// Said after keys that choose nothing.
+    pub wrong_key: Option<Say>,
+    /// Said when no key comes.
+    pub no_key: Option<Say>,
     /// What to do when it was asked often enough; the call ends unless set.
     pub otherwise: Option<Box<Action>>,
 }
@@ -57,8 +57,8 @@ pub enum Action {
         /// How many seconds, 1 to 600.
         #[serde(default = "half_a_minute")]
         seconds: u32,
-        /// A recording for when nobody answers.
-        nobody: Option<String>,
+        /// Said when nobody answers.
+        nobody: Option<Say>,
     },
     /// Hand the call over to another script.
     HandOver {
@@ -68,8 +68,8 @@ pub enum Action {
         #[serde(default = "nothing")]
         settings: Value,
     },
-    /// Play a recording, and ask again.
-    Play(String),
+    /// Say something, and ask again.
+    Play(Say),
     /// Change the language of prompts, and ask again.
     Language(String),
     /// End the call.
@@ -118,7 +118,7 @@ fn on_call(caller: Leg, settings: Settings) -> Result {
     if let Some(language) = &settings.language {
         caller.set_language(language)?;
     }
-    caller.play_until_key(&settings.greeting)?;
+    caller.play_until_key(say_all(&settings.greeting, &caller))?;
     while open(&caller, &settings.menu)? == Then::Above {}
     Ok(())
 }
@@ -140,12 +140,12 @@ fn open(caller: &Leg, menu: &Menu) -> Result<Then> {
                     Err(Failure::HungUp) => return Err(Failure::HungUp),
                     Err(why) => {
                         log!("nobody answered: {why}");
-                        caller.play(nobody.as_slice())?;
+                        caller.play(say_all(nobody.as_slice(), caller))?;
                     }
                 }
             }
             Action::HandOver { script, settings } => return hand_over(script, settings).map(|()| Then::Done),
-            Action::Play(recording) => caller.play(recording)?,
+            Action::Play(say) => caller.play(say.to(caller))?,
             Action::Language(tag) => caller.set_language(tag)?,
             Action::HangUp => return Ok(Then::Done),
         }
@@ -155,9 +155,9 @@ fn open(caller: &Leg, menu: &Menu) -> Result<Then> {
 /// The action chosen; none when it was asked often enough and nothing is set for that.
 fn ask<'a>(caller: &Leg, menu: &'a Menu) -> Result<Option<&'a Action>> {
     let most = menu.choices.keys().map(String::len).max().unwrap_or(1).clamp(1, MOST_KEYS) as u8;
-    let mut said_first: Option<&String> = None;
+    let mut said_first: Option<&Say> = None;
     for _ in 0..=menu.retries {
-        let prompts: Vec<&String> = said_first.into_iter().chain(&menu.prompts).collect();
+        let prompts: Vec<_> = said_first.into_iter().chain(&menu.prompts).map(|say| say.to(caller)).collect();
         let question =
             caller.gather(most).prompt(prompts).first_within(menu.wait.secs()).between(menu.between.secs());
         // A terminator that is a choice itself can't end others.

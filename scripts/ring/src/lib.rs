@@ -20,8 +20,8 @@ pub struct Ring {
     /// Users who are on a call are passed over without ringing.
     #[serde(default = "yes")]
     pub skip_busy: bool,
-    /// A recording to play first, for which the caller is answered.
-    pub greeting: Option<String>,
+    /// Said first, for which the caller is answered.
+    pub greeting: Option<Say>,
     /// Music by name for the caller to hear in place of ringing.
     pub music: Option<String>,
     /// What to do when nobody answers; the caller is refused as busy or unavailable unless set.
@@ -60,7 +60,7 @@ fn yes() -> bool {
 fn on_call(caller: Leg, ring: Ring) -> Result {
     if let Some(greeting) = &ring.greeting {
         caller.answer()?;
-        caller.play(greeting)?;
+        caller.play(greeting.to(&caller))?;
     }
     match call_of(&ring).ring() {
         Ok(agent) => bridge(&caller, &agent),

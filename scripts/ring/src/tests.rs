@@ -68,6 +68,39 @@ fn a_stage_joins_those_who_ring_already() {
 }
 
 #[test]
+fn telephones_then_mobiles_as_well_then_the_heads_for_twenty_seconds_then_voicemail() {
+    let call = caller()
+        .with_settings(json!({
+            "places": ["group:shop"],
+            "then": [
+                { "after": 15, "places": ["tel:+359888000101", "tel:+359888000102"] },
+                { "after": 30, "places": ["tel:+359888000001"] },
+            ],
+            "seconds": 50,
+            "otherwise": { "hand_over": { "script": "strowger/voicemail", "settings": { "box": "shop" } } },
+        }))
+        .user(User::new("ana").in_group("shop").never_answers())
+        .user(User::new("boris").in_group("shop").never_answers())
+        .number(Number::new("+359888000101").never_answers())
+        .number(Number::new("+359888000102").never_answers())
+        .number(Number::new("+359888000001").never_answers())
+        .is_handed_over_to("strowger/voicemail")
+        .run(on_call);
+    let rings: Vec<_> = call.timeline().into_iter().filter(|line| line.ends_with(" rings")).collect();
+    assert_eq!(
+        rings,
+        [
+            "0.0 ana rings",
+            "0.0 boris rings",
+            "15.0 +359888000101 rings",
+            "15.0 +359888000102 rings",
+            "30.0 +359888000001 rings",
+        ]
+    );
+    assert_eq!(call.length(), 50.secs());
+}
+
+#[test]
 fn a_stage_begins_early_when_all_before_it_have_failed() {
     let call = caller()
         .with_settings(json!({

@@ -17,14 +17,21 @@ use super::world::{
 };
 
 /// Scripts that every tenant has without loading them.
-pub const SHIPPED: [&str; 7] = [
+pub const SHIPPED: [&str; 14] = [
+    "strowger/agent",
+    "strowger/call-back",
     "strowger/echo",
-    "strowger/menu",
-    "strowger/ring",
+    "strowger/history",
     "strowger/hours",
     "strowger/internal",
+    "strowger/menu",
+    "strowger/owner",
     "strowger/park",
     "strowger/pickup",
+    "strowger/queue",
+    "strowger/ring",
+    "strowger/secretary",
+    "strowger/voicemail",
 ];
 
 const SECOND: Duration = Duration::from_secs(1);
