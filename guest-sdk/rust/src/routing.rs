@@ -11,7 +11,8 @@ use serde::{Deserialize, Deserializer};
 const MOST_PLACES: usize = 64;
 
 /// Where to ring, each written as in a number's `fallback`: "user:ana" (by name or extension; "ana" alone is the same),
-/// "group:sales", "tel:+359888000101", "sip:desk@example.com".
+/// "group:sales", "tel:+359888000101", "sip:desk@example.com"; or "mobile:ana" and "mobiles:sales" for the mobile numbers
+/// that are configured of them.
 ///
 /// ```
 /// use strowger_script::Places;
@@ -27,6 +28,8 @@ pub struct Places(Vec<Place>);
 enum Place {
     At(Target),
     Group(String),
+    Mobile(String),
+    Mobiles(String),
 }
 
 /// Groups become their members, as they are now.
@@ -35,9 +38,16 @@ impl IntoTargets for &Places {
         let at = |place: &Place| match place {
             Place::At(target) => vec![target.clone()],
             Place::Group(name) => directory::group(name).into_targets(),
+            Place::Mobile(name) => mobiles(directory::find(name)),
+            Place::Mobiles(group) => mobiles(directory::group(group)),
         };
         self.0.iter().flat_map(at).collect()
     }
+}
+
+/// The mobile numbers of those who have one.
+fn mobiles(users: impl IntoIterator<Item = directory::User>) -> Vec<Target> {
+    users.into_iter().filter_map(|user| user.mobile.map(Target::Number)).collect()
 }
 
 impl<'de> Deserialize<'de> for Places {
@@ -53,13 +63,17 @@ impl<'de> Deserialize<'de> for Places {
                 _ if rest.is_empty() => None,
                 "user" => Some(Place::At(Target::User(rest.to_owned()))),
                 "group" => Some(Place::Group(rest.to_owned())),
+                "mobile" => Some(Place::Mobile(rest.to_owned())),
+                "mobiles" => Some(Place::Mobiles(rest.to_owned())),
                 "tel" => Some(Place::At(Target::Number(rest.to_owned()))),
                 "sip" | "sips" => Some(Place::At(Target::Uri(text.clone()))),
                 _ => None,
             }
         };
         let wrong = |text| {
-            D::Error::custom(format!("{text:?}: write \"user:\", \"group:\", \"tel:\" or \"sip:\" first"))
+            D::Error::custom(format!(
+                "{text:?}: write \"user:\", \"group:\", \"mobile:\", \"mobiles:\", \"tel:\" or \"sip:\" first"
+            ))
         };
         written
             .iter()
@@ -78,10 +92,11 @@ impl schemars::JsonSchema for Places {
     fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
         schemars::json_schema!({
             "description": "Where to ring: \"user:ana\" or \"ana\" (by name or extension), \"group:sales\", \
-                            \"tel:+359888000101\", \"sip:desk@example.com\".",
+                            \"mobile:ana\", \"mobiles:sales\", \"tel:+359888000101\", \
+                            \"sip:desk@example.com\".",
             "type": "array",
             "maxItems": MOST_PLACES,
-            "items": { "type": "string", "pattern": "^((user|group|tel|sips?):.+|[^:]+)$" },
+            "items": { "type": "string", "pattern": "^((user|group|mobiles?|tel|sips?):.+|[^:]+)$" },
         })
     }
 }
@@ -108,20 +123,7 @@ fn nothing() -> serde_json::Value {
     serde_json::json!({})
 }
 
-/// What stands in settings for whoever is on duty.
-const USER: &str = "{user}";
-
 impl Next {
-    /// The same with a user's name for every "{user}" in the settings of the script that takes over.
-    pub fn with_user(&self, name: &str) -> Next {
-        match self {
-            Next::HandOver { script, settings } => {
-                Next::HandOver { script: script.clone(), settings: filled_in(settings, name) }
-            }
-            other => other.clone(),
-        }
-    }
-
     /// Does it; the script returns what this does.
     pub fn go(&self, caller: &Leg) -> Result {
         match self {
@@ -132,17 +134,5 @@ impl Next {
             }
             Next::Reject(status) => caller.decline(&Failure::Refused(*status)),
         }
-    }
-}
-
-fn filled_in(settings: &serde_json::Value, name: &str) -> serde_json::Value {
-    use serde_json::Value;
-    match settings {
-        Value::String(text) => Value::String(text.replace(USER, name)),
-        Value::Array(items) => items.iter().map(|item| filled_in(item, name)).collect(),
-        Value::Object(fields) => {
-            fields.iter().map(|(key, value)| (key.clone(), filled_in(value, name))).collect()
-        }
-        other => other.clone(),
     }
 }

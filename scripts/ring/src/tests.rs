@@ -73,14 +73,16 @@ fn telephones_then_mobiles_as_well_then_the_heads_for_twenty_seconds_then_voicem
         .with_settings(json!({
             "places": ["group:shop"],
             "then": [
-                { "after": 15, "places": ["tel:+359888000101", "tel:+359888000102"] },
-                { "after": 30, "places": ["tel:+359888000001"] },
+                { "after": 15, "places": ["mobiles:shop"] },
+                { "after": 30, "places": ["mobile:head"] },
             ],
             "seconds": 50,
             "otherwise": { "hand_over": { "script": "strowger/voicemail", "settings": { "box": "shop" } } },
         }))
-        .user(User::new("ana").in_group("shop").never_answers())
-        .user(User::new("boris").in_group("shop").never_answers())
+        .user(User::new("ana").in_group("shop").mobile("+359888000101").never_answers())
+        .user(User::new("boris").in_group("shop").mobile("+359888000102").never_answers())
+        .user(User::new("vera").in_group("shop").never_answers())
+        .user(User::new("head").mobile("+359888000001").offline())
         .number(Number::new("+359888000101").never_answers())
         .number(Number::new("+359888000102").never_answers())
         .number(Number::new("+359888000001").never_answers())
@@ -92,6 +94,7 @@ fn telephones_then_mobiles_as_well_then_the_heads_for_twenty_seconds_then_voicem
         [
             "0.0 ana rings",
             "0.0 boris rings",
+            "0.0 vera rings",
             "15.0 +359888000101 rings",
             "15.0 +359888000102 rings",
             "30.0 +359888000001 rings",
