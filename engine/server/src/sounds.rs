@@ -183,12 +183,10 @@ impl Shelf {
             }
             Prompt::Quantity(..) | Prompt::Duration(_) | Prompt::Position(_) => {
                 let own = in_words(Language::English, prompt).and_then(|text| own(&name_of(&text)?));
-                let known = Language::named(language);
-                // Words of one language in the voice of another would be noise.
-                let voice = if known.is_some() { language } else { Language::English.tag() };
-                match (own, in_words(known.unwrap_or(Language::English), prompt)) {
+                let known = Language::named(language).unwrap_or(Language::English);
+                match (own, in_words(known, prompt)) {
                     (Some(path), _) => Source::File(path),
-                    (None, Some(text)) => Source::Words(words(voice, &text)),
+                    (None, Some(text)) => Source::Words(words(voice_of(language), &text)),
                     (None, None) => Source::Nowhere,
                 }
             }
@@ -197,14 +195,11 @@ impl Shelf {
 
     /// What is heard where nobody recorded the prompt.
     fn in_place_of(&self, language: &str, name: &str) -> Source {
-        let known = Language::named(language);
-        let phrase = known.and_then(|known| spoken::phrase(known, name));
-        match (phrase, self.node.prompts.shipped(name)) {
+        let known = Language::named(language).unwrap_or(Language::English);
+        match (spoken::phrase(known, name), self.node.prompts.shipped(name)) {
             // What comes with the exchange is in English.
-            (phrase, Some(path)) if phrase.is_none() || known == Some(Language::English) => {
-                Source::File(path)
-            }
-            (Some(phrase), _) => Source::Words(words(language, phrase)),
+            (phrase, Some(path)) if phrase.is_none() || known == Language::English => Source::File(path),
+            (Some(phrase), _) => Source::Words(words(voice_of(language), &phrase)),
             // A call's recording that is gone has a name that says nothing.
             _ if is_recording(name) => Source::Nowhere,
             _ => Source::Words(words(language, &name.replace(['-', '_'], " "))),
@@ -283,6 +278,11 @@ fn load(prompts: &Prompts, path: &Path) -> Option<Arc<[i16]>> {
             None
         }
     }
+}
+
+/// Which language's voice says the exchange's own words: those of one in the voice of another would be noise.
+fn voice_of(language: &str) -> &str {
+    if Language::named(language).is_some() { language } else { Language::English.tag() }
 }
 
 /// What a number, a length of time or a place is in words; none for what is no such thing.

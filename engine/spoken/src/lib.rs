@@ -18,5 +18,7 @@ pub use cardinal::cardinal;
 pub use duration::duration;
 pub use language::{Gender, Language};
 pub use ordinal::{MOST_ORDINAL, ordinal};
-pub use phrase::{expected_wait, offer_of_call_back, phrase, position, promise_of_call_back};
+pub use phrase::{
+    expected_wait, offer_of_call_back, offer_of_message, phrase, position, promise_of_call_back,
+};
 pub use quantity::{Noun, quantity};

@@ -51,6 +51,16 @@ pub fn offer_of_call_back(language: Language, key: char) -> String {
     }
 }
 
+/// "Press two to leave a message." `key`: 0 to 9, "*" or "#".
+pub fn offer_of_message(language: Language, key: char) -> String {
+    let key = self::key(language, key);
+    match language {
+        Language::English => format!("Press {key} to leave a message."),
+        Language::Bulgarian => format!("Натиснете {key}, за да оставите съобщение."),
+        Language::Russian => format!("Нажмите {key}, чтобы оставить сообщение."),
+    }
+}
+
 /// "We will call you back by ten o'clock on Monday morning." By the tenant's clock.
 pub fn promise_of_call_back(language: Language, day: Day, hour: u8, minute: u8) -> String {
     let by = by(language, day, hour, minute);
@@ -84,7 +94,7 @@ fn key(language: Language, key: char) -> String {
 
 /// Name, and the words in each language.
 #[rustfmt::skip]
-const PHRASES: [(&str, [&str; 3]); 17] = [
+const PHRASES: [(&str, [&str; 3]); 15] = [
     ("welcome", ["Welcome.", "Добре дошли.", "Добро пожаловать."]),
     ("goodbye", ["Thank you for calling. Goodbye.", "Благодарим ви за обаждането. Дочуване.", "Спасибо за звонок. До свидания."]),
     ("closed", ["We are closed now.", "В момента не работим.", "Сейчас мы не работаем."]),
@@ -94,8 +104,6 @@ const PHRASES: [(&str, [&str; 3]); 17] = [
     ("all-busy", ["All our agents are busy. Please stay on the line.", "Всички наши консултанти са заети. Моля, останете на линията.", "Все операторы заняты. Пожалуйста, оставайтесь на линии."]),
     ("you-are-next", ["You are next in line.", "Вие сте следващият на опашката.", "Вы следующий в очереди."]),
     ("expected-wait", ["The expected wait is", "Очакваното време за изчакване е", "Ожидаемое время ожидания:"]),
-    ("press-1-to-be-called-back", ["Press one to be called back without losing your place.", "Натиснете едно, за да ви се обадим, без да губите реда си.", "Нажмите один, и мы вам перезвоним. Ваше место в очереди сохранится."]),
-    ("press-2-to-leave-a-message", ["Press two to leave a message.", "Натиснете две, за да оставите съобщение.", "Нажмите два, чтобы оставить сообщение."]),
     ("we-call-you-back", ["We will call you back. Goodbye.", "Ще ви се обадим. Дочуване.", "Мы вам перезвоним. До свидания."]),
     ("leave-a-message", ["Please leave a message after the tone.", "Моля, оставете съобщение след сигнала.", "Пожалуйста, оставьте сообщение после сигнала."]),
     ("message-kept", ["Thank you, your message was kept.", "Благодарим ви, съобщението е записано.", "Спасибо, ваше сообщение записано."]),
@@ -104,9 +112,24 @@ const PHRASES: [(&str, [&str; 3]); 17] = [
     ("too-many", ["Too many callers are waiting. Please call later.", "Твърде много хора чакат. Моля, обадете се по-късно.", "Слишком много звонков. Пожалуйста, позвоните позже."]),
 ];
 
-/// The words of a prompt that the shipped scripts ask for by name; none for a name that has none.
-pub fn phrase(language: Language, name: &str) -> Option<&'static str> {
-    PHRASES.iter().find(|(known, _)| *known == name).map(|(_, words)| words[language as usize])
+/// The words of a prompt that the shipped scripts ask for by name; none for a name that has none. Offers
+/// are there for every key: "press-1-to-be-called-back", "press-2-to-leave-a-message".
+pub fn phrase(language: Language, name: &str) -> Option<String> {
+    if let Some((key, offer)) = name.strip_prefix("press-").and_then(|rest| rest.split_once('-')) {
+        let mut keys = key.chars();
+        let key = match (key, keys.next(), keys.next()) {
+            ("star", ..) => '*',
+            ("pound", ..) => '#',
+            (_, Some(key @ '0'..='9'), None) => key,
+            _ => return None,
+        };
+        return match offer {
+            "to-be-called-back" => Some(offer_of_call_back(language, key)),
+            "to-leave-a-message" => Some(offer_of_message(language, key)),
+            _ => None,
+        };
+    }
+    PHRASES.iter().find(|(known, _)| *known == name).map(|(_, words)| words[language as usize].to_owned())
 }
 
 #[cfg(test)]
@@ -179,10 +202,26 @@ mod tests {
     #[test]
     fn a_named_phrase_is_what_the_sentence_of_the_same_meaning_says() {
         for language in Language::ALL {
-            assert_eq!(phrase(language, "you-are-next"), Some(position(language, 1).as_str()));
+            assert_eq!(phrase(language, "you-are-next"), Some(position(language, 1)));
             let offer = offer_of_call_back(language, '1');
-            assert_eq!(phrase(language, "press-1-to-be-called-back"), Some(offer.as_str()));
-            assert_eq!(phrase(language, "no-such-phrase"), None);
+            assert_eq!(phrase(language, "press-1-to-be-called-back"), Some(offer));
+        }
+    }
+
+    #[test]
+    fn there_are_offers_for_every_key_and_nothing_for_what_is_no_offer() {
+        assert_eq!(
+            Language::ALL.map(|language| phrase(language, "press-2-to-leave-a-message").unwrap()),
+            [
+                "Press two to leave a message.",
+                "Натиснете две, за да оставите съобщение.",
+                "Нажмите два, чтобы оставить сообщение.",
+            ]
+        );
+        let star = phrase(Language::English, "press-star-to-be-called-back");
+        assert_eq!(star.as_deref(), Some("Press star to be called back without losing your place."));
+        for name in ["no-such-phrase", "press-12-to-be-called-back", "press-1-to-dance", "press-", ""] {
+            assert_eq!(phrase(Language::English, name), None, "{name}");
         }
     }
 }

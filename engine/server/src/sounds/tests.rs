@@ -73,6 +73,8 @@ fn what_is_shipped_is_heard_in_the_legs_language() {
     assert!(matches!(exchange.source("en", recording("welcome")), Source::File(_)));
     assert_eq!(exchange.source("bg", recording("welcome")), said("bg", "Добре дошли."));
     assert!(matches!(exchange.source("bg", recording("demo-menu")), Source::File(_)), "better than its name");
+    let offer = recording("press-3-to-leave-a-message");
+    assert_eq!(exchange.source("bg", offer), said("bg", "Натиснете три, за да оставите съобщение."));
     exchange.hear("bg", &[recording("please-wait")]);
     assert!(exchange.told("prompt.missing").is_empty(), "the exchange has words for it");
 }
@@ -165,6 +167,7 @@ fn numbers_waits_and_places_are_words_of_the_legs_language() {
 fn a_language_without_words_is_told_once_and_hears_english() {
     let exchange = exchange();
     assert_eq!(exchange.source("de", Prompt::Position(3)), said("en", "You are third in line."));
+    assert_eq!(exchange.source("de", recording("please-wait")), said("en", "Please stay on the line."));
     for _ in 0..2 {
         assert_eq!(exchange.hear("de", &[Prompt::Position(3), Prompt::Text("Guten Tag".into())]).len(), 2);
     }
