@@ -113,7 +113,7 @@ async fn either(one: &mut Signal, other: &mut Signal) {
     }
 }
 
-/// Guests get half of the cores, so that whatever they compute, signalling and sound find one.
+/// Guests that compute for long get half of the cores, so that whatever they compute, signalling and sound find one.
 fn guest_threads() -> usize {
     std::thread::available_parallelism().map_or(1, |cores| cores.get().div_ceil(2))
 }
