@@ -64,6 +64,7 @@ impl Floor {
     pub(super) fn apply(&mut self, ranking: Ranking, asked: &Asked, m: &mut Moment) {
         let mut refused = Vec::new();
         let mut callers = HashSet::new();
+        let mut taken: HashSet<Name> = HashSet::new();
         let (mut made, mut raced) = (0, false);
         for Offer { caller, agents, ring } in ranking.offers {
             let Some(id) = asked.ids.get(caller as usize).copied() else {
@@ -79,11 +80,12 @@ impl Floor {
                 refused.push((format!("caller {caller} waits no longer"), agents));
                 continue;
             }
-            match self.check_agents(&agents, asked) {
+            match self.check_agents(&agents, &taken, asked) {
                 Err(why) => refused.push((why, agents)),
                 Ok(free) if free.is_empty() => raced = true,
                 Ok(free) => {
                     made += 1;
+                    taken.extend(free.iter().cloned());
                     self.offer(id, free, ring, m);
                 }
             }
@@ -111,9 +113,14 @@ impl Floor {
         }
     }
 
-    /// Those of an offer's agents who are free still. A strategy that names one who was not free in its
+    /// Those of an offer's agents who are free still; `taken` are in an earlier offer of the ranking. A strategy that names one who was not free in its
     /// snapshot has made a mistake; one who became busy since then has not.
-    fn check_agents(&self, agents: &[String], asked: &Asked) -> Result<Vec<Name>, String> {
+    fn check_agents(
+        &self,
+        agents: &[String],
+        taken: &HashSet<Name>,
+        asked: &Asked,
+    ) -> Result<Vec<Name>, String> {
         if agents.is_empty() {
             return Err("it names no agent".into());
         }
@@ -130,13 +137,11 @@ impl Floor {
             if free.iter().any(|known| **known == **name) {
                 return Err(format!("{name} is named twice"));
             }
-            match line.member(name) {
-                Some(member) if room.is_free_for(line, name) => free.push(member.user.clone()),
-                // In an earlier offer of this ranking, or gone since the snapshot.
-                _ if room.agents.get(name.as_str()).is_some_and(|agent| agent.lease.is_some()) => {
-                    return Err(format!("{name} is offered another caller"));
-                }
-                _ => {}
+            if taken.contains(name.as_str()) {
+                return Err(format!("{name} has an offer in this ranking already"));
+            }
+            if let Some(member) = line.member(name).filter(|_| room.is_free_for(line, name)) {
+                free.push(member.user.clone());
             }
         }
         free.truncate(MOST_RUNG);

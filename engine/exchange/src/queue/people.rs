@@ -8,7 +8,7 @@ use std::time::Instant;
 use super::agent::{Agent, Name};
 use super::floor::{Floor, Moment, Order, Room};
 use super::line::{Line, Member};
-use super::place::{PlaceId, Stage};
+use super::place::{Place, PlaceId, Stage};
 use super::plan::{AgentWish, KeptAgent};
 use super::view::Figures;
 use super::{Leaving, MOST_AGENTS, MOST_QUEUES};
@@ -67,7 +67,12 @@ impl Floor {
         let mut deserted = Vec::new();
         for plan in plans {
             let name: Name = plan.name.as_str().into();
-            let line = room.lines.entry(name.clone()).or_insert_with(|| Line::new(plan.clone()));
+            let places = &self.places;
+            let line = room.lines.entry(name.clone()).or_insert_with(|| {
+                let mut line = Line::new(plan.clone());
+                line.today.entered = standing(places, &tenant, &name); // it was away, they were not
+                line
+            });
             line.plan = plan;
             let before = line.members.len();
             line.members = members(&name, line, &room.kept, &room.agents, &tenant, m);
@@ -259,10 +264,7 @@ impl Floor {
     pub fn new_day(&mut self, tenant: &str, now: Instant) {
         let Some(room) = self.rooms.get_mut(tenant) else { return };
         for (name, line) in &mut room.lines {
-            let there = self.places.values().filter(|place| {
-                *place.tenant == *tenant && place.queue == *name && place.stage != Stage::Entering
-            });
-            line.today = Figures { entered: there.count() as u32, ..Figures::default() };
+            line.today = Figures { entered: standing(&self.places, tenant, name), ..Figures::default() };
         }
         for agent in room.agents.values_mut() {
             (agent.offered, agent.answered) = (0, 0);
@@ -296,6 +298,13 @@ impl Room {
             }
         }
     }
+}
+
+/// Callers who have a place there, in line or connected.
+fn standing(places: &HashMap<PlaceId, Place>, tenant: &str, queue: &str) -> u32 {
+    let ours =
+        |place: &&Place| *place.tenant == *tenant && *place.queue == *queue && place.stage != Stage::Entering;
+    places.values().filter(ours).count() as u32
 }
 
 /// Who serves a queue: the configured agents who did not sign out, and those who signed in, by name.

@@ -165,7 +165,7 @@ impl Office {
     }
 
     /// Carries on until nothing is left to be decided.
-    fn decide(&mut self, out: Vec<Effect>) {
+    pub fn decide(&mut self, out: Vec<Effect>) {
         let mut out = out;
         loop {
             let (asked, other): (Vec<_>, Vec<_>) =
