@@ -649,3 +649,30 @@ fn bounds_refuse_and_a_paused_or_busy_agent_is_rung_no_longer() {
     assert_eq!(office.queue("sales").waiting[0].offered, [""; 0]);
     let _ = first;
 }
+
+#[test]
+fn music_goes_on_over_a_key_and_changes_when_the_script_wishes() {
+    let mut office = Office::new(&[], vec![plan("sales", &[])]);
+    let (call, leg) = office.arrive(None);
+    let tone = Prompt::Music("before".into());
+    office.command(call, Command::Ring { leg: LegNo::CALLER, early: Some(tone) });
+    office.command(call, enter("sales", 0));
+    let place = PlaceNo(1);
+    let music = |office: &mut Office| -> Vec<Prompt> {
+        let plays = office.take().into_iter().filter_map(|effect| match effect {
+            Effect::Sound(_, Sound::Play { what, looped: true, .. }) => Some(what[0].clone()),
+            _ => None,
+        });
+        plays.collect()
+    };
+    music(&mut office);
+    office.command(call, wait(place, "1"));
+    assert_eq!(music(&mut office), [Prompt::Music("queue".into())], "in place of what it heard before");
+    office.event(leg, Event::Digit('1'));
+    office.command(call, wait(place, "1"));
+    assert_eq!(music(&mut office), [], "from where it was");
+    office.event(leg, Event::Digit('1'));
+    let hears = Some(Prompt::Music("jazz".into()));
+    office.command(call, Command::Wait { place, keys: "1".into(), hears });
+    assert_eq!(music(&mut office), [Prompt::Music("jazz".into())]);
+}

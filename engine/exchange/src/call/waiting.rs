@@ -28,6 +28,8 @@ pub(super) struct Standing {
     queue: String,
     /// Unless the script wishes something else.
     music: Prompt,
+    /// What the caller heard while waiting last: it goes on when the script waits again for a key.
+    heard: Option<Prompt>,
     rung: Vec<Rung>,
     connected: Option<Connected>,
     /// What the next `wait` returns.
@@ -169,10 +171,11 @@ impl Call {
             let (floor, mut moment) = around.floor();
             floor.key(id, key, &mut moment);
         }
-        let standing = self.standing(place)?;
+        let Some(standing) = &mut self.standing else { return Ok(None) };
         let (id, hears) = (standing.id, hears.unwrap_or_else(|| standing.music.clone()));
+        let same = standing.heard.replace(hears.clone()).as_ref() == Some(&hears);
         self.pending = Some(Pending::Wait { keys, hears });
-        if !self.caller().sounding {
+        if !same || !self.caller().sounding {
             self.play_music(around);
         }
         let (floor, mut moment) = around.floor();
@@ -578,6 +581,6 @@ enum Step {
 impl Standing {
     fn new(no: PlaceNo, id: PlaceId, queue: String) -> Self {
         let music = Prompt::Music(HOLD_MUSIC.into());
-        Self { no, id, queue, music, rung: Vec::new(), connected: None, asked: None, over: None }
+        Self { no, id, queue, music, heard: None, rung: Vec::new(), connected: None, asked: None, over: None }
     }
 }
