@@ -132,6 +132,25 @@ impl wit::HostSnapshot for Question {
         self.hand_out(free.into_iter())
     }
 
+    fn free_figures(
+        &mut self,
+        _: Resource<SnapshotHandle>,
+        figure: wit::Figure,
+    ) -> wasmtime::Result<Vec<u32>> {
+        let of = |agent: &Agent| match figure {
+            wit::Figure::FreeFor => millis(agent.free_for),
+            wit::Figure::SinceOffered => millis(agent.since_offered),
+            wit::Figure::Offered => agent.offered,
+            wit::Figure::Answered => agent.answered,
+            wit::Figure::Talked => millis(agent.talked),
+            wit::Figure::SignedInFor => millis(agent.signed_in_for),
+            wit::Figure::MissedInARow => agent.missed_in_a_row,
+            wit::Figure::Level => agent.level.into(),
+            wit::Figure::Weight => agent.weight.into(),
+        };
+        Ok(self.now.agents.iter().filter(|agent| agent.free).map(of).collect())
+    }
+
     fn drop(&mut self, _: Resource<SnapshotHandle>) -> wasmtime::Result<()> {
         Ok(())
     }
@@ -172,6 +191,11 @@ impl wit::HostWaiting for Question {
 
     fn offered(&mut self, who: Resource<WaitingHandle>) -> wasmtime::Result<bool> {
         Ok(self.who(&who).offered)
+    }
+
+    fn anyone(&mut self, who: Resource<WaitingHandle>) -> wasmtime::Result<bool> {
+        let who = self.who(&who);
+        Ok(who.skills.is_empty() && who.tried.is_empty())
     }
 
     fn last_agent(&mut self, who: Resource<WaitingHandle>) -> wasmtime::Result<Option<String>> {

@@ -3,7 +3,9 @@
 //! Handles are never given back one by one: the sandbox ends with the answer, and all of them with it.
 
 use crate::words::AgentState;
+use std::cell::OnceCell;
 use std::mem::ManuallyDrop;
+use std::rc::Rc;
 use std::time::Duration;
 
 #[allow(missing_docs, unsafe_code, clippy::all)]
@@ -31,8 +33,21 @@ pub struct SnapshotRow(ManuallyDrop<wit::Snapshot>);
 /// A caller.
 pub struct WaitingRow(ManuallyDrop<wit::Waiting>);
 
-/// An agent.
-pub struct AgentRow(ManuallyDrop<wit::Agent>);
+/// An agent; of the free ones by place, too, whose numbers come all at once.
+pub struct AgentRow(ManuallyDrop<wit::Agent>, Option<(Rc<Figures>, usize)>);
+
+/// The numbers of all free agents, each kind asked for when the first of it is looked at.
+struct Figures {
+    now: SnapshotRow,
+    columns: [OnceCell<Vec<u32>>; 9],
+}
+
+impl Figures {
+    fn of(&self, place: usize, figure: wit::Figure) -> u32 {
+        let column = self.columns[figure as usize].get_or_init(|| self.now.0.free_figures(figure));
+        column.get(place).copied().unwrap_or(0)
+    }
+}
 
 impl SnapshotRow {
     /// The one that a question came with.
@@ -60,13 +75,15 @@ impl SnapshotRow {
         self.0.waiting().into_iter().map(|row| WaitingRow(ManuallyDrop::new(row))).collect()
     }
     pub fn agents(&self) -> Vec<AgentRow> {
-        self.0.agents().into_iter().map(|row| AgentRow(ManuallyDrop::new(row))).collect()
+        self.0.agents().into_iter().map(|row| AgentRow(ManuallyDrop::new(row), None)).collect()
     }
     pub fn in_line(&self, most: u32) -> Vec<WaitingRow> {
         self.0.in_line(most).into_iter().map(|row| WaitingRow(ManuallyDrop::new(row))).collect()
     }
     pub fn free(&self) -> Vec<AgentRow> {
-        self.0.free().into_iter().map(|row| AgentRow(ManuallyDrop::new(row))).collect()
+        let figures = Rc::new(Figures { now: Self::of(&self.0), columns: Default::default() });
+        let row = |(place, row)| AgentRow(ManuallyDrop::new(row), Some((figures.clone(), place)));
+        self.0.free().into_iter().enumerate().map(row).collect()
     }
 }
 
@@ -107,6 +124,9 @@ impl WaitingRow {
     pub fn offered(&self) -> bool {
         self.0.offered()
     }
+    pub fn anyone(&self) -> bool {
+        self.0.anyone()
+    }
 }
 
 impl AgentRow {
@@ -119,32 +139,39 @@ impl AgentRow {
     pub fn free(&self) -> bool {
         self.0.free()
     }
+    /// The number from the column, or asked for this agent alone.
+    fn figure(&self, figure: wit::Figure, alone: impl FnOnce(&wit::Agent) -> u32) -> u32 {
+        match &self.1 {
+            Some((figures, place)) => figures.of(*place, figure),
+            None => alone(&self.0),
+        }
+    }
     pub fn free_for(&self) -> Duration {
-        length(self.0.free_for())
+        length(self.figure(wit::Figure::FreeFor, wit::Agent::free_for))
     }
     pub fn since_offered(&self) -> Duration {
-        length(self.0.since_offered())
+        length(self.figure(wit::Figure::SinceOffered, wit::Agent::since_offered))
     }
     pub fn offered(&self) -> u32 {
-        self.0.offered()
+        self.figure(wit::Figure::Offered, wit::Agent::offered)
     }
     pub fn answered(&self) -> u32 {
-        self.0.answered()
+        self.figure(wit::Figure::Answered, wit::Agent::answered)
     }
     pub fn talked(&self) -> Duration {
-        length(self.0.talked())
+        length(self.figure(wit::Figure::Talked, wit::Agent::talked))
     }
     pub fn signed_in_for(&self) -> Duration {
-        length(self.0.signed_in_for())
+        length(self.figure(wit::Figure::SignedInFor, wit::Agent::signed_in_for))
     }
     pub fn missed_in_a_row(&self) -> u32 {
-        self.0.missed_in_a_row()
+        self.figure(wit::Figure::MissedInARow, wit::Agent::missed_in_a_row)
     }
     pub fn level(&self) -> u8 {
-        self.0.level()
+        self.figure(wit::Figure::Level, |agent| agent.level().into()) as u8
     }
     pub fn weight(&self) -> u16 {
-        self.0.weight()
+        self.figure(wit::Figure::Weight, |agent| agent.weight().into()) as u16
     }
     pub fn skills(&self) -> Vec<(String, u8)> {
         self.0.skills()

@@ -134,11 +134,17 @@ impl Snapshot {
 pub struct Waiting {
     pub(crate) row: WaitingRow,
     skills: OnceCell<Skills>,
+    anyone: OnceCell<bool>,
 }
 
 impl Waiting {
     pub(crate) fn new(row: WaitingRow) -> Self {
-        Self { row, skills: OnceCell::new() }
+        Self { row, skills: OnceCell::new(), anyone: OnceCell::new() }
+    }
+
+    /// Whether any free agent will do: no skills are asked for, and nobody was rung for the caller before.
+    pub fn anyone(&self) -> bool {
+        *self.anyone.get_or_init(|| self.row.anyone())
     }
 
     /// Names the caller in this snapshot.
@@ -158,7 +164,7 @@ impl Waiting {
 
     /// Skills asked for, and the least level of each.
     pub fn skills(&self) -> &[(String, u8)] {
-        self.skills.get_or_init(|| self.row.skills())
+        self.skills.get_or_init(|| if self.anyone() { Skills::new() } else { self.row.skills() })
     }
 
     /// Since the caller entered.
@@ -183,7 +189,7 @@ impl Waiting {
 
     /// Agents that were rung for this caller before, in order; one more than once may be there.
     pub fn tried(&self) -> Vec<String> {
-        self.row.tried()
+        if self.anyone() { Vec::new() } else { self.row.tried() }
     }
 
     /// Whether agents are being rung for the caller now.

@@ -365,6 +365,9 @@ impl WaitingRow {
     pub fn offered(&self) -> bool {
         self.caller().offered
     }
+    pub fn anyone(&self) -> bool {
+        self.caller().skills.is_empty() && self.caller().tried.is_empty()
+    }
 }
 
 impl AgentRow {
