@@ -1,15 +1,16 @@
 #!/usr/bin/env bash
 # Black Friday with one command: the exchange, 32 telephones of agents, the mobile of the head of the shop, and callers.
 #
-#   ./run.sh              forty callers, one a second, who press 3 in the menu
-#   CALLERS=200 RATE=5 ./run.sh
+#   ./run.sh                            forty callers, one a second, of the advertisement's number
+#   CALLERS=200 RATE=5 ./run.sh         more of them
+#   NUMBER=+35924442000 ./run.sh        of the shop's number: the calendar, then the menu, where they press 3
 #
 # Needs sipp and curl, and for sounds of its own espeak-ng and sox; STROWGER names the binary unless it is built already.
 # Everything that it starts ends with it.
 set -euo pipefail
 cd "$(dirname "$0")"
 strowger=${STROWGER:-../../target/release/strowger}
-callers=${CALLERS:-40} rate=${RATE:-1}
+callers=${CALLERS:-40} rate=${RATE:-1} number=${NUMBER:-+35924442003}
 export STROWGER_URL=http://127.0.0.1:8462 STROWGER_TOKEN=try-me
 
 [ -x "$strowger" ] || { echo "there is no $strowger: run make build first, or set STROWGER" >&2; exit 1; }
@@ -62,10 +63,10 @@ phone() { # address, scenario, whatever else
 phone 127.0.0.2 phones/phone.xml                       # the agents' telephones
 phone 127.0.0.3 phones/phone.xml                       # mobiles, behind the carrier
 sipp -sf phones/register.xml -inf phones/agents.csv -i 127.0.0.2 -p 5061 -m 32 -r 32 -nostdin 127.0.0.1:5062 >/dev/null
-echo "32 agents are registered; $callers callers, $rate a second, dial +35924442000 and press 3"
+echo "32 agents are registered; $callers callers, $rate a second, dial $number and press 3"
 
 sed "s/@KEYS@/3/" phones/caller.xml >"$work/caller.xml"
-sipp -sf "$work/caller.xml" -inf phones/callers.csv -s +35924442000 -i 127.0.0.3 -mi 127.0.0.3 -p 5070 \
+sipp -sf "$work/caller.xml" -inf phones/callers.csv -s "$number" -i 127.0.0.3 -mi 127.0.0.3 -p 5070 \
     -m "$callers" -r "$rate" -nostdin 127.0.0.1:5062 >/dev/null 2>>"$work/phones.log" &
 calling=$!
 started+=("$calling")
@@ -77,4 +78,3 @@ while kill -0 "$calling" 2>/dev/null; do
 done
 echo
 "$strowger" queue show sales --tenant shop
-"$strowger" calls --tenant shop --limit 20
