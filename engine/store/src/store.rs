@@ -86,6 +86,9 @@ struct Inner {
 
 struct Shared {
     kv: RwLock<Box<dyn Kv>>,
+    /// Held by the writer while changes can be read and are not on disk yet: the database shows them
+    /// before its sync returns.
+    landing: RwLock<()>,
     commits: AtomicU64,
     groups: AtomicU64,
     refused: AtomicU64,
@@ -113,6 +116,7 @@ impl Store {
         witness.write(tally.commits)?;
         let shared = Arc::new(Shared {
             kv: RwLock::new(kv),
+            landing: RwLock::new(()),
             commits: AtomicU64::new(0),
             groups: AtomicU64::new(0),
             refused: AtomicU64::new(0),
@@ -134,19 +138,21 @@ impl Store {
         Ok(Self(Arc::new(Inner { shared, queue, writer: Some(writer) })))
     }
 
-    /// The value under a key, as last acknowledged.
+    /// The value under a key, as last written; it may still be on its way to the disk.
     pub fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
         check_key(key)?;
         self.0.shared.kv(|kv| kv.get(key))?.map(|stored| unsealed(key, stored)).transpose()
     }
 
-    /// A page of records; go on with [`Scan::behind`] the last one.
+    /// A page of records, all of them on disk: what is listed to someone is promised to them. Waits for a
+    /// commit that is under way. Go on with [`Scan::behind`] the last one.
     pub fn scan(&self, scan: &Scan) -> Result<Vec<Record>, StoreError> {
         let from = scan.from.as_slice().max(&[OWN + 1]);
         let mut page = Vec::new();
         if scan.limit == 0 {
             return Ok(page);
         }
+        let _landed = self.0.shared.landing.read().unwrap_or_else(PoisonError::into_inner);
         self.0.shared.kv(|kv| {
             kv.scan(from, scan.to.as_deref(), scan.backward, &mut |key, stored| {
                 page.push((key.to_vec(), stored.to_vec()));
@@ -294,6 +300,7 @@ impl Writer {
                 changes.push(Change { key, value });
             }
             changes.push(tally.change());
+            let _landing = self.shared.landing.write().unwrap_or_else(PoisonError::into_inner);
             kv.commit(&changes)
         })?;
         self.tally = tally;
