@@ -118,6 +118,13 @@ impl Exchange {
         serde_json::from_str(&text).unwrap_or_else(|why| panic!("GET {path}: {why}: {text}"))
     }
 
+    /// What it counts, in the OpenMetrics text form.
+    pub fn metrics(&self) -> String {
+        let url = format!("{}/metrics", self.url());
+        let answer = self.client.get(&url).bearer_auth(TOKEN).send();
+        answer.and_then(Response::text).unwrap_or_else(|why| panic!("{url}: {why}"))
+    }
+
     /// PUT, POST, PATCH or DELETE below `/v1`; answers status and body.
     pub fn send(&self, method: &str, path: &str, body: impl Into<Vec<u8>>) -> (u16, Value) {
         let answer = self.request(method, path, body.into());

@@ -452,6 +452,18 @@ pub enum Level {
     Error,
 }
 
+impl Level {
+    /// As written in logs: "debug", "info", "warn", "error".
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Debug => "debug",
+            Self::Info => "info",
+            Self::Warn => "warn",
+            Self::Error => "error",
+        }
+    }
+}
+
 /// One import, called. The order of variants is the tape's format: add at the end.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[allow(missing_docs)] // each is the import of the same name in wit/

@@ -67,6 +67,8 @@ pub struct Metrics {
     pub script_failures: Family<OfFailure, Counter>,
     /// CPU time of one run of a script.
     pub script_cpu: Family<OfScript, Histogram>,
+    /// From a question to a strategy until its answer, in seconds: what a queue waits for.
+    pub strategy_decision: Family<OfScript, Histogram>,
     /// Carriers that went out of service.
     pub trunks_lost: Family<OfTenant, Counter>,
     /// RTP packets received, by closed legs.
@@ -98,6 +100,7 @@ impl Default for Metrics {
             registered: Family::default(),
             script_failures: Family::default(),
             script_cpu: Family::new_with_constructor(histogram),
+            strategy_decision: Family::new_with_constructor(histogram),
             trunks_lost: Family::default(),
             rtp_received: Counter::default(),
             rtp_sent: Counter::default(),
@@ -118,6 +121,9 @@ impl Default for Metrics {
         registry.register("script_failures", "Runs that failed", metrics.script_failures.clone());
         let cpu = "CPU time of one run";
         registry.register_with_unit("script_cpu", cpu, Unit::Seconds, metrics.script_cpu.clone());
+        let decision = "From a question to a strategy until its answer";
+        let family = metrics.strategy_decision.clone();
+        registry.register_with_unit("strategy_decision", decision, Unit::Seconds, family);
         registry.register("trunks_lost", "Carriers that stopped answering", metrics.trunks_lost.clone());
         registry.register("rtp_received_packets", "RTP packets received", metrics.rtp_received.clone());
         registry.register("rtp_sent_packets", "RTP packets sent", metrics.rtp_sent.clone());

@@ -11,8 +11,7 @@ use store::{Batch, BlobId, Blobs, Store, StoreError, layout};
 
 use crate::config::{Tenant, World};
 use crate::events::wall;
-
-include!(concat!(env!("OUT_DIR"), "/shipped.rs"));
+use crate::shipped::SHIPPED;
 
 /// Shipped scripts stand in the library under no tenant's name.
 const NOBODY: &str = "";
@@ -167,10 +166,10 @@ impl Scripts {
         };
         let sandboxes = Arc::new(Sandboxes::new(settings).map_err(NoScripts::Engine)?);
         let scripts = Self { sandboxes, library: Library::new(), store, blobs, changing: Mutex::default() };
-        for (name, component) in SHIPPED {
-            match scripts.sandboxes.compile(component) {
-                Ok(component) => drop(scripts.library.put(NOBODY, name, component, true)),
-                Err(why) => tracing::error!("the shipped script {name} does not load: {why}"),
+        for shipped in SHIPPED {
+            match scripts.sandboxes.compile(shipped.component) {
+                Ok(component) => drop(scripts.library.put(NOBODY, shipped.name, component, true)),
+                Err(why) => tracing::error!("the shipped script {} does not load: {why}", shipped.name),
             }
         }
         scripts.restore().map_err(NoScripts::Store)?;

@@ -5,8 +5,9 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use exchange::{CallId, Failure, LiveCall, Presence, Supervision, Target};
+use exchange::{AgentView, AgentWish, CallId, Failure, LiveCall, Presence, QueueView, Supervision, Target};
 use serde::{Deserialize, Serialize};
+use store::StoreError;
 use utoipa::ToSchema;
 
 use crate::config::World;
@@ -42,6 +43,18 @@ pub trait Shards: Send + Sync + 'static {
     /// What each user is doing and where they are registered, in the order of the configuration.
     fn users(&self, tenant: &str) -> Asked<'_, Vec<UserState>>;
 
+    /// Queues by name: who waits, who serves, today's figures.
+    fn queues(&self, tenant: &str) -> Asked<'_, Vec<QueueView>>;
+
+    /// Agents by name: everyone who serves a queue.
+    fn agents(&self, tenant: &str) -> Asked<'_, Vec<AgentView>>;
+
+    /// Puts an agent in another state; answers when a restart would not forget it.
+    fn set_agent(&self, tenant: &str, user: &str, wish: AgentWish) -> Asked<'_, Result<(), NotSet>>;
+
+    /// Asks the strategies of a tenant's queues again: one of them is another now.
+    fn ask_strategies(&self, tenant: &str);
+
     /// How each trunk is, in the order of the configuration.
     fn trunks(&self, tenant: &str) -> Asked<'_, Vec<TrunkState>>;
 
@@ -62,6 +75,15 @@ pub trait Shards: Send + Sync + 'static {
 
     /// Hangs up what is still there, writes what must be written, and ends the threads. Waits for it.
     fn stop(&self);
+}
+
+/// Why an agent's state is not as wished.
+#[derive(Debug)]
+pub enum NotSet {
+    /// As [`exchange::Exchange::set_agent`] says; `Failure::Unreachable` when no shard runs.
+    Refused(Failure),
+    /// The state has changed, and a restart may forget it.
+    NotKept(StoreError),
 }
 
 /// A call that someone wants begun.

@@ -4,7 +4,7 @@
 use std::path::Path;
 use std::process::Command;
 
-use server::scripts::SHIPPED;
+use server::shipped;
 
 /// Status, standard output and standard error.
 fn strowger(folder: &Path, arguments: &[&str]) -> (Option<i32>, String, String) {
@@ -66,7 +66,7 @@ fn every_verb_helps_with_an_example() {
 #[test]
 fn a_simulated_call_is_a_timeline() {
     let folder = tempfile::tempdir().unwrap();
-    let menu = SHIPPED.iter().find(|(name, _)| *name == "strowger/menu").unwrap().1;
+    let menu = shipped::find("strowger/menu").unwrap().component;
     std::fs::write(folder.path().join("menu.wasm"), menu).unwrap();
     let settings = r#"{"menu":{"prompts":["welcome"],"choices":{"2":{"ring":{"places":["user:boris"]}}}}}"#;
     let arguments = ["call", "--keys", "2", "--at", "2026-11-27 23:58", "--settings", settings, "menu.wasm"];

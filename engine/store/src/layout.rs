@@ -6,6 +6,7 @@
 //!
 //! | key | value |
 //! |---|---|
+//! | `a` tenant user | what of an agent outlives a restart: a pause, queues signed in to and out of |
 //! | `c` tenant call | the call's record; ids begin with their time, so a scan backwards is newest first |
 //! | `e` tenant number | an event of the tenant's stream, by its sequence number |
 //! | `h` tenant number call | a conversation with a number: with whom, in the order of time |
@@ -19,6 +20,23 @@
 //! | `x` moment tenant key | what in `k` expires when, in the order of time |
 
 use crate::{Batch, MAX_VALUE, Scan, Store, StoreError};
+
+/// What is kept of an agent.
+pub fn agent(tenant: &str, user: &str) -> Vec<u8> {
+    Key::new(b'a').text(tenant).text(user).0
+}
+
+/// What is kept of all agents of all tenants; [`read_agent`] tells whose.
+pub fn agents() -> Scan {
+    Scan::prefix(Key::new(b'a').0)
+}
+
+/// Reads an agent's key back: tenant, user.
+pub fn read_agent(key: &[u8]) -> Option<(String, String)> {
+    let (tenant, rest) = read_text(key.strip_prefix(b"a")?)?;
+    let (user, rest) = read_text(rest)?;
+    rest.is_empty().then_some((tenant, user))
+}
 
 /// A call's record. `call`: its id's bits.
 pub fn call(tenant: &str, call: u128) -> Vec<u8> {
@@ -242,6 +260,8 @@ mod tests {
         let parts = ("acme", "ana\0", "sip:ana@192.0.2.1");
         let read = read_registration(&registration(parts.0, parts.1, parts.2)).unwrap();
         assert_eq!((read.0.as_str(), read.1.as_str(), read.2.as_str()), parts);
+        assert_eq!(read_agent(&agent("acme", "ana\0")), Some(("acme".into(), "ana\0".into())));
+        assert_eq!(read_agent(&registration("a", "b", "c")), None);
         assert_eq!(read_expiry(&expiry(9, "a", "")), Some((9, "a".into(), String::new())));
         assert_eq!(read_expiry(&registration("a", "b", "c")), None);
         assert_eq!(read_registration(b"r"), None);

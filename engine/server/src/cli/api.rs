@@ -72,6 +72,13 @@ impl Api {
         Ok(self.send(self.request(Method::PUT, path).body(body))?.json()?)
     }
 
+    /// PUT or DELETE of something that is answered with nothing.
+    pub fn change(&self, method: Method, path: &str, body: Option<&Value>) -> Result<(), Failed> {
+        let request = self.request(method, path);
+        let request = if let Some(body) = body { request.json(body) } else { request };
+        self.send(request).map(drop)
+    }
+
     /// A stream of events, for as long as it lasts.
     pub fn follow(&self, path: &str) -> Result<Response, Failed> {
         let forever = Client::builder().timeout(None).no_proxy().build()?;

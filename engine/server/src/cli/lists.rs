@@ -1,4 +1,4 @@
-//! `tenant`, `number`, `user`, `queue` and `trunk`: what the API lists, as columns or as JSON.
+//! `tenant`, `number`, `user`, `queue`, `agent` and `trunk`: what the API lists, as columns or as JSON.
 
 use std::process::ExitCode;
 
@@ -24,6 +24,7 @@ pub(super) enum Of {
     Numbers,
     Users,
     Queues,
+    Agents,
     Trunks,
 }
 
@@ -34,6 +35,7 @@ impl Of {
             Of::Numbers => "/numbers",
             Of::Users => "/users",
             Of::Queues => "/queues",
+            Of::Agents => "/agents",
             Of::Trunks => "/trunks",
         }
     }
@@ -48,7 +50,25 @@ impl Of {
             Of::Users => {
                 &[("USER", "name"), ("NUMBER", "number"), ("PRESENCE", "presence"), ("DEVICES", "contacts")]
             }
-            Of::Queues => &[("QUEUE", "name"), ("STRATEGY", "strategy"), ("AGENTS", "agents")],
+            Of::Queues => &[
+                ("QUEUE", "name"),
+                ("STRATEGY", "strategy"),
+                ("WAITING", "waiting"),
+                ("LONGEST", "longest"),
+                ("AGENTS", "agents"),
+                ("AVAILABLE", "available"),
+            ],
+            Of::Agents => &[
+                ("AGENT", "name"),
+                ("STATE", "state"),
+                ("REASON", "reason"),
+                ("SINCE", "since"),
+                ("QUEUES", "queues"),
+                ("OFFERED", "offered"),
+                ("ANSWERED", "answered"),
+                ("MISSED", "missed_in_a_row"),
+                ("TALKED", "talked"),
+            ],
             Of::Trunks => &[
                 ("TRUNK", "name"),
                 ("ADDRESS", "address"),
@@ -77,7 +97,7 @@ pub(super) fn run(list: &List, of: Of) -> Result<ExitCode, Failed> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn cell(value: &Value) -> String {
+pub(super) fn cell(value: &Value) -> String {
     match value {
         Value::Null => String::new(),
         Value::Bool(yes) => if *yes { "yes" } else { "no" }.to_owned(),

@@ -5,6 +5,7 @@ mod api;
 mod control;
 mod ladder;
 mod lists;
+mod queues;
 mod replay;
 mod script;
 mod serve;
@@ -95,9 +96,12 @@ enum Verb {
     /// List users, what they are doing and where they are registered
     #[command(after_help = "Example:\n  strowger user --tenant acme")]
     User(lists::List),
-    /// List queues
-    #[command(after_help = "Example:\n  strowger queue --tenant acme")]
-    Queue(lists::List),
+    /// List queues, or show one: who waits, who serves
+    #[command(after_help = "Example:\n  strowger queue show sales --tenant acme")]
+    Queue(queues::Queue),
+    /// List agents, show one, pause them, sign them in and out
+    #[command(after_help = "Example:\n  strowger agent pause ana --reason lunch --tenant acme")]
+    Agent(queues::Agent),
     /// List trunks and how they are
     #[command(after_help = "Example:\n  strowger trunk --tenant acme")]
     Trunk(lists::List),
@@ -162,7 +166,8 @@ fn run(verb: Verb, start: StartShards) -> Result<ExitCode, Failed> {
         Verb::Tenant(list) => lists::run(&list, lists::Of::Tenants),
         Verb::Number(list) => lists::run(&list, lists::Of::Numbers),
         Verb::User(list) => lists::run(&list, lists::Of::Users),
-        Verb::Queue(list) => lists::run(&list, lists::Of::Queues),
+        Verb::Queue(wanted) => queues::queue(&wanted),
+        Verb::Agent(wanted) => queues::agent(&wanted),
         Verb::Trunk(list) => lists::run(&list, lists::Of::Trunks),
     }
 }
@@ -171,11 +176,12 @@ fn check(file: &std::path::Path) -> Result<ExitCode, Failed> {
     let world = config::load(file)?;
     let count = |of: fn(&config::Tenant) -> usize| world.tenants.iter().map(|t| of(t)).sum::<usize>();
     println!(
-        "{} is right: {} tenants, {} users, {} numbers, {} trunks",
+        "{} is right: {} tenants, {} users, {} numbers, {} queues, {} trunks",
         file.display(),
         world.tenants.len(),
         count(|t| t.users.len()),
         count(|t| t.numbers.len()),
+        count(|t| t.queues.len()),
         count(|t| t.trunks.len()),
     );
     for tenant in &world.tenants {
@@ -184,9 +190,6 @@ fn check(file: &std::path::Path) -> Result<ExitCode, Failed> {
                 "note: trunk {} of {}: \"register\" is kept, but no REGISTER is sent yet",
                 trunk.name, tenant.name
             );
-        }
-        if !tenant.queues.is_empty() {
-            println!("note: queues of {} are kept, but no calls wait in them yet", tenant.name);
         }
     }
     Ok(ExitCode::SUCCESS)

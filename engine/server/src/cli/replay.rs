@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use super::api::{Api, escaped};
 use super::{Failed, Remote, script, words};
 use crate::http::TAPE_TYPE;
-use crate::scripts::SHIPPED;
+use crate::shipped;
 
 #[derive(Args)]
 pub(super) struct Replay {
@@ -71,8 +71,8 @@ pub(super) fn run(replay: &Replay) -> Result<ExitCode, Failed> {
 
 /// The component that took the call.
 fn recorded(api: &Api, tenant: &str, script: &str, version: &str) -> Result<Vec<u8>, Failed> {
-    if let Some((_, component)) = SHIPPED.iter().find(|(name, _)| *name == script) {
-        return Ok(component.to_vec());
+    if let Some(shipped) = shipped::find(script) {
+        return Ok(shipped.component.to_vec());
     }
     api.get_bytes(&format!("{tenant}/scripts/{}/versions/{version}", escaped(script)), "application/wasm")
 }

@@ -5,8 +5,10 @@
 //! folder, and secrets may stand in the environment or in files of their own.
 
 mod calendar;
+mod crm;
 mod demo;
 mod limits;
+mod queue;
 mod section;
 mod speech;
 mod tenant;
@@ -27,7 +29,7 @@ pub use demo::{Demo, demo};
 pub use limits::Limits;
 pub use section::Mistake;
 pub use speech::{HttpMethod, HttpSpeech, Speech, SpeechAnswer, SpeechEngine, SpeechSettings};
-pub use tenant::{SHIPPED, is_name};
+pub use tenant::is_name;
 pub use world::*;
 
 use section::{Section, Source, Text};

@@ -66,6 +66,12 @@ pub(super) struct Text<'s> {
     pub line: usize,
 }
 
+/// What stands in a list of texts and tables.
+pub(super) enum Item<'s, 'i> {
+    Text(Text<'s>),
+    Section(Section<'s, 'i>),
+}
+
 /// A table being read.
 pub(super) struct Section<'s, 'i> {
     pub source: &'s Source<'s>,
@@ -157,6 +163,46 @@ impl<'s, 'i> Section<'s, 'i> {
             }
         }
         Some(texts)
+    }
+
+    /// The items of a list that holds texts and tables; none when the key is absent.
+    pub fn items(&self, key: &str, example: &str) -> Vec<Item<'s, 'i>> {
+        let Some((value, line)) = self.value(key) else { return Vec::new() };
+        let DeValue::Array(list) = value else {
+            self.wrong_type(key, value, line, example);
+            return Vec::new();
+        };
+        let mut items = Vec::new();
+        for item in list.iter() {
+            let line = self.source.line(item.span().start);
+            match item.get_ref() {
+                DeValue::String(text) => items.push(Item::Text(Text { value: text.as_ref(), line })),
+                DeValue::Table(table) => items.push(Item::Section(Section {
+                    source: self.source,
+                    name: format!("[{}]", self.path(key)),
+                    line,
+                    table,
+                    known: RefCell::default(),
+                })),
+                other => self.wrong_type(key, other, line, example),
+            }
+        }
+        items
+    }
+
+    /// Whether the key is there.
+    pub fn has(&self, key: &str) -> bool {
+        self.table.contains_key(key)
+    }
+
+    /// True or false.
+    pub fn flag(&self, key: &str, default: bool) -> bool {
+        let Some((value, line)) = self.value(key) else { return default };
+        if let DeValue::Boolean(yes) = value {
+            return *yes;
+        }
+        self.wrong_type(key, value, line, if default { "false" } else { "true" });
+        default
     }
 
     pub fn integer(&self, key: &str, range: RangeInclusive<u64>, default: u64) -> u64 {
@@ -305,14 +351,15 @@ impl<'s, 'i> Section<'s, 'i> {
         }
     }
 
-    /// A table as a JSON object; "{}" when absent.
-    pub fn json(&self, key: &str) -> String {
+    /// A table as a JSON object; empty when absent.
+    pub fn json(&self, key: &str) -> serde_json::Value {
+        let none = || serde_json::Value::Object(serde_json::Map::new());
         match self.value(key) {
-            None => "{}".to_owned(),
-            Some((value @ DeValue::Table(_), _)) => json(value).to_string(),
+            None => none(),
+            Some((value @ DeValue::Table(_), _)) => json(value),
             Some((value, line)) => {
                 self.wrong_type(key, value, line, "{ name = \"value\" }");
-                "{}".to_owned()
+                none()
             }
         }
     }
@@ -332,6 +379,23 @@ impl<'s, 'i> Section<'s, 'i> {
             }
         }
         texts
+    }
+
+    /// The line of what a JSON Pointer (RFC 6901) leads to below a key, or of the last thing on the way; the
+    /// section's own when the key is absent.
+    pub fn line_within(&self, key: &str, pointer: &str) -> usize {
+        let Some(mut value) = self.table.get(key) else { return self.line };
+        for part in pointer.split('/').skip(1) {
+            let part = part.replace("~1", "/").replace("~0", "~");
+            let inner = match value.get_ref() {
+                DeValue::Table(table) => table.get(part.as_str()),
+                DeValue::Array(items) => part.parse().ok().and_then(|n: usize| items.get(n)),
+                _ => None,
+            };
+            let Some(inner) = inner else { break };
+            value = inner;
+        }
+        self.source.line(value.span().start)
     }
 
     /// A table of names and levels, 1 to 100.

@@ -4,35 +4,21 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
+use exchange::queue::MOST_QUEUES;
 use ipnet::IpNet;
 use jiff::tz::TimeZone;
 
 use super::calendar::calendar;
+use super::crm::crm;
 use super::limits::Limits;
+use super::queue::queue;
 use super::section::{Section, Text, hint};
 use super::speech::{self, SpeechParts};
 use super::world::{
-    Calls, FallbackTarget, Group, Number, Playlist, Queue, Register, Role, ScriptFile, TenantParts, Token,
+    Calls, FallbackTarget, Group, Number, Playlist, Register, Role, ScriptFile, TenantParts, Token,
     Transport, Trunk, TrunkAddress, User,
 };
-
-/// Scripts that every tenant has without loading them.
-pub const SHIPPED: [&str; 14] = [
-    "strowger/agent",
-    "strowger/call-back",
-    "strowger/echo",
-    "strowger/history",
-    "strowger/hours",
-    "strowger/internal",
-    "strowger/menu",
-    "strowger/owner",
-    "strowger/park",
-    "strowger/pickup",
-    "strowger/queue",
-    "strowger/ring",
-    "strowger/secretary",
-    "strowger/voicemail",
-];
+use crate::shipped::{self, SHIPPED};
 
 const SECOND: Duration = Duration::from_secs(1);
 const DAY: Duration = Duration::from_secs(24 * 3600);
@@ -72,7 +58,13 @@ pub(super) fn tenant(section: Section<'_, '_>) -> Option<TenantParts> {
     let trunks = section.sections("trunk").into_iter().filter_map(|s| trunk(s, &mut trunk_names)).collect();
     let mut queue_names = Names::new("queue");
     let queues =
-        section.sections("queue").into_iter().filter_map(|s| queue(s, &known, &mut queue_names)).collect();
+        section.sections("queue").into_iter().filter_map(|s| queue(s, &groups, &known, &mut queue_names));
+    let queues: Vec<_> = queues.collect();
+    if let Some(beyond) = queues.get(MOST_QUEUES) {
+        let what = format!("queue \"{}\" is one more than {MOST_QUEUES}; write fewer", beyond.name);
+        section.mistake(section.line, what);
+    }
+    let contacts = section.section("crm").and_then(|s| crm(s, &known));
     let mut calendar_names = Names::new("calendar");
     let zone_of_calendars = timezone.clone().unwrap_or(TimeZone::UTC);
     let calendars = section.sections("calendar").into_iter();
@@ -80,7 +72,7 @@ pub(super) fn tenant(section: Section<'_, '_>) -> Option<TenantParts> {
         calendars.filter_map(|s| calendar(s, &zone_of_calendars, &known, &mut calendar_names)).collect();
     let mut music_names = Names::new("music");
     let music = section.sections("music").into_iter().filter_map(|s| music(s, &mut music_names)).collect();
-    let tokens = section.sections("token").into_iter().filter_map(token).collect();
+    let tokens = section.sections("token").into_iter().filter_map(|s| token(s, &known)).collect();
     let calls = section.section("calls").map_or_else(Calls::default, |s| calls(s, &known));
     let speech = section.section("speech").map_or_else(SpeechParts::default, speech::parts);
     let limits = section.section("limits").map_or_else(Limits::default, limits);
@@ -103,6 +95,7 @@ pub(super) fn tenant(section: Section<'_, '_>) -> Option<TenantParts> {
         scripts,
         numbers,
         queues,
+        contacts,
         calendars,
         music,
         calls,
@@ -134,9 +127,23 @@ impl Known<'_> {
         }
     }
 
-    fn check_script(&self, section: &Section<'_, '_>, script: Text<'_>) {
-        let own = self.scripts.iter().map(|(name, _)| name.as_str());
-        let known = own.chain(SHIPPED);
+    /// The tenant's own scripts.
+    pub(super) fn scripts(&self) -> impl Iterator<Item = &str> + Clone {
+        self.scripts.iter().map(|(name, _)| name.as_str())
+    }
+
+    /// The user of this name or extension, or what to write.
+    pub(super) fn user_of(&self, name_or_number: &str) -> Result<String, String> {
+        let same = |user: &User| user.name == name_or_number || user.number == name_or_number;
+        let found = self.users.iter().find(|(user, _)| same(user)).map(|(user, _)| user.name.clone());
+        found.ok_or_else(|| {
+            let hint = hint(name_or_number, self.users.iter().map(|(user, _)| user.name.as_str()));
+            format!("there is no user \"{name_or_number}\"; {hint}")
+        })
+    }
+
+    pub(super) fn check_script(&self, section: &Section<'_, '_>, script: Text<'_>) {
+        let known = self.scripts().chain(SHIPPED.iter().map(|shipped| shipped.name));
         if !known.clone().any(|k| k == script.value) {
             let hint = hint(script.value, known);
             section.mistake(
@@ -319,7 +326,7 @@ fn number(section: Section<'_, '_>, known: &Known<'_>, extensions: &mut Names<'_
     if let Some(script) = script {
         known.check_script(&section, script);
     }
-    let settings = section.json("settings");
+    let settings = settings(&section, script.map_or("", |script| script.value));
     let source = section.text("source", "google-ads").map(|s| s.value.to_owned());
     let fallback = section.texts("fallback", r#"["user:ana", "tel:+359888000101", "voicemail:office"]"#);
     let fallback =
@@ -412,23 +419,6 @@ fn trunk(section: Section<'_, '_>, names: &mut Names<'_>) -> Option<Trunk> {
     })
 }
 
-fn queue(section: Section<'_, '_>, known: &Known<'_>, names: &mut Names<'_>) -> Option<Queue> {
-    let name = section.required("name", "sales");
-    if let Some(name) = name {
-        check_name(&section, name, "sales");
-        names.claim(&section, name);
-    }
-    let strategy = section.required("strategy", "strowger/queue-longest-idle").map(|s| s.value.to_owned());
-    let agents = section.texts("agents", r#"["ana", "boris"]"#).unwrap_or_default();
-    for agent in &agents {
-        known.check_user(&section, agent.value, agent.line);
-    }
-    let settings = section.json("settings");
-    section.finish();
-    let agents = agents.into_iter().map(|a| a.value.to_owned()).collect();
-    Some(Queue { name: name?.value.to_owned(), strategy: strategy?, agents, settings })
-}
-
 /// Prompts of one playlist; one more is a mistake.
 const MOST_PLAYED: usize = 64;
 
@@ -458,12 +448,26 @@ fn calls(section: Section<'_, '_>, known: &Known<'_>) -> Calls {
     if let Some(script) = script {
         known.check_script(&section, script);
     }
-    let settings = section.json("settings");
+    let settings = settings(&section, script.map_or("", |script| script.value));
     section.finish();
     Calls { script: script.map_or_else(|| Calls::default().script, |s| s.value.to_owned()), settings }
 }
 
-fn token(section: Section<'_, '_>) -> Option<Token> {
+/// `settings`, as the script wants them: what a shipped one can't read is told here, not at the first call.
+pub(super) fn settings(section: &Section<'_, '_>, script: &str) -> String {
+    let settings = section.json("settings");
+    let misfits = shipped::find(script).map(|shipped| shipped.misfits(&settings));
+    for misfit in misfits.into_iter().flatten() {
+        let place = if misfit.place.is_empty() { String::new() } else { format!(" at {}", misfit.place) };
+        section.mistake(
+            section.line_within("settings", &misfit.place),
+            format!("the settings of {script} do not fit{place}: {}; write what it takes", misfit.why),
+        );
+    }
+    settings.to_string()
+}
+
+fn token(section: Section<'_, '_>, known: &Known<'_>) -> Option<Token> {
     let role = section.required("role", "developer").and_then(|text| {
         let role = text.value.parse().ok();
         if role.is_none() {
@@ -472,13 +476,17 @@ fn token(section: Section<'_, '_>) -> Option<Token> {
         }
         role
     });
+    let user = section.text("user", "ana");
+    if let Some(user) = user {
+        known.check_user(&section, user.value, user.line);
+    }
     let before = section.source.mistakes.borrow().len();
     let token = section.secret("token");
     if token.is_none() && section.source.mistakes.borrow().len() == before {
         section.mistake(section.line, "[[tenant.token]] has no token; write token_env = \"ACME_TOKEN\"");
     }
     section.finish();
-    Some(Token { role: role?, token: token? })
+    Some(Token { role: role?, user: user.map(|user| user.value.to_owned()), token: token? })
 }
 
 fn limits(section: Section<'_, '_>) -> Limits {
@@ -506,7 +514,7 @@ fn limits(section: Section<'_, '_>) -> Limits {
     limits
 }
 
-fn check_name(section: &Section<'_, '_>, name: Text<'_>, example: &str) {
+pub(super) fn check_name(section: &Section<'_, '_>, name: Text<'_>, example: &str) {
     if !is_name(name.value) {
         section.mistake(
             name.line,

@@ -142,10 +142,6 @@ fn what_is_named_must_exist() {
         ]
     );
     assert_eq!(
-        with("[[tenant.queue]]\nname = \"sales\"\nstrategy = \"s\"\nagents = [\"anna\"]\n"),
-        [r#"x.toml:13: there is no user "anna"; write "ana""#]
-    );
-    assert_eq!(
         with("[[tenant.script]]\nname = \"reception\"\nfile = \"nowhere.wasm\"\n"),
         [r#"x.toml:12: there is no file "nowhere.wasm"; write a path relative to this file"#]
     );
@@ -331,9 +327,11 @@ language = "bg"
   name = "carrier-a"
   address = "sip:[2001:db8::1]:5070;transport=tcp"
   inbound_from = ["192.0.2.0/24"]
+  [[tenant.script]]
+  name = "reception"
   [[tenant.number]]
   number = "+35921234567"
-  script = "strowger/menu"
+  script = "reception"
   settings = { prompt = "welcome", retries = 2, open = 1979-05-27 }
   fallback = ["user:ana", "tel:+359888000101", "voicemail:office"]
   [tenant.limits]
@@ -382,4 +380,93 @@ name = "bell"
     assert_eq!(from("192.0.2.10", "999"), Some(("bell".to_owned(), false)), "the narrowest network");
     assert_eq!(from("::ffff:192.0.2.11", "+35921234567"), Some(("acme".to_owned(), true)), "IPv4 in IPv6");
     assert_eq!(from("198.51.100.1", "+35921234567"), None, "nobody's trunk");
+}
+
+#[test]
+fn a_queue_says_who_serves_it_and_in_which_tier() {
+    let text = format!(
+        "[[tenant]]\nname = \"acme\"\n{ANA_AND_BORIS}groups = [\"sales\"]\n[[tenant.group]]\nname = \"sales\"\nmembers = [\"ana\"]\n\
+         [[tenant.queue]]\nname = \"sales\"\nagents = [\"group:sales\", {{ name = \"ana\", level = 2, wrap_up = 5 }}]\n\
+         longest_wait = \"10 min\"\nmobile = true\n"
+    );
+    let world = world(&text);
+    let queue = world.tenant("acme").and_then(|tenant| tenant.queue("sales").cloned()).expect("it is there");
+    let agents: Vec<_> =
+        queue.agents.iter().map(|agent| (agent.user.as_str(), agent.level, agent.wrap_up)).collect();
+    assert_eq!(agents, [("ana", 2, Some(Duration::from_secs(5))), ("boris", 1, None)]);
+    assert_eq!(queue.strategy, "strowger/queue-longest-idle");
+    assert_eq!((queue.longest_wait, queue.mobile), (Duration::from_secs(600), true));
+}
+
+#[test]
+fn a_mistake_in_a_queue_has_its_line() {
+    let with = |text: &str| {
+        said_in_tenant(&format!(
+            "{ANA_AND_BORIS}[[tenant.script]]\nname = \"mine\"\n[[tenant.queue]]\nname = \"sales\"\n{text}"
+        ))
+    };
+    assert_eq!(with("strategy = \"mine\"\nagents = [\"ana\"]"), Vec::<String>::new());
+    let cases = [
+        ("agents = [\"ana\",\n\"anna\"]", r#"x.toml:15: there is no user "anna"; write "ana""#),
+        ("agents = [{ name = \"bors\" }]", r#"x.toml:14: there is no user "bors"; write "boris""#),
+        ("agents = [\"ana\", \"ana\"]", r#"x.toml:14: agent "ana" is there twice; write it once"#),
+        ("agents = [\"group:sales\"]", r#"x.toml:14: there is no group "sales"; there is none yet"#),
+        (
+            "agents = [{ name = \"ana\", tier = 2 }]",
+            r#"x.toml:14: [tenant.queue.agents] has no key "tier"; write one of name, wrap_up, level, weight"#,
+        ),
+        (
+            "strategy = \"mien\"",
+            r#"x.toml:14: there is no strategy "mien"; write "mine", or declare it with [[tenant.script]]"#,
+        ),
+        ("ring = 0", r#"x.toml:14: "ring" is 0 s; write a length from 1 s to 10 min"#),
+        ("mobile = 1", r#"x.toml:14: "mobile" is a number; write mobile = true"#),
+        ("most_wating = 1", r#"x.toml:14: [[tenant.queue]] has no key "most_wating"; write "most_waiting""#),
+        (
+            "call_back = \"strowger/rnig\"",
+            r#"x.toml:14: there is no script "strowger/rnig"; write "strowger/ring", or declare it with [[tenant.script]]"#,
+        ),
+        (
+            "[[tenant.queue]]\nname = \"sales\"",
+            r#"x.toml:15: queue "sales" is already there in line 13; write another queue"#,
+        ),
+    ];
+    for (text, told) in cases {
+        assert_eq!(with(text), [told]);
+    }
+}
+
+#[test]
+fn settings_of_a_shipped_script_must_fit_its_schema() {
+    let told = said_in_tenant(
+        "[[tenant.number]]\nnumber = \"700\"\nscript = \"strowger/ring\"\n[tenant.number.settings]\nplaces = [\"user:ana\"]\n\
+         order = \"one_by_one\"\nseconds = \"x\"\ncolour = 1\n",
+    );
+    assert_eq!(told.len(), 2, "{told:?}");
+    assert!(told[0].starts_with("x.toml:7: the settings of strowger/ring do not fit: "), "{told:?}");
+    assert!(told[0].contains("colour"), "{told:?}");
+    assert!(
+        told[1].starts_with("x.toml:10: the settings of strowger/ring do not fit at /seconds: "),
+        "{told:?}"
+    );
+}
+
+#[test]
+fn contacts_come_from_a_table_whose_mistakes_are_told_by_its_own_lines() {
+    let folder = tempfile::tempdir().unwrap();
+    let config = folder.path().join("x.toml");
+    let text = format!(
+        "[[tenant]]\nname = \"acme\"\n{ANA_AND_BORIS}[tenant.crm]\nkind = \"contacts\"\nfile = \"contacts.csv\"\n"
+    );
+    let read = || read(&[(config.clone(), text.clone())], &|_| None);
+    let missing = read().expect_err("there is no table").to_string();
+    assert!(missing.contains("x.toml:11: \"contacts.csv\" cannot be read"), "{missing}");
+    let table = folder.path().join("contacts.csv");
+    std::fs::write(&table, "number,name,owner\n+359888123456,Maria,102\n+359888123457,Petar,anna\n").unwrap();
+    let wrong = read().expect_err("anna is not known").to_string();
+    assert_eq!(wrong, format!("{}:3: there is no user \"anna\"; write \"ana\"", table.display()));
+    std::fs::write(&table, "number,name,owner\n+359888123456,Maria,102\n").unwrap();
+    let world = read().expect("a sound table");
+    let contacts = world.tenant("acme").and_then(|tenant| tenant.contacts.clone()).expect("they are there");
+    assert_eq!(contacts.find("0888123456").and_then(|maria| maria.owner.as_deref()), Some("boris"));
 }

@@ -11,6 +11,7 @@ use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use exchange::QueuePlan;
 use ipnet::IpNet;
 use jiff::tz::TimeZone;
 use serde::{Deserialize, Serialize};
@@ -18,6 +19,7 @@ use serde::{Deserialize, Serialize};
 use super::limits::Limits;
 use super::speech::{Speech, SpeechParts, SpeechSettings};
 use crate::calendar::Calendar;
+use crate::crm::Contacts;
 
 /// Everything configured, checked as a whole.
 #[derive(Debug, Clone)]
@@ -223,8 +225,10 @@ pub struct Tenant {
     pub scripts: Vec<ScriptFile>,
     /// `[[tenant.number]]`
     pub numbers: Vec<Arc<Number>>,
-    /// `[[tenant.queue]]`: kept; nothing rings from it yet.
-    pub queues: Vec<Queue>,
+    /// `[[tenant.queue]]`
+    pub queues: Vec<Arc<QueuePlan>>,
+    /// `[tenant.crm]`
+    pub contacts: Option<Arc<Contacts>>,
     /// `[[tenant.calendar]]`
     pub calendars: Vec<Calendar>,
     /// `[[tenant.music]]`
@@ -254,7 +258,8 @@ pub(super) struct TenantParts {
     pub trunks: Vec<Trunk>,
     pub scripts: Vec<ScriptFile>,
     pub numbers: Vec<Number>,
-    pub queues: Vec<Queue>,
+    pub queues: Vec<Arc<QueuePlan>>,
+    pub contacts: Option<Arc<Contacts>>,
     pub calendars: Vec<Calendar>,
     pub music: Vec<Playlist>,
     pub calls: Calls,
@@ -282,6 +287,7 @@ impl Tenant {
             scripts: parts.scripts,
             numbers,
             queues: parts.queues,
+            contacts: parts.contacts,
             calendars: parts.calendars,
             music: parts.music,
             calls: parts.calls,
@@ -319,6 +325,11 @@ impl Tenant {
     /// A calendar by name.
     pub fn calendar(&self, name: &str) -> Option<&Calendar> {
         self.calendars.iter().find(|c| c.name == name)
+    }
+
+    /// A queue by name.
+    pub fn queue(&self, name: &str) -> Option<&Arc<QueuePlan>> {
+        self.queues.iter().find(|queue| queue.name == name)
     }
 
     /// Music by name.
@@ -460,19 +471,6 @@ impl fmt::Display for FallbackTarget {
     }
 }
 
-/// A waiting line.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Queue {
-    /// `name`
-    pub name: String,
-    /// `strategy`: a script that ranks.
-    pub strategy: String,
-    /// `agents`: user names.
-    pub agents: Vec<String>,
-    /// `settings`: JSON, an object.
-    pub settings: String,
-}
-
 /// What a call between users, or from a user to the outside, asks.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Calls {
@@ -487,6 +485,8 @@ pub struct Calls {
 pub struct Token {
     /// `role`
     pub role: Role,
+    /// `user`: whose token it is, who may then change their own state as an agent.
+    pub user: Option<String>,
     /// `token_env`, `token_file` or `token`
     pub token: Secret,
 }

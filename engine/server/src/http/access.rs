@@ -20,6 +20,7 @@ pub(super) struct Operator;
 pub(super) struct Access {
     pub tenant: Arc<Tenant>,
     role: Role,
+    user: Option<String>,
 }
 
 impl Access {
@@ -31,12 +32,19 @@ impl Access {
         let (has, needs) = (self.role.name(), least.name());
         Err(forbidden(format!("this token's role is {has}; this needs {needs}")))
     }
+
+    /// Whether the token is that of this user, by name or extension.
+    pub fn is_user(&self, name_or_number: &str) -> bool {
+        let meant = self.tenant.user(name_or_number).map(|user| user.name.as_str());
+        meant.is_some() && meant == self.user.as_deref()
+    }
 }
 
 /// Who bears a token.
 pub(super) enum Bearer {
     Operator,
-    Tenant(Arc<Tenant>, Role),
+    /// With the role, and the user whose token it is.
+    Tenant(Arc<Tenant>, Role, Option<String>),
 }
 
 impl Bearer {
@@ -50,7 +58,7 @@ impl Bearer {
         for tenant in &world.tenants {
             for known in &tenant.tokens {
                 if known.token.matches(token) {
-                    found = Some(Bearer::Tenant(tenant.clone(), known.role));
+                    found = Some(Bearer::Tenant(tenant.clone(), known.role, known.user.clone()));
                 }
             }
         }
@@ -97,9 +105,9 @@ impl FromRequestParts<Api> for Access {
                 let tenant = api.node.world().tenant(name).cloned();
                 let tenant =
                     tenant.ok_or_else(|| Problem::not_found(format!("there is no tenant \"{name}\"")))?;
-                Ok(Access { tenant, role: Role::Admin })
+                Ok(Access { tenant, role: Role::Admin, user: None })
             }
-            Bearer::Tenant(tenant, role) if *tenant.name == *name => Ok(Access { tenant, role }),
+            Bearer::Tenant(tenant, role, user) if *tenant.name == *name => Ok(Access { tenant, role, user }),
             Bearer::Tenant(..) => Err(forbidden("this token is for another tenant".to_owned())),
         }
     }

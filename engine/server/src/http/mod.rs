@@ -6,6 +6,7 @@ mod calls;
 mod control;
 mod problem;
 mod prompts;
+mod queues;
 mod scripts;
 mod streams;
 mod tenants;
@@ -100,7 +101,12 @@ pub fn router(node: Arc<Node>, stop: watch::Receiver<bool>) -> Router {
         .route("/users", get(tenants::users))
         .route("/trunks", get(tenants::trunks))
         .route("/numbers", get(tenants::numbers))
-        .route("/queues", get(tenants::queues))
+        .route("/queues", get(queues::list))
+        .route("/queues/{queue}", get(queues::get))
+        .route("/queues/{queue}/agents/{agent}", put(queues::sign_in).delete(queues::sign_out))
+        .route("/agents", get(queues::agents))
+        .route("/agents/{agent}", get(queues::get_agent))
+        .route("/agents/{agent}/state", put(queues::set_state))
         .route("/events", get(streams::events));
     Router::new()
         .nest("/v1/tenants/{tenant}", tenant)
@@ -124,7 +130,8 @@ pub fn router(node: Arc<Node>, stop: watch::Receiver<bool>) -> Router {
         prompts::list, prompts::put, prompts::get, prompts::delete,
         calls::list, calls::get, calls::tape, calls::ladder, calls::recording, calls::hangup, control::originate,
         control::listen, control::whisper, control::barge,
-        tenants::list, tenants::users, tenants::trunks, tenants::numbers, tenants::queues, tenants::reload,
+        tenants::list, tenants::users, tenants::trunks, tenants::numbers, tenants::reload,
+        queues::list, queues::get, queues::sign_in, queues::sign_out, queues::agents, queues::get_agent, queues::set_state,
         tenants::metrics, tenants::healthz, tenants::readyz, streams::events,
     ),
     modifiers(&Bearer),

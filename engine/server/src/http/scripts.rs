@@ -122,6 +122,9 @@ pub(super) async fn put(
     };
     let told = serde_json::json!({ "script": name, "version": loaded.version, "active": loaded.active });
     api.node.events.publish(&access.tenant.name, "script.loaded", told);
+    if loaded.active {
+        changed(&api, &access);
+    }
     let location = format!("/v1/tenants/{}/scripts/{name}/versions/{}", access.tenant.name, loaded.version);
     Ok((StatusCode::CREATED, [(header::LOCATION, location)], Json(loaded)).into_response())
 }
@@ -190,8 +193,16 @@ pub(super) async fn activate(
     blocking(move || node.scripts.activate(&tenant, &script, &version).map(drop)).await??;
     let told = serde_json::json!({ "script": name, "version": wanted.version });
     api.node.events.publish(&access.tenant.name, "script.activated", told);
+    changed(&api, &access);
     let described = api.node.scripts.describe(&access.tenant.name, &name)?.ok_or_else(|| no_script(&name))?;
     Ok(Json(view(described, &access.tenant.timezone)))
+}
+
+/// Whoever waits in a queue is not to wait for a change there until a new strategy is asked.
+fn changed(api: &Api, access: &Access) {
+    if let Ok(shards) = api.shards() {
+        shards.ask_strategies(&access.tenant.name);
+    }
 }
 
 /// The last lines that a script logged; with `Accept: text/event-stream` they go on as they come.

@@ -73,30 +73,12 @@ pub(super) struct NumberView {
     fallback: Vec<String>,
 }
 
-/// A list of queues.
-#[derive(Serialize, ToSchema)]
-pub(super) struct QueueList {
-    /// In the order of the configuration.
-    queues: Vec<QueueView>,
-}
-
-/// A queue.
-#[derive(Serialize, ToSchema)]
-pub(super) struct QueueView {
-    /// The name.
-    name: String,
-    /// The script that ranks.
-    strategy: String,
-    /// User names.
-    agents: Vec<String>,
-}
-
 /// All tenants for the operator, one's own for a tenant's token.
 #[utoipa::path(get, path = "/v1/tenants", tag = "tenants", responses((status = 200, body = TenantList)))]
 pub(super) async fn list(State(api): State<Api>, bearer: Bearer) -> Json<TenantList> {
     let tenants = match bearer {
         Bearer::Operator => api.node.world().tenants.iter().map(|t| view(t)).collect(),
-        Bearer::Tenant(tenant, _) => vec![view(&tenant)],
+        Bearer::Tenant(tenant, ..) => vec![view(&tenant)],
     };
     Json(TenantList { tenants })
 }
@@ -126,18 +108,6 @@ pub(super) async fn numbers(access: Access) -> Json<NumberList> {
         fallback: number.fallback.iter().map(ToString::to_string).collect(),
     });
     Json(NumberList { numbers: numbers.collect() })
-}
-
-/// Queues, as configured.
-#[utoipa::path(get, path = "/v1/tenants/{tenant}/queues", tag = "tenants",
-    params(("tenant" = String, Path)), responses((status = 200, body = QueueList)))]
-pub(super) async fn queues(access: Access) -> Json<QueueList> {
-    let queues = access.tenant.queues.iter().map(|queue| QueueView {
-        name: queue.name.clone(),
-        strategy: queue.strategy.clone(),
-        agents: queue.agents.clone(),
-    });
-    Json(QueueList { queues: queues.collect() })
 }
 
 /// Reads the configuration again: all or nothing.

@@ -8,7 +8,8 @@ use axum::body::{Body, to_bytes};
 use axum::http::{HeaderMap, Request, StatusCode};
 use axum::response::Response;
 use exchange::{
-    CallId, CallRecord, Direction, Failure, LiveCall, Outcome, Party, Presence, Supervision, Target,
+    AgentView, AgentWish, CallId, CallRecord, Direction, Failure, LiveCall, Outcome, Party, Presence,
+    QueueView, Supervision, Target,
 };
 use futures_util::StreamExt as _;
 use serde_json::{Value, json};
@@ -19,8 +20,7 @@ use tower::ServiceExt as _;
 use super::*;
 use crate::config::{self, World};
 use crate::records;
-use crate::scripts::SHIPPED;
-use crate::shards::{Asked, Contact, Rung, TrunkState, UserState, Wanted};
+use crate::shards::{Asked, Contact, NotSet, Rung, TrunkState, UserState, Wanted};
 
 /// Two tenants with a token of each role at the first.
 const WORLD: &str = r#"
@@ -37,6 +37,16 @@ timezone = "Europe/Sofia"
   [[tenant.user]]
   name = "ana"
   number = "101"
+  [[tenant.user]]
+  name = "boris"
+  number = "102"
+  [[tenant.queue]]
+  name = "sales"
+  agents = ["ana", "boris"]
+  [[tenant.token]]
+  role = "agent"
+  user = "ana"
+  token = "ana"
   [[tenant.token]]
   role = "reader"
   token = "acme-reader"
@@ -61,6 +71,7 @@ name = "bell"
 struct Fake {
     hung_up: Mutex<Vec<(String, CallId)>>,
     begun: Mutex<Vec<(String, Wanted)>>,
+    wished: Mutex<Vec<(String, String, AgentWish)>>,
     supervised: Mutex<Vec<(String, Target, Supervision)>>,
 }
 
@@ -108,6 +119,23 @@ impl Shards for Fake {
             vec![UserState { name, number, presence: Presence::Free, contacts: vec![contact] }]
         })
     }
+
+    fn queues(&self, tenant: &str) -> Asked<'_, Vec<QueueView>> {
+        let queues = if tenant == "acme" { vec![queues::sales()] } else { Vec::new() };
+        Box::pin(async { queues })
+    }
+
+    fn agents(&self, tenant: &str) -> Asked<'_, Vec<AgentView>> {
+        let agents = if tenant == "acme" { vec![queues::ana()] } else { Vec::new() };
+        Box::pin(async { agents })
+    }
+
+    fn set_agent(&self, tenant: &str, user: &str, wish: AgentWish) -> Asked<'_, Result<(), NotSet>> {
+        self.wished.lock().unwrap().push((tenant.to_owned(), user.to_owned(), wish));
+        Box::pin(async { Ok(()) })
+    }
+
+    fn ask_strategies(&self, _tenant: &str) {}
 
     fn trunks(&self, _tenant: &str) -> Asked<'_, Vec<TrunkState>> {
         Box::pin(async { Vec::new() })
@@ -223,7 +251,7 @@ fn record(id: CallId, tenant: &str) -> CallRecord {
 }
 
 fn echo() -> &'static [u8] {
-    SHIPPED.iter().find(|(name, _)| *name == "strowger/echo").unwrap().1
+    crate::shipped::find("strowger/echo").unwrap().component
 }
 
 /// The same component with one more custom section (component model binary format: section 0), so
@@ -552,3 +580,4 @@ async fn a_node_that_stops_is_not_ready_and_a_folder_is_one_process_s() {
 }
 
 mod control;
+mod queues;

@@ -1,5 +1,5 @@
 //! The runs of scripts, and for each a desk that carries its commands to whoever can answer: the clock,
-//! calendars, history and the tenant's memory at once, everything else the call's shard.
+//! calendars, history, contacts and the tenant's memory at once, everything else the call's shard.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -104,6 +104,10 @@ impl World for Desk {
                 });
                 Answer::Count(found.await)
             }),
+            Command::FindContact { number } => {
+                let contact = self.tenant.contacts.as_ref().and_then(|contacts| contacts.find(&number));
+                ready(Answer::Contact(contact.cloned().map(Box::new)))
+            }
             Command::Log { level, message } => {
                 self.log(call, level, &message);
                 ready(Answer::Done)
@@ -158,14 +162,8 @@ impl Desk {
     }
 
     fn log(&self, call: CallId, level: Level, message: &str) {
-        let level = match level {
-            Level::Debug => "debug",
-            Level::Info => "info",
-            Level::Warn => "warn",
-            Level::Error => "error",
-        };
         let row = log_row(&self.tenant.name, &self.script);
-        let data = json!({ "call": call.to_string(), "level": level, "message": message });
+        let data = json!({ "call": call.to_string(), "level": level.name(), "message": message });
         self.node.logs.publish(&row, "script.log", data);
     }
 }

@@ -12,6 +12,7 @@ mod lines;
 mod mailbox;
 mod people;
 mod probes;
+mod queues;
 mod registrations;
 mod running;
 mod runs;
@@ -28,8 +29,10 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use exchange::{
-    Answer, CallId, Command, Effect, Exchange, Failure, LegKey, LegNo, LiveCall, Supervision, Target,
+    AgentView, AgentWish, Answer, CallId, Command, Decided, Effect, Exchange, Failure, LegKey, LegNo,
+    LiveCall, QueueView, Supervision, Target,
 };
+use jiff::Timestamp;
 use media::{Happening, Media};
 use protocol::sip::flow::{Flow, Transport};
 use protocol::sip::ids::instance_of;
@@ -43,13 +46,14 @@ use crate::archive;
 use crate::config::World;
 use crate::events::wall;
 use crate::node::Node;
-use crate::shards::{Asked, Rung, Shards, TrunkState, UserState, Wanted};
+use crate::shards::{Asked, NotSet, Rung, Shards, TrunkState, UserState, Wanted};
 use crate::signalling::{Ear, Inbox, Transports};
 use crate::sounds::Sounds;
 use gate::Gate;
 use lines::Lines;
 use mailbox::Mailbox;
 use people::People;
+use queues::Days;
 use running::Running;
 use runs::Runs;
 use trunks::Trunks;
@@ -104,6 +108,8 @@ enum Input {
         id: RegisterId,
         kept: registrations::Kept,
     },
+    /// A strategy has answered, or not.
+    Decided(u64, Result<Decided, String>),
     /// Something that needs the whole shard: a question of the API, a reload.
     Ask(Box<dyn FnOnce(&mut Shard) + Send>),
     Stop,
@@ -257,6 +263,27 @@ impl Shards for Inboxes {
         self.answer(tenant, |shard, tenant| shard.users(tenant))
     }
 
+    fn queues(&self, tenant: &str) -> Asked<'_, Vec<QueueView>> {
+        self.answer(tenant, |shard, tenant| shard.exchange.queues(Instant::now(), tenant))
+    }
+
+    fn agents(&self, tenant: &str) -> Asked<'_, Vec<AgentView>> {
+        self.answer(tenant, |shard, tenant| shard.exchange.agents(Instant::now(), tenant))
+    }
+
+    fn set_agent(&self, tenant: &str, user: &str, wish: AgentWish) -> Asked<'_, Result<(), NotSet>> {
+        let (reply, answer) = oneshot::channel();
+        let (number, name) = (self.gate.shard_of(tenant, self.boxes.len()), tenant.to_owned());
+        let user = user.to_owned();
+        self.ask(number, move |shard| shard.set_agent(Instant::now(), &name, &user, wish, reply));
+        Box::pin(async move { answer.await.unwrap_or(Err(NotSet::Refused(Failure::Unreachable))) })
+    }
+
+    fn ask_strategies(&self, tenant: &str) {
+        let (number, name) = (self.gate.shard_of(tenant, self.boxes.len()), tenant.to_owned());
+        self.ask(number, move |shard| shard.people_changed(Instant::now(), &name));
+    }
+
     fn trunks(&self, tenant: &str) -> Asked<'_, Vec<TrunkState>> {
         self.answer(tenant, |shard, tenant| shard.trunk_states(tenant))
     }
@@ -352,6 +379,10 @@ pub(crate) struct Shard {
     reports: VecDeque<(LegKey, exchange::Event)>,
     /// When the wall clock was last asked.
     clock_read: Instant,
+    /// Of the tenants that have queues.
+    days: Days,
+    /// When one of them ends.
+    next_day: Instant,
     stopping: bool,
 }
 
@@ -383,6 +414,8 @@ impl Shard {
             effects: Vec::new(),
             reports: VecDeque::new(),
             clock_read: now,
+            days: Days::default(),
+            next_day: now,
             stopping: false,
         }
     }
@@ -391,6 +424,7 @@ impl Shard {
         let runtime = self.around.node.script_runtime.clone();
         let _inside = runtime.enter(); // the clock that scripts wait by
         self.restore_registrations(Instant::now());
+        self.restore_agents();
         self.reconfigure();
         let shards = self.shards.clone();
         let mailbox = &shards.boxes[self.number];
@@ -450,6 +484,7 @@ impl Shard {
         if now.saturating_duration_since(self.clock_read) > CLOCK {
             self.clock_read = now;
             self.exchange.set_wall(now, wall());
+            self.begin_days(now);
         }
     }
 
@@ -464,11 +499,15 @@ impl Shard {
             self.exchange.next_timeout(),
             self.registrar.next_timeout(),
             self.trunks.next_timeout(),
+            Some(self.next_day),
         ];
         all.into_iter().flatten().min()
     }
 
     fn handle_timeout(&mut self, now: Instant) {
+        if now >= self.next_day {
+            self.begin_days(now);
+        }
         self.stack.handle_timeout(now, &mut self.outputs);
         self.with_people(|exchange, people, effects| exchange.handle_timeout(now, people, effects));
         self.expire_registrations(now);
@@ -502,6 +541,7 @@ impl Shard {
             Input::Finished(call, ended) => self.script_ended(now, call, *ended),
             Input::Sounds { leg, play } => self.sounds_ready(now, leg, *play),
             Input::Registered { id, kept } => self.registration_kept(now, id, kept),
+            Input::Decided(ticket, answer) => self.decided(now, ticket, answer),
             Input::Ask(what) => what(self),
             Input::Stop => self.stopping = true,
         }
@@ -538,7 +578,8 @@ impl Shard {
 
     /// The exchange with what it may ask and where its effects go.
     fn with_people<T>(&mut self, step: impl FnOnce(&mut Exchange, &People, &mut Vec<Effect>) -> T) -> T {
-        let people = People { world: &self.world, registrar: &self.registrar, trunks: &self.trunks };
+        let (world, store) = (&self.world, &self.around.node.store);
+        let people = People { world, registrar: &self.registrar, trunks: &self.trunks, store };
         step(&mut self.exchange, &people, &mut self.effects)
     }
 
@@ -546,11 +587,23 @@ impl Shard {
     fn reconfigure(&mut self) {
         self.world = self.shards.gate.world();
         let (number, count, gate) = (self.number, self.shards.boxes.len(), self.shards.gate.clone());
-        let ours = self.world.tenants.iter().filter(|tenant| gate.shard_of(&tenant.name, count) == number);
-        let trunks = ours.flat_map(|tenant| {
+        let world = self.world.clone();
+        let ours = world.tenants.iter().filter(|tenant| gate.shard_of(&tenant.name, count) == number);
+        let trunks = ours.clone().flat_map(|tenant| {
             tenant.trunks.iter().map(|trunk| (tenant.name.to_string(), trunk.name.clone(), trunk.probe))
         });
-        self.trunks.configure(Instant::now(), trunks);
+        let now = Instant::now();
+        self.trunks.configure(now, trunks);
+        self.days.configure(Timestamp::now(), ours.clone());
+        self.begin_days(now);
+        // Those without queues are told too: they may have had some.
+        let names: Vec<_> = ours.map(|tenant| tenant.name.clone()).collect();
+        for tenant in names {
+            self.with_people(|exchange, people, effects| {
+                exchange.people_changed(now, &tenant, people, effects);
+            });
+        }
+        self.settle(now);
     }
 
     fn carry_out(&mut self, now: Instant, effect: Effect) {
@@ -575,8 +628,13 @@ impl Shard {
             }
             Effect::Sound(leg, sound) => self.sound(now, leg, sound),
             Effect::Note(note) => self.around.node.events.note(&note),
-            // Queues are not configured for the exchange yet, so nothing of them is heard.
-            Effect::Decide { .. } | Effect::KeepAgent { .. } | Effect::Tell { .. } => {}
+            Effect::Decide { ticket, tenant, queue, strategy, question } => {
+                self.decide(ticket, tenant, queue, strategy, question);
+            }
+            Effect::KeepAgent { tenant, user, kept } => {
+                self.keep_agent(&tenant, &user, &kept, Box::new(|_| {}));
+            }
+            Effect::Tell { tenant, kind, about } => self.tell(&tenant, kind, about),
             Effect::Over(record) => self.call_over(*record),
         }
     }

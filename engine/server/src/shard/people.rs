@@ -1,19 +1,24 @@
 //! What the exchange asks of people and carriers, answered from the configuration, the registrar and
 //! the health of carriers at that moment.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use exchange::{CallLimits, Device, Directory, Route, Trunk, User};
+use exchange::{CallLimits, Device, Directory, QueuePlan, Route, Trunk, User};
+use jiff::Timestamp;
 use protocol::sip::registrar::Registrar;
+use store::Store;
 
 use super::registrations::device_names;
 use super::trunks::Trunks;
 use crate::config::{self, World};
+use crate::history;
 
 pub(super) struct People<'a> {
     pub world: &'a World,
     pub registrar: &'a Registrar,
     pub trunks: &'a Trunks,
+    pub store: &'a Store,
 }
 
 impl Directory for People<'_> {
@@ -25,6 +30,27 @@ impl Directory for People<'_> {
         let Some(tenant) = self.world.tenant(tenant) else { return Vec::new() };
         let Some(group) = tenant.group(name) else { return Vec::new() };
         group.members.iter().filter_map(|name| tenant.user_by_name(name)).map(|user| known(user)).collect()
+    }
+
+    fn queue(&self, tenant: &str, name: &str) -> Option<Arc<QueuePlan>> {
+        self.world.tenant(tenant)?.queue(name).cloned()
+    }
+
+    fn queues(&self, tenant: &str) -> Vec<Arc<QueuePlan>> {
+        self.world.tenant(tenant).map(|tenant| tenant.queues.clone()).unwrap_or_default()
+    }
+
+    fn last_spoke_with(&self, tenant: &str, number: &str) -> Option<String> {
+        let tenant = self.world.tenant(tenant)?;
+        let found =
+            history::last_spoke_with(self.store, tenant, number, history::MOST_DAYS, Timestamp::now());
+        match found {
+            Ok(user) => user.map(|user| user.name.clone()),
+            Err(why) => {
+                tracing::error!(tenant = &*tenant.name, %why, "history can't be read");
+                None
+            }
+        }
     }
 
     fn devices(&self, tenant: &str, user: &str) -> Vec<Device> {

@@ -128,6 +128,7 @@ impl Shard {
         let after = self.registrar.bindings(now, &tenant, &user).len();
         if changed && before != after {
             self.registration_changed(&tenant, &user, before, after);
+            self.people_changed(now, &tenant);
         }
     }
 
@@ -138,6 +139,9 @@ impl Shard {
         let mut expired = Vec::new();
         self.registrar.handle_timeout(now, &mut expired);
         let mut batch = Batch::new();
+        let mut tenants: Vec<_> = expired.iter().map(|gone| gone.tenant.clone()).collect();
+        tenants.sort_unstable();
+        tenants.dedup();
         for gone in expired {
             batch = batch.delete(layout::registration(&gone.tenant, &gone.user, &gone.key));
             let left = self.registrar.bindings(now, &gone.tenant, &gone.user).len();
@@ -145,6 +149,7 @@ impl Shard {
         }
         // One that stays in the store has its end written in it, and is not taken back at a start.
         self.around.node.store.commit(batch, Box::new(|_| {}));
+        tenants.iter().for_each(|tenant| self.people_changed(now, tenant));
     }
 
     fn registration_changed(&self, tenant: &str, user: &str, before: usize, after: usize) {
