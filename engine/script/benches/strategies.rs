@@ -46,8 +46,8 @@ fn snapshot(free: u32) -> Arc<Snapshot> {
         priority: (some(n) % 3) as i32,
         waited: Duration::from_secs((CALLERS - n).into()),
         position: n + 1,
-        last_agent: (n % 3 == 0).then(|| format!("agent-{:03}", n % AGENTS)),
-        skills: if n % 8 == 0 { vec![("bg".into(), 3)] } else { Vec::new() },
+        last_agent: n.is_multiple_of(3).then(|| format!("agent-{:03}", n % AGENTS)),
+        skills: if n.is_multiple_of(8) { vec![("bg".into(), 3)] } else { Vec::new() },
         ..Waiting::default()
     };
     Arc::new(Snapshot {
