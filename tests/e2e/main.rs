@@ -7,6 +7,7 @@ mod demo;
 mod durability;
 mod malformed;
 mod phones;
+mod queues;
 mod screen;
 mod scripts;
 mod speech;
