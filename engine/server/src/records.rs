@@ -63,7 +63,7 @@ pub fn page(store: &Store, tenant: &str, filter: &Filter, most: usize) -> Result
     let mut page = Page { records: Vec::new(), next: None };
     let mut looked_at = 0;
     loop {
-        let found = store.scan(&scan)?;
+        let found = store.scan_on_disk(&scan)?;
         let Some((last, _)) = found.last() else { return Ok(page) };
         let (last, whole) = (last.clone(), found.len() == CHUNK);
         for (_, value) in found {

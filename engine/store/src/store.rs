@@ -144,15 +144,21 @@ impl Store {
         self.0.shared.kv(|kv| kv.get(key))?.map(|stored| unsealed(key, stored)).transpose()
     }
 
-    /// A page of records, all of them on disk: what is listed to someone is promised to them. Waits for a
-    /// commit that is under way. Go on with [`Scan::behind`] the last one.
+    /// As [`Store::scan`], and all of them are on disk: what is listed to someone is promised to them.
+    /// Waits for a commit that is under way, so not for a thread that serves calls.
+    pub fn scan_on_disk(&self, scan: &Scan) -> Result<Vec<Record>, StoreError> {
+        let _landed = self.0.shared.landing.read().unwrap_or_else(PoisonError::into_inner);
+        self.scan(scan)
+    }
+
+    /// A page of records as last written; the latest may still be on their way to the disk. Go on with
+    /// [`Scan::behind`] the last one.
     pub fn scan(&self, scan: &Scan) -> Result<Vec<Record>, StoreError> {
         let from = scan.from.as_slice().max(&[OWN + 1]);
         let mut page = Vec::new();
         if scan.limit == 0 {
             return Ok(page);
         }
-        let _landed = self.0.shared.landing.read().unwrap_or_else(PoisonError::into_inner);
         self.0.shared.kv(|kv| {
             kv.scan(from, scan.to.as_deref(), scan.backward, &mut |key, stored| {
                 page.push((key.to_vec(), stored.to_vec()));
