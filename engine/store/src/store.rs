@@ -19,7 +19,7 @@ use crate::queue::{Pending, Queue};
 use crate::tally::{OWN, Tally, Witness, sealed, unsealed};
 use crate::{MAX_BATCH, MAX_KEY, MAX_VALUE, StoreError};
 
-/// How often, and how long apart, a database that still winds down in this process is asked for its lock.
+/// How often, and how long apart, a database that still winds down is asked for its lock.
 const REOPEN_TRIES: u32 = 50;
 const REOPEN_PAUSE: Duration = Duration::from_millis(20);
 
@@ -101,7 +101,7 @@ impl Store {
         std::fs::create_dir_all(folder).map_err(StoreError::io("making the store's folder"))?;
         let witness = Witness::open(folder)?;
         let opened = || {
-            let kv = options.engine.open(folder, options.cache_bytes)?;
+            let kv = open_when_free(folder, options)?;
             let tally = verified(kv.as_ref(), &witness, options.accept_loss)?;
             Ok((kv, tally))
         };
@@ -232,6 +232,21 @@ impl Shared {
     }
 }
 
+/// Opens the database, and waits a moment for whoever has just closed it, died, or holds its files
+/// between fork and exec.
+fn open_when_free(folder: &Path, options: &Options) -> Result<Box<dyn Kv>, StoreError> {
+    let mut tries = 0;
+    loop {
+        match options.engine.open(folder, options.cache_bytes) {
+            Err(StoreError::InUse) if tries < REOPEN_TRIES => {
+                tries += 1;
+                std::thread::sleep(REOPEN_PAUSE);
+            }
+            result => return result,
+        }
+    }
+}
+
 /// The thread that commits.
 struct Writer {
     folder: PathBuf,
@@ -349,16 +364,7 @@ impl Writer {
     fn reopen(&mut self) -> Result<(), StoreError> {
         let mut slot = self.shared.kv.write().unwrap_or_else(PoisonError::into_inner);
         drop(std::mem::replace(&mut *slot, Box::new(Shut)));
-        let mut tries = 0;
-        let kv = loop {
-            match self.options.engine.open(&self.folder, self.options.cache_bytes) {
-                Err(StoreError::InUse) if tries < REOPEN_TRIES => {
-                    tries += 1;
-                    std::thread::sleep(REOPEN_PAUSE);
-                }
-                result => break result?,
-            }
-        };
+        let kv = open_when_free(&self.folder, &self.options)?;
         let tally = Tally::read(kv.as_ref())?.unwrap_or_default();
         if tally.commits < self.tally.commits {
             return Err(behind(tally.commits, self.tally.commits));
