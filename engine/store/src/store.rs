@@ -19,8 +19,8 @@ use crate::queue::{Pending, Queue};
 use crate::tally::{OWN, Tally, Witness, sealed, unsealed};
 use crate::{MAX_BATCH, MAX_KEY, MAX_VALUE, StoreError};
 
-/// How often, and how long apart, a database that still winds down is asked for its lock.
-const REOPEN_TRIES: u32 = 50;
+/// How often, and how long apart, a database that still winds down is asked for its lock; a busy disk takes its time.
+const REOPEN_TRIES: u32 = 250;
 const REOPEN_PAUSE: Duration = Duration::from_millis(20);
 
 /// Hears how a commit ended, on the store's thread; it should be quick.
