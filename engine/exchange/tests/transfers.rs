@@ -314,8 +314,8 @@ fn a_number_that_nobody_has_is_told_to_the_telephone_and_they_talk_on() {
     stage.record();
 }
 
-#[test]
-fn a_called_party_that_the_caller_transfers_to_a_number_becomes_the_caller_there() {
+/// Vera has called boris, and they talk; no other call is up.
+fn vera_talks_with_boris() -> (Scene, CallId, LegKey, LegKey) {
     let mut stage = Scene::with_call();
     stage.finish(Finish::Returned);
     stage.take();
@@ -326,6 +326,12 @@ fn a_called_party_that_the_caller_transfers_to_a_number_becomes_the_caller_there
     stage.event(boris, Event::Answered);
     stage.command(bridge(LegNo::CALLER, LegNo(1), String::new()));
     stage.take();
+    (stage, call, vera, boris)
+}
+
+#[test]
+fn a_called_party_that_the_caller_transfers_to_a_number_becomes_the_caller_there() {
+    let (mut stage, call, vera, boris) = vera_talks_with_boris();
     stage.event(vera, blind("700"));
     let effects = stage.take();
     assert_eq!(told(&effects, vera), [Signal::AcceptTransfer, Signal::ReportTransfer(200), BYE]);
@@ -594,15 +600,7 @@ fn a_ringing_telephone_is_picked_up_by_another_and_the_dial_is_won() {
 
 #[test]
 fn a_call_whose_caller_left_for_a_transfer_can_be_ended_from_outside() {
-    let mut stage = Scene::with_call();
-    stage.finish(Finish::Returned);
-    stage.take();
-    let (call, vera) = stage.arrive_from("vera");
-    stage.call = call;
-    stage.command(dial(&[(0, &["boris"])], false));
-    let boris = stage.invited()[0].0;
-    stage.event(boris, Event::Answered);
-    stage.command(bridge(LegNo::CALLER, LegNo(1), String::new()));
+    let (mut stage, call, vera, boris) = vera_talks_with_boris();
     stage.event(vera, blind("101"));
     stage.event(vera, Event::Ended);
     stage.take();

@@ -182,7 +182,6 @@ impl Floor {
         let Some((tenant, queue)) = self.names(tenant, &entry.queue) else {
             return failed(Failure::NotFound(format!("queue {}", entry.queue)));
         };
-        let last_agent = m.directory.last_spoke_with(&tenant, &entry.number);
         let id = PlaceId(self.next_id());
         let line = self.line_mut(&tenant, &queue).expect("it has just been named");
         let most = match line.plan.most_waiting as usize {
@@ -201,6 +200,7 @@ impl Floor {
             return Err(Refusal::Full);
         }
         line.entering += 1;
+        let last_agent = m.directory.last_spoke_with(&tenant, &entry.number);
         let kept = line.recall(&entry.number, m.now);
         let longest = if entry.longest.is_zero() { line.plan.longest_wait } else { entry.longest };
         let place = Place {
