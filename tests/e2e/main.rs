@@ -12,6 +12,7 @@ mod screen;
 mod scripts;
 mod speech;
 mod stop;
+mod strategies;
 mod transfers;
 mod trunks;
 mod world;

@@ -9,7 +9,7 @@ use tests::sound::write_tone;
 
 use crate::world::{LATER, SOON, World};
 
-const A_SECOND: Duration = Duration::from_secs(1);
+pub const A_SECOND: Duration = Duration::from_secs(1);
 const A_WHILE: Duration = Duration::from_secs(2);
 /// The queue answers its callers, so their calls last from then on.
 const PATIENCE: Duration = Duration::from_secs(12);
@@ -17,7 +17,7 @@ const PATIENCE: Duration = Duration::from_secs(12);
 const MUSIC_HZ: f64 = 1200.0;
 
 /// The number 800 leads to the queue `sales`; `queue` is what else its section says.
-fn world(queue: &str) -> World {
+pub fn world(queue: &str) -> World {
     let world = World::with(|_| {
         format!(
             "  [[tenant.number]]\n  number = \"800\"\n  script = \"strowger/queue\"\n  settings = {{ queue = \"sales\" }}\n  \
@@ -40,7 +40,7 @@ fn set_state(world: &World, agent: &str, state: Value) {
 
 /// Waits until so many callers are in line.
 #[track_caller]
-fn wait_for_line(world: &mut World, callers: usize) {
+pub fn wait_for_line(world: &mut World, callers: usize) {
     world.exchange.eventually(&format!("{callers} callers in line"), |exchange| {
         let queue = exchange.get("/tenants/demo/queues/sales");
         (queue["waiting"].as_array().map(Vec::len) == Some(callers)).then_some(())
@@ -49,7 +49,7 @@ fn wait_for_line(world: &mut World, callers: usize) {
 
 /// Waits until an agent is in a state; answers the agent.
 #[track_caller]
-fn wait_for_state(world: &mut World, agent: &str, state: &str) -> Value {
+pub fn wait_for_state(world: &mut World, agent: &str, state: &str) -> Value {
     world.exchange.eventually(&format!("{agent} {state}"), |exchange| {
         let agents = exchange.get("/tenants/demo/agents");
         let mut all = agents["agents"].as_array().into_iter().flatten();

@@ -7,7 +7,7 @@ use tests::baresip::Baresip;
 use tests::exchange::{Exchange, guest};
 use tests::net::Net;
 use tests::pjsua::{Account, Pjsua, Setup};
-use tests::sipp::{Sipp, UAC};
+use tests::sipp::{Sipp, UAC, UAC_LISTENS};
 use tests::sound::write_tone;
 
 /// For whatever takes a few round trips.
@@ -83,7 +83,16 @@ impl World {
 
     /// Calls from the carrier: a sipp that is still to be told how many.
     pub fn carrier_calls(&self, number: &str) -> Sipp {
-        Sipp::scenario(UAC, self.carrier)
+        self.carrier_plays(UAC, number)
+    }
+
+    /// Calls from the carrier that last until someone else hangs up.
+    pub fn patient_calls(&self, number: &str) -> Sipp {
+        self.carrier_plays(UAC_LISTENS, number)
+    }
+
+    fn carrier_plays(&self, scenario: &str, number: &str) -> Sipp {
+        Sipp::scenario(scenario, self.carrier)
             .to(self.exchange.sip())
             .service(number)
             .word("from", "+359888123456")

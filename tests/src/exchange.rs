@@ -2,9 +2,11 @@
 //! API at hand. It can be killed and started again over the same state.
 
 use std::fs;
+use std::io::{BufRead, BufReader};
 use std::net::{Ipv4Addr, SocketAddrV4};
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
 use reqwest::blocking::{Client, Response};
@@ -12,12 +14,14 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::net::SIP_PORT;
-use crate::process::{Process, Signal};
+use crate::process::{Lines, Process, Signal};
 
 /// From the start to readiness: compiled scripts are not cached yet, and the machine may be busy.
 const START: Duration = Duration::from_secs(60);
 /// A graceful stop without calls.
 const STOP: Duration = Duration::from_secs(20);
+/// A stream of events is open for as long.
+const LONGEST_TEST: Duration = Duration::from_secs(600);
 /// Between two looks at something that can only be asked for.
 const LOOK_AGAIN: Duration = Duration::from_millis(20);
 /// The operator's token in every configuration here.
@@ -29,6 +33,7 @@ pub struct Exchange {
     process: Process,
     dir: TempDir,
     ip: Ipv4Addr,
+    tenant: String,
     client: Client,
 }
 
@@ -36,12 +41,19 @@ impl Exchange {
     /// Starts it at an address. `tenants` is TOML, beginning with `[[tenant]]`; `[node]`, `[sip]`, `[media]`
     /// and `[http]` are written for it. Panics with what it says when it does not become ready.
     pub fn start(ip: Ipv4Addr, tenants: &str) -> Self {
+        Self::with(ip, "demo", &[("strowger.toml", &config(ip, tenants))])
+    }
+
+    /// Starts it over these files: `strowger.toml`, which is whole, and whatever that names. It listens at `ip` as
+    /// [`config`] says; `tenant` is the one that records are asked of.
+    pub fn with(ip: Ipv4Addr, tenant: &str, files: &[(&str, &str)]) -> Self {
         let dir = tempfile::tempdir().expect("a temporary folder");
-        fs::write(dir.path().join("strowger.toml"), config(ip, tenants))
-            .expect("the test's folder can be written");
+        for (name, text) in files {
+            fs::write(dir.path().join(name), text).expect("the test's folder can be written");
+        }
         let process = spawn(dir.path());
         let client = Client::builder().timeout(START).build().expect("a client without TLS settings");
-        let mut exchange = Self { process, dir, ip, client };
+        let mut exchange = Self { process, dir, ip, tenant: tenant.into(), client };
         exchange.become_ready();
         exchange
     }
@@ -133,15 +145,33 @@ impl Exchange {
         (status, serde_json::from_str(&text).unwrap_or(Value::String(text)))
     }
 
-    /// The records of tenant `demo` once there are `count` of them, the oldest first; waits for the last of
+    /// What happens at the tenant from here on, an event a line: `{"at": ..., "kind": "queue.entered", "data": {...}}`.
+    pub fn events(&self) -> Lines {
+        let url = format!("{}/v1/tenants/{}/events", self.url(), self.tenant);
+        let stream = self.client.get(&url).bearer_auth(TOKEN).timeout(LONGEST_TEST).send();
+        let stream = stream.and_then(Response::error_for_status).unwrap_or_else(|why| panic!("{url}: {why}"));
+        let (tell, coming) = mpsc::channel();
+        std::thread::spawn(move || {
+            for line in BufReader::new(stream).lines().map_while(Result::ok) {
+                let data = line.strip_prefix("data:").map(|data| data.trim().to_owned());
+                if data.is_some_and(|data| tell.send(data).is_err()) {
+                    return;
+                }
+            }
+        });
+        Lines::new("events", coming)
+    }
+
+    /// The records of the tenant once there are `count` of them, the oldest first; waits for the last of
     /// them to be written.
     #[track_caller]
     pub fn calls(&mut self, count: usize) -> Vec<Value> {
+        let tenant = self.tenant.clone();
         self.eventually(&format!("{count} call records"), |exchange| {
             let mut calls = Vec::new();
             let mut cursor = String::new();
             loop {
-                let page = exchange.get(&format!("/tenants/demo/calls?limit=100{cursor}"));
+                let page = exchange.get(&format!("/tenants/{tenant}/calls?limit=100{cursor}"));
                 calls.extend(page["calls"].as_array().into_iter().flatten().cloned());
                 let Some(next) = page["next"].as_str() else { break };
                 cursor = format!("&cursor={next}");

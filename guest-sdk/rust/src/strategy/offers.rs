@@ -30,7 +30,13 @@ impl Offers {
 
     /// These agents ring together for this caller.
     pub fn add<'a>(&mut self, caller: &Waiting, agents: impl IntoIterator<Item = &'a Agent>) {
-        let agents = agents.into_iter().map(|agent| agent.name().to_owned()).collect();
+        self.add_named(caller, agents.into_iter().map(Agent::name));
+    }
+
+    /// As `add`, by the agents' names. An offer to one who does not serve the queue or is not free is refused, and the
+    /// manager is told.
+    pub fn add_named(&mut self, caller: &Waiting, agents: impl IntoIterator<Item = impl Into<String>>) {
+        let agents = agents.into_iter().map(Into::into).collect();
         self.offers.push(Offer { caller: caller.id(), agents });
     }
 
