@@ -2,9 +2,11 @@
 //! exchange with its own data folder, and its own telephones, so any of them can be run alone.
 
 mod begun;
+mod black_friday;
 mod calls;
 mod demo;
 mod durability;
+mod example;
 mod malformed;
 mod phones;
 mod queues;

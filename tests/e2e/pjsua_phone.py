@@ -147,7 +147,7 @@ class Phone:
         self.recorder = pj.AudioMediaRecorder()
         self.recorder.createRecorder(heard)
         self.account = None
-        self.open_account("sip:phone@%s:%d" % (address, port))
+        self.open_account("sip:%s@%s:%d" % (os.environ.get("PJSUA_NUMBER", "phone"), address, port))
         tell("ready")
 
     def open_account(self, identity, registrar="", user="", password=""):

@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde_json::Value;
 use tests::sound::write_tone;
 
-use crate::world::{SOON, World};
+use crate::world::{SOON, World, mark};
 
 const A_SECOND: Duration = Duration::from_secs(1);
 
@@ -88,10 +88,4 @@ fn whoever_spoke_with_the_caller_is_known_after_a_restart() {
         world.exchange.kill();
         world.exchange.start_again();
     }
-}
-
-/// What a script marked a call with.
-fn mark<'c>(call: &'c Value, key: &str) -> Option<&'c str> {
-    let tags = call["tags"].as_array().into_iter().flatten();
-    tags.filter(|tag| tag["key"] == key).find_map(|tag| tag["value"].as_str())
 }

@@ -3,6 +3,7 @@
 use std::net::SocketAddrV4;
 use std::time::Duration;
 
+use serde_json::Value;
 use tests::baresip::Baresip;
 use tests::exchange::{Exchange, guest};
 use tests::net::Net;
@@ -101,6 +102,12 @@ impl World {
 
 pub fn password(user: &str) -> &'static str {
     USERS.iter().find(|(name, ..)| *name == user).expect("a user of the demo").2
+}
+
+/// What a script marked a call with.
+pub fn mark<'c>(call: &'c Value, key: &str) -> Option<&'c str> {
+    let tags = call["tags"].as_array().into_iter().flatten();
+    tags.filter(|tag| tag["key"] == key).find_map(|tag| tag["value"].as_str())
 }
 
 /// The tenant as TOML.

@@ -130,6 +130,25 @@ impl Exchange {
         serde_json::from_str(&text).unwrap_or_else(|why| panic!("GET {path}: {why}: {text}"))
     }
 
+    /// The first recording of a call, kept in the exchange's folder for the test to read.
+    #[track_caller]
+    pub fn recording(&self, call: &Value) -> PathBuf {
+        let path = format!("/tenants/{}/calls/{}/recording", self.tenant, call["id"].as_str().unwrap_or("-"));
+        let answer = self.request("GET", &path, Vec::new());
+        let (status, wav) = (answer.status(), answer.bytes().unwrap_or_default());
+        assert!(status.is_success(), "GET {path}: {status} {call}");
+        let file = self.folder().join("recording.wav");
+        fs::write(&file, wav).expect("the test's folder can be written");
+        file
+    }
+
+    /// Uploads a WAV file as a prompt of the tenant.
+    #[track_caller]
+    pub fn keep_prompt(&self, name: &str, wav: Vec<u8>) {
+        let (status, said) = self.send("PUT", &format!("/tenants/{}/prompts/{name}", self.tenant), wav);
+        assert!((200..300).contains(&status), "{status} {said}");
+    }
+
     /// What it counts, in the OpenMetrics text form.
     pub fn metrics(&self) -> String {
         let url = format!("{}/metrics", self.url());

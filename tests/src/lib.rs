@@ -1,5 +1,5 @@
 //! What tests across crates stand on: the built exchange as a child process, telephones made by others
-//! (sipp, baresip, pjsua2) on addresses of their own, and an ear that tells which tone a file holds.
+//! (sipp, baresip, pjsua2) on addresses of their own, a speech server, and an ear that tells which tone a file holds.
 //!
 //! Nothing here sleeps. Whoever waits, waits for a line that a program prints, up to a limit, and a limit
 //! that passes ends the test with everything that the program said.
@@ -11,3 +11,4 @@ pub mod pjsua;
 pub mod process;
 pub mod sipp;
 pub mod sound;
+pub mod speech;

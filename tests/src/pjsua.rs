@@ -40,6 +40,8 @@ pub struct Setup<'a> {
     pub codec: Option<&'a str>,
     /// No codec but that one.
     pub only: bool,
+    /// The number that it calls from without an account: `+359888123456`; `phone` if none.
+    pub number: Option<&'a str>,
 }
 
 /// A running telephone.
@@ -70,6 +72,9 @@ impl Pjsua {
         }
         if let Some(codec) = setup.codec {
             command.env(if setup.only { "PJSUA_ONLY_CODEC" } else { "PJSUA_CODEC" }, codec);
+        }
+        if let Some(number) = setup.number {
+            command.env("PJSUA_NUMBER", number);
         }
         let mut phone = Self { process: Process::spawn("pjsua2", &mut command), dir };
         phone.event("ready", START);

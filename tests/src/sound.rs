@@ -2,6 +2,7 @@
 //! that frequency. The measure is Goertzel's, over windows of 100 ms of 8 kHz sound.
 
 use std::f64::consts::TAU;
+use std::io::Cursor;
 use std::path::Path;
 use std::time::Duration;
 
@@ -16,18 +17,25 @@ pub const AMPLITUDE: f64 = 0.3;
 
 /// Writes `length` of a sine of `hz` at [`AMPLITUDE`], 16 bits, mono.
 pub fn write_tone(path: &Path, hz: f64, length: Duration) {
+    std::fs::write(path, tone_wav(hz, length)).expect("the test's folder can be written");
+}
+
+/// The same as the bytes of a WAV file.
+pub fn tone_wav(hz: f64, length: Duration) -> Vec<u8> {
     let spec = hound::WavSpec {
         channels: 1,
         sample_rate: RATE,
         bits_per_sample: 16,
         sample_format: hound::SampleFormat::Int,
     };
-    let mut wav = hound::WavWriter::create(path, spec).expect("the test's folder can be written");
+    let mut file = Cursor::new(Vec::new());
+    let mut wav = hound::WavWriter::new(&mut file, spec).expect("memory can be written");
     for n in 0..(length.as_secs_f64() * f64::from(RATE)) as u32 {
         let sample = AMPLITUDE * (TAU * hz * f64::from(n) / f64::from(RATE)).sin();
-        wav.write_sample((sample * f64::from(i16::MAX)) as i16).expect("the test's folder has room");
+        wav.write_sample((sample * f64::from(i16::MAX)) as i16).expect("memory can be written");
     }
-    wav.finalize().expect("the test's folder has room");
+    wav.finalize().expect("memory can be written");
+    file.into_inner()
 }
 
 /// What a telephone heard: samples of full scale 1.

@@ -1,0 +1,258 @@
+//! `examples/black-friday` as its README tells it: the menu in two languages, the queue with the place and the wait, keys
+//! while waiting, call back, overflow, the head's mobile, the shop when it is closed, and the one command that shows it all.
+
+use std::fs;
+use std::process::Command;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use tests::exchange::binary;
+use tests::pjsua::Pjsua;
+use tests::process::Process;
+use tests::sipp::{UAC_LISTENS, UAS_RINGS};
+use tests::sound::{Heard, tone_wav};
+use tests::speech::SPEECH_HZ;
+
+use crate::example::{Edit, Example, folder, talk};
+use crate::world::{LATER, SOON, mark};
+
+const A_SECOND: Duration = Duration::from_secs(1);
+/// What those who wait hear in turn.
+const WALTZ_HZ: f64 = 1200.0;
+
+/// The number of the shop, and of the advertisement.
+const SHOP: &str = "+35924442000";
+const ADVERTISEMENT: &str = "+35924442003";
+const MARIA: &str = "+359888123456";
+
+/// The calendar's first rule says which scheme counts on every day.
+const ALWAYS_OPEN: Edit = (
+    "  name = \"shop\"\n  default = \"closed\"\n",
+    "  name = \"shop\"\n  default = \"closed\"\n    [[tenant.calendar.rule]]\n    scheme = \"open\"\n    rrule = \
+     \"FREQ=DAILY\"\n    start = \"2024-01-01\"\n",
+);
+const ALWAYS_CLOSED: Edit = (
+    "  name = \"shop\"\n  default = \"closed\"\n",
+    "  name = \"shop\"\n  default = \"closed\"\n    [[tenant.calendar.rule]]\n    scheme = \"closed\"\n    rrule = \
+     \"FREQ=DAILY\"\n    start = \"2024-01-01\"\n",
+);
+
+fn shop(edits: &[Edit]) -> Example {
+    let shop = Example::start("black-friday", "shop", "black-friday", edits);
+    shop.exchange.keep_prompt("waltz", tone_wav(WALTZ_HZ, A_SECOND * 4));
+    shop
+}
+
+/// Takes the next call of the queue, and ends it at once.
+fn serve(agent: &mut Pjsua) {
+    agent.event("ringing", SOON);
+    agent.answer();
+    agent.confirmed(SOON);
+    agent.hang_up();
+    agent.disconnected(SOON);
+}
+
+#[test]
+fn whoever_presses_3_is_told_the_place_and_the_wait_in_their_language_and_served_in_turn() {
+    let mut shop = shop(&[ALWAYS_OPEN]);
+    let mut ana = shop.phone("ana", 440.0);
+    let mut maria = shop.customer(MARIA, 1000.0);
+    // One conversation, so that the queue knows how long they last; and two that Ana has to hold first.
+    let first = shop.calls(UAC_LISTENS, ADVERTISEMENT, "+359888000901").calls(1, 1).start();
+    serve(&mut ana);
+    first.finish(SOON).assert_all(1);
+    let before = shop.calls(UAC_LISTENS, ADVERTISEMENT, "+359888000902").calls(2, 10).start();
+    ana.event("ringing", SOON);
+    ana.answer();
+    ana.confirmed(SOON);
+    shop.wait_for_line("sales", 1);
+
+    maria.call(&shop.uri(SHOP));
+    shop.hears("bg", "Добре дошли!");
+    shop.hears("bg", "За Черния петък натиснете три. За поръчка натиснете едно.");
+    maria.press("9");
+    shop.hears("en", "For Black Friday press three. For an order press one.");
+    maria.press("3");
+    shop.hears("en", "You have reached Black Friday.");
+    shop.wait_for_line("sales", 2);
+    shop.hears("en", "You are second in line.");
+    shop.hears("en", "The expected wait is");
+    shop.hears("en", "Press one to be called back without losing your place.");
+    // Whoever came by the advertisement's number hears the same in the language of the shop.
+    shop.hears("bg", "Вие сте следващият на опашката.");
+
+    ana.hang_up();
+    ana.disconnected(SOON);
+    serve(&mut ana);
+    let from = ana.event("ringing", SOON)["from"].as_str().unwrap_or_default().to_owned();
+    assert!(from.contains(MARIA), "Ana sees who calls: {from}");
+    ana.answer();
+    talk(&mut maria, &mut ana);
+    ana.hang_up();
+    maria.disconnected(SOON);
+    before.finish(SOON).assert_all(2);
+
+    let calls = shop.exchange.calls(4);
+    let call =
+        calls.iter().find(|call| call["from"]["number"] == MARIA).unwrap_or_else(|| panic!("{calls:?}"));
+    assert_eq!((call["answered_by"].as_str(), mark(call, "menu")), (Some("ana"), Some("3")), "{call}");
+    ana.heard().assert_tone(1000.0, A_SECOND);
+    let heard = maria.heard();
+    heard.assert_tone(SPEECH_HZ, A_SECOND);
+    heard.assert_tone(WALTZ_HZ, A_SECOND);
+    heard.assert_tone(440.0, A_SECOND);
+}
+
+#[test]
+fn whoever_presses_2_leaves_a_message_and_it_is_kept_as_it_was_spoken() {
+    let mut shop = shop(&[]);
+    let mut maria = shop.customer(MARIA, 1000.0);
+    maria.call(&shop.uri(ADVERTISEMENT));
+    shop.wait_for_line("sales", 1);
+    maria.press("2");
+    let please = "В момента никой не може да приеме обаждането ви. Моля, оставете съобщение след сигнала и натиснете \
+                  клавиш, когато свършите.";
+    shop.hears("bg", please);
+    maria.talk(A_SECOND * 4);
+    maria.press("#");
+    shop.hears("bg", "Благодарим ви. Ще ви се обадим. Дочуване.");
+    maria.disconnected(SOON);
+    shop.wait_for_line("sales", 0);
+    let call = shop.exchange.calls(1).remove(0);
+    assert_eq!(
+        (call["outcome"].as_str(), mark(&call, "box")),
+        (Some("voicemail"), Some("black-friday")),
+        "{call}"
+    );
+    Heard::read(&shop.exchange.recording(&call)).assert_tone(1000.0, A_SECOND * 2);
+}
+
+#[test]
+fn when_the_queue_is_full_the_heads_mobile_rings_and_then_there_is_a_message() {
+    let mut shop = shop(&[("most_waiting = 40", "most_waiting = 1"), ("seconds = 20", "seconds = 3")]);
+    let first = shop.calls(UAC_LISTENS, ADVERTISEMENT, "+359888000901").calls(1, 1).start();
+    shop.wait_for_line("sales", 1);
+    let mut mobile = shop.outside(800.0);
+    // The head answers ...
+    let mut maria = shop.customer(MARIA, 1000.0);
+    maria.call(&shop.uri(ADVERTISEMENT));
+    mobile.event("ringing", SOON);
+    mobile.answer();
+    talk(&mut maria, &mut mobile);
+    maria.hang_up();
+    mobile.disconnected(SOON);
+    // ... and does not.
+    let mut petar = shop.customer("+359888765432", 600.0);
+    petar.call(&shop.uri(ADVERTISEMENT));
+    mobile.event("ringing", SOON);
+    mobile.event("cancelled", SOON);
+    petar.confirmed(SOON);
+    petar.talk(A_SECOND * 4);
+    petar.hang_up();
+    petar.disconnected(SOON);
+
+    let calls = shop.exchange.calls(2);
+    let of = |number: &str| -> &Value {
+        calls.iter().find(|call| call["from"]["number"] == number).expect("a record")
+    };
+    let (answered, message) = (of(MARIA), of("+359888765432"));
+    assert_eq!(
+        (&answered["outcome"], mark(answered, "overflow")),
+        (&json!("answered"), Some("full")),
+        "{answered}"
+    );
+    assert_eq!(
+        (&message["outcome"], mark(message, "box")),
+        (&json!("voicemail"), Some("black-friday")),
+        "{message}"
+    );
+    mobile.heard().assert_tone(1000.0, A_SECOND);
+    maria.heard().assert_tone(800.0, A_SECOND);
+    // The one who came first still waits, until an agent comes.
+    let mut ana = shop.phone("ana", 440.0);
+    serve(&mut ana);
+    first.finish(SOON).assert_all(1);
+}
+
+#[test]
+fn telephones_then_all_mobiles_then_the_heads_and_then_a_message() {
+    let shop = &mut shop(&[
+        ("after = 15", "after = 2"),
+        ("after = 30", "after = 4"),
+        ("seconds = 50", "seconds = 7"),
+    ]);
+    let mut ana = shop.phone("ana", 440.0);
+    // The mobiles of 32 agents and of the head.
+    let mobiles = shop.carrier_plays(UAS_RINGS).calls(33, 100).trace().start();
+    let mut maria = shop.customer(MARIA, 1000.0);
+    maria.call(&shop.uri("+35932442000"));
+    ana.event("ringing", SOON);
+    ana.event("cancelled", SOON);
+    shop.hears("bg", "В момента никой не може да приеме обаждането ви. Моля, оставете съобщение след сигнала и натиснете клавиш, когато свършите.");
+    maria.confirmed(SOON);
+    maria.talk(A_SECOND * 3);
+    maria.hang_up();
+    let report = mobiles.finish(LATER);
+    report.assert_all(33);
+    for mobile in ["+359888000101", "+359888000132", "+359888000001"] {
+        assert!(report.messages.contains(&format!("INVITE sip:{mobile}@")), "{mobile} did not ring");
+    }
+    let call = shop.exchange.calls(1).remove(0);
+    assert_eq!(
+        (call["outcome"].as_str(), call["source"].as_str()),
+        (Some("voicemail"), Some("plovdiv")),
+        "{call}"
+    );
+    let heads = report.messages.find("INVITE sip:+359888000001@").expect("it was there a line ago");
+    let last_agents = report.messages.rfind("INVITE sip:+3598880001").expect("it was there a line ago");
+    assert!(last_agents < heads, "the head's mobile rings after the agents'");
+}
+
+#[test]
+fn a_closed_shop_says_so_takes_a_message_and_promises_a_call_by_ten_on_the_next_working_day() {
+    let mut shop = shop(&[ALWAYS_CLOSED]);
+    let mut maria = shop.customer(MARIA, 1000.0);
+    maria.call(&shop.uri(SHOP));
+    shop.hears("bg", "Магазинът е затворен. Оставете съобщение след сигнала.");
+    maria.confirmed(SOON);
+    maria.talk(A_SECOND * 4);
+    maria.press("#");
+    shop.hears("bg", "Ще ви се обадим до десет часа на следващия работен ден.");
+    maria.disconnected(SOON);
+    let call = shop.exchange.calls(1).remove(0);
+    assert_eq!((mark(&call, "hours"), mark(&call, "box")), (Some("closed"), Some("shop")), "{call}");
+    let by = mark(&call, "call-back-by").unwrap_or_default();
+    assert!(by.ends_with(" 10:00"), "{call}");
+    assert_eq!(
+        (call["outcome"].as_str(), call["source"].as_str()),
+        (Some("voicemail"), Some("catalogue")),
+        "{call}"
+    );
+    Heard::read(&shop.exchange.recording(&call)).assert_tone(1000.0, A_SECOND * 2);
+}
+
+#[test]
+fn one_command_shows_it_all_from_a_clean_start() {
+    // As it is, with its own addresses, on a network of its own.
+    let place = tempfile::tempdir().expect("a temporary folder");
+    let copied = Command::new("cp").arg("-r").arg(folder("black-friday")).arg(place.path()).status();
+    assert!(copied.is_ok_and(|status| status.success()));
+    let here = place.path().join("black-friday");
+    drop(fs::remove_dir_all(here.join("data")));
+    let mut command = Command::new("unshare");
+    command
+        .args(["--map-root-user", "--net", "sh", "-c", "ip link set lo up && exec ./run.sh"])
+        .current_dir(&here)
+        .env("STROWGER", binary())
+        .env("CALLERS", "6")
+        .env("RATE", "6");
+    let mut day = Process::spawn("run.sh", &mut command);
+    let status = day.exit(Duration::from_secs(120));
+    let said = day.lines.heard().join("\n");
+    assert!(status.success(), "{said}");
+    assert!(said.contains("32 agents are registered"), "{said}");
+    for figure in ["entered", "answered"] {
+        let last = said.lines().rev().find(|line| line.starts_with(figure)).unwrap_or_default();
+        assert_eq!(last.split_whitespace().last(), Some("6"), "{said}");
+    }
+}
