@@ -9,6 +9,7 @@ mod durability;
 mod example;
 mod malformed;
 mod phones;
+mod promises;
 mod queues;
 mod screen;
 mod scripts;

@@ -7,7 +7,7 @@ use std::time::Duration;
 use serde::Serialize;
 
 use crate::directory::Device;
-use crate::queue::{KeptAgent, Question};
+use crate::queue::{KeptAgent, KeptCallBack, Question};
 use crate::verb::{Answer, CallId, CallRecord, Direction, Failure, LegInfo, LegNo, Party, Prompt, Target};
 
 /// A leg among all of a shard; never used twice.
@@ -151,7 +151,15 @@ pub enum Effect {
         /// The caller's leg.
         caller: Box<LegInfo>,
     },
-    /// Nobody answered a call that the exchange began; its record follows.
+    /// The exchange begins a call of its own accord, to call somebody back: what follows speaks of it.
+    Begun {
+        /// The call.
+        call: CallId,
+        /// The tenant's name.
+        tenant: String,
+    },
+    /// Nobody answered a call that the exchange began; its record follows, unless it was to call somebody
+    /// back: then `Effect::Fruitless` does.
     OriginFailed {
         /// The call.
         call: CallId,
@@ -204,6 +212,25 @@ pub enum Effect {
         /// In place of what was kept before.
         kept: KeptAgent,
     },
+    /// A call back is asked for, and promised once it is kept for `Exchange::restore_call_back`;
+    /// `Exchange::handle_kept` wants to hear how that went.
+    KeepCallBack {
+        /// Named in the answer.
+        ticket: u64,
+        /// The tenant's name.
+        tenant: String,
+        /// In place of what was kept of the same number in the same queue.
+        kept: Box<KeptCallBack>,
+    },
+    /// It was done, is too old, or was not promised after all.
+    ForgetCallBack {
+        /// The tenant's name.
+        tenant: String,
+        /// The queue's name.
+        queue: String,
+        /// The number that was to be called.
+        number: String,
+    },
     /// Something happened in a queue or to an agent that people may want to see.
     Tell {
         /// The tenant's name.
@@ -216,6 +243,12 @@ pub enum Effect {
     },
     /// The call is over; every leg has ended or been told to.
     Over(Box<CallRecord>),
+    /// An attempt to call somebody back is over and no agent answered it. It leaves no record, since the
+    /// promise goes on; what was told of it says all.
+    Fruitless {
+        /// The call.
+        call: CallId,
+    },
 }
 
 /// What signalling must do with a leg.

@@ -9,7 +9,9 @@ use crate::call::{Around, Call, Elsewhere, Given};
 use crate::directory::Directory;
 use crate::effect::{Arrival, Effect, Event, LegKey, Note, Origin, Signal, Token};
 use crate::load::{Load, Seat};
-use crate::queue::{AgentView, AgentWish, Decided, Floor, KeptAgent, Moment, Order, PlaceId, QueueView};
+use crate::queue::{
+    AgentView, AgentWish, Decided, Floor, KeptAgent, KeptCallBack, Moment, Order, PlaceId, QueueView,
+};
 use crate::verb::{CallId, Command, Failure, LegInfo, LegNo, Presence, Supervision, Target};
 
 /// Calls of one shard; the next one gets 503.
@@ -313,6 +315,11 @@ impl Exchange {
         }
     }
 
+    /// Which version of its strategy is asked, by `Effect::Decide`; for those who ask why.
+    pub fn set_strategy_version(&mut self, ticket: u64, version: &str) {
+        self.floor.set_version(ticket, version);
+    }
+
     /// A strategy's answer to `Effect::Decide`, or why there is none: longest-idle takes the decision
     /// then. One that comes too late is ignored.
     pub fn handle_decision(
@@ -346,6 +353,31 @@ impl Exchange {
     /// What was kept of an agent by `Effect::KeepAgent`; before the first `people_changed` of the tenant.
     pub fn restore_agent(&mut self, tenant: &str, user: &str, kept: KeptAgent) {
         self.floor.restore_agent(tenant, user, kept);
+    }
+
+    /// What was wanted by `Effect::KeepCallBack` is done, or can't be, and why.
+    pub fn handle_kept(
+        &mut self,
+        now: Instant,
+        ticket: u64,
+        kept: Result<(), String>,
+        directory: &dyn Directory,
+        out: &mut Vec<Effect>,
+    ) {
+        self.with_floor(now, directory, out, |floor, moment| floor.handle_kept(ticket, kept, moment));
+    }
+
+    /// What was kept by `Effect::KeepCallBack` and not forgotten; after the first `people_changed` of the
+    /// tenant, and those who came first before the others. False: there is no such queue.
+    pub fn restore_call_back(
+        &mut self,
+        now: Instant,
+        tenant: &str,
+        kept: KeptCallBack,
+        directory: &dyn Directory,
+        out: &mut Vec<Effect>,
+    ) -> bool {
+        self.with_floor(now, directory, out, |floor, moment| floor.restore_call_back(tenant, kept, moment))
     }
 
     /// Devices were registered or have gone, or the configuration is another: queues and agents of the
@@ -484,8 +516,10 @@ impl Exchange {
         call.tend_supervisors(&mut around);
         let elsewhere = call.elsewhere.take();
         if call.is_over() {
-            let record = call.record(&around);
-            around.out.push(Effect::Over(Box::new(record)));
+            around.out.push(match call.is_fruitless() {
+                true => Effect::Fruitless { call: id },
+                false => Effect::Over(Box::new(call.record(&around))),
+            });
             let call = self.calls.remove(&id).expect("it was there a line ago");
             for leg in &call.legs {
                 self.keys.legs.remove(&leg.key);
@@ -590,16 +624,18 @@ impl Exchange {
         out: &mut Vec<Effect>,
         step: impl FnOnce(&mut Floor, &mut Moment) -> T,
     ) -> T {
-        let done = step(&mut self.floor, &mut Moment { now, directory, load: &self.load, out });
+        let wall = self.wall(now);
+        let done = step(&mut self.floor, &mut Moment { now, wall, directory, load: &self.load, out });
         self.settle(now, directory, out);
         done
     }
 
     /// Queues hear whose telephones ring or rest, calls get what queues want of them, until all is still.
     fn settle(&mut self, now: Instant, directory: &dyn Directory, out: &mut Vec<Effect>) {
+        let wall = self.wall(now);
         loop {
             let seats = std::mem::take(&mut self.load.changed);
-            let mut moment = Moment { now, directory, load: &self.load, out };
+            let mut moment = Moment { now, wall, directory, load: &self.load, out };
             self.floor.seats_changed(seats, &mut moment);
             if let Some((call, place, order)) = self.floor.orders.pop_front() {
                 self.with_call(now, call, directory, out, |call, around| {
@@ -608,7 +644,7 @@ impl Exchange {
             } else if let Some(place) = self.floor.call_backs.pop_front() {
                 self.call_back(now, place, directory, out);
             } else if self.load.changed.is_empty() {
-                let mut moment = Moment { now, directory, load: &self.load, out };
+                let mut moment = Moment { now, wall, directory, load: &self.load, out };
                 self.floor.pump(&mut moment);
                 return;
             }
@@ -617,18 +653,21 @@ impl Exchange {
 
     /// Begins a call that rings agents for someone who is to be called back.
     fn call_back(&mut self, now: Instant, place: PlaceId, directory: &dyn Directory, out: &mut Vec<Effect>) {
-        let mut moment = Moment { now, directory, load: &self.load, out };
-        let Some((queue, origin)) = self.floor.call_back_origin(place, &mut moment) else { return };
+        let wall = self.wall(now);
+        let mut moment = Moment { now, wall, directory, load: &self.load, out };
+        let Some((queue, promised_in, origin)) = self.floor.call_back_origin(place, &mut moment) else {
+            return;
+        };
         if self.reached_limit(now, &origin.tenant, directory).is_some() {
-            let mut moment = Moment { now, directory, load: &self.load, out };
+            let mut moment = Moment { now, wall, directory, load: &self.load, out };
             return self.floor.call_back_failed(place, &mut moment);
         }
-        let wall = self.wall(now);
         let id = self.name_call(wall);
         let key = self.keys.leg(id, LegNo::CALLER);
         self.tallies.entry(origin.tenant.clone()).or_default().calls += 1;
+        out.push(Effect::Begun { call: id, tenant: origin.tenant.clone() });
         let mut call = Call::originate(id, key, &origin, &mut self.around(now, wall, directory, out));
-        call.stand_for(place, queue);
+        call.stand_for(place, queue, promised_in);
         self.calls.insert(id, call);
         match self.floor.begin_call_back(place, id, now) {
             Some(ringing) => self.with_call(now, id, directory, out, |call, around| {

@@ -7,7 +7,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use exchange::{CallId, CallRecord, LegNo, LegRecord, Outcome};
+use exchange::queue::CALL_BACK;
+use exchange::{Answer, CallId, CallRecord, Command, LegNo, LegRecord, Outcome};
 use store::{Batch, Done, StoreError, Unsealed, layout};
 
 use crate::history;
@@ -94,6 +95,20 @@ fn interrupted(tape: &[u8]) -> Option<CallRecord> {
     let last = tape.segments.iter().flat_map(|segment| &segment.steps).last();
     let ended = start.started + last.map_or(0.0, |step| f64::from(step.at_ms + step.took_ms) / 1000.0);
     let caller = &start.caller;
+    let mut tags: Vec<(String, String)> = Vec::new();
+    let mut promised = false;
+    for step in tape.segments.iter().flat_map(|segment| &segment.steps) {
+        let (key, value) = match (&step.command, &step.answer) {
+            (Command::Tag { key, value }, Answer::Done) => (key.as_str(), value),
+            (Command::CallBack { number, .. }, Answer::Done) => {
+                promised = true;
+                (CALL_BACK, number)
+            }
+            _ => continue,
+        };
+        tags.retain(|(known, _)| known != key);
+        tags.push((key.to_owned(), value.clone()));
+    }
     Some(CallRecord {
         id: start.call,
         tenant: start.tenant.to_string(),
@@ -108,7 +123,7 @@ fn interrupted(tape: &[u8]) -> Option<CallRecord> {
         ended,
         wait: std::time::Duration::ZERO,
         talk: std::time::Duration::ZERO,
-        outcome: Outcome::Failed,
+        outcome: if promised { Outcome::Missed } else { Outcome::Failed },
         answered_by: None,
         legs: vec![LegRecord {
             leg: LegNo::CALLER,
@@ -120,7 +135,7 @@ fn interrupted(tape: &[u8]) -> Option<CallRecord> {
             end: "the exchange stopped".into(),
             sip_call_id: String::new(),
         }],
-        tags: Vec::new(),
+        tags,
         recordings: Vec::new(),
         failure: Some("the exchange stopped while the call was up".into()),
     })

@@ -7,6 +7,7 @@
 //! | key | value |
 //! |---|---|
 //! | `a` tenant user | what of an agent outlives a restart: a pause, queues signed in to and out of |
+//! | `b` tenant queue number | a call back that was promised |
 //! | `c` tenant call | the call's record; ids begin with their time, so a scan backwards is newest first |
 //! | `e` tenant number | an event of the tenant's stream, by its sequence number |
 //! | `h` tenant number call | a conversation with a number: with whom, in the order of time |
@@ -36,6 +37,24 @@ pub fn read_agent(key: &[u8]) -> Option<(String, String)> {
     let (tenant, rest) = read_text(key.strip_prefix(b"a")?)?;
     let (user, rest) = read_text(rest)?;
     rest.is_empty().then_some((tenant, user))
+}
+
+/// A promised call back.
+pub fn call_back(tenant: &str, queue: &str, number: &str) -> Vec<u8> {
+    Key::new(b'b').text(tenant).text(queue).text(number).0
+}
+
+/// All promised call backs of all tenants; [`read_call_back`] tells whose.
+pub fn call_backs() -> Scan {
+    Scan::prefix(Key::new(b'b').0)
+}
+
+/// Reads a call back's key back: tenant, queue, number.
+pub fn read_call_back(key: &[u8]) -> Option<(String, String, String)> {
+    let (tenant, rest) = read_text(key.strip_prefix(b"b")?)?;
+    let (queue, rest) = read_text(rest)?;
+    let (number, rest) = read_text(rest)?;
+    rest.is_empty().then_some((tenant, queue, number))
 }
 
 /// A call's record. `call`: its id's bits.
@@ -262,6 +281,10 @@ mod tests {
         assert_eq!((read.0.as_str(), read.1.as_str(), read.2.as_str()), parts);
         assert_eq!(read_agent(&agent("acme", "ana\0")), Some(("acme".into(), "ana\0".into())));
         assert_eq!(read_agent(&registration("a", "b", "c")), None);
+        let parts = ("acme", "sales\0", "+359888000001");
+        let read = read_call_back(&call_back(parts.0, parts.1, parts.2)).unwrap();
+        assert_eq!((read.0.as_str(), read.1.as_str(), read.2.as_str()), parts);
+        assert_eq!(read_call_back(&agent("acme", "ana")), None);
         assert_eq!(read_expiry(&expiry(9, "a", "")), Some((9, "a".into(), String::new())));
         assert_eq!(read_expiry(&registration("a", "b", "c")), None);
         assert_eq!(read_registration(b"r"), None);

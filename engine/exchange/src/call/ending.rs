@@ -130,6 +130,8 @@ impl Call {
             Outcome::Rejected
         } else if self.failure.is_some() {
             Outcome::Failed
+        } else if self.promised {
+            Outcome::Missed // owed a call, however this one ended
         } else if self.caller_left {
             Outcome::Abandoned
         } else if self.dialled || self.answered.is_none() {

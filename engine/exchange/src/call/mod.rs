@@ -54,7 +54,8 @@ pub(crate) struct Around<'a> {
 impl Around<'_> {
     /// The queues, and what they need of the shard.
     fn floor(&mut self) -> (&mut Floor, Moment<'_>) {
-        let moment = Moment { now: self.now, directory: self.directory, load: self.load, out: self.out };
+        let (now, wall) = (self.now, self.wall);
+        let moment = Moment { now, wall, directory: self.directory, load: self.load, out: self.out };
         (self.floor, moment)
     }
 }
@@ -113,6 +114,8 @@ enum Pending {
     Enter,
     /// It is asked how long.
     Length,
+    /// A call back is being kept.
+    Promise,
     Wait {
         keys: String,
         hears: Prompt,
@@ -160,6 +163,10 @@ pub(crate) struct Call {
     recordings: Vec<String>,
     /// The caller's place in a queue, and the agents who ring for it.
     standing: Option<Standing>,
+    /// The caller was promised a call back.
+    promised: bool,
+    /// It looks for an agent who calls somebody back, or has found one.
+    calls_back: bool,
     /// Places that the call has had.
     places: u32,
     /// Legs that were begun for queues: they are counted apart.
@@ -255,6 +262,8 @@ impl Call {
             tags: Vec::new(),
             recordings: Vec::new(),
             standing: None,
+            promised: false,
+            calls_back: false,
             places: 0,
             queue_legs: 0,
             supervisors: Vec::new(),

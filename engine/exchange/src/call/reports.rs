@@ -160,6 +160,7 @@ impl Call {
             | Pending::Sleep { .. }
             | Pending::Enter
             | Pending::Length
+            | Pending::Promise
             | Pending::Wait { .. } => by_caller,
             Pending::Transfer(_) | Pending::Elsewhere => false,
             Pending::Bridge { a, b, .. } => *a == no || *b == no || by_caller,

@@ -10,9 +10,10 @@ use crate::dial::{DIAL_TIME, Dialling};
 use crate::effect::{Cause, Event};
 use crate::leg::Served;
 use crate::queue::{AgentWish, Entry, Leaving, Miss, Order, PlaceId, Ringing};
+use crate::queue::{CALL_BACK, PROMISED_IN};
 use crate::verb::{
-    Answer, Command, Dial, EndOfDigits, Failure, LegInfo, LegNo, Party, PlaceNo, Prompt, Stage, Target,
-    Waited,
+    Answer, CallId, Command, Dial, EndOfDigits, Failure, LegInfo, LegNo, Party, PlaceNo, Prompt, Stage,
+    Target, Waited,
 };
 
 /// Legs that queues may ever begin for one call; then its place is over.
@@ -110,10 +111,9 @@ impl Call {
                 let id = self.standing(place)?.id;
                 let language = self.caller().info.language.clone();
                 let (floor, mut moment) = around.floor();
-                floor.call_back(id, number, language, &mut moment)?;
-                self.stop_agents(Cause::Q850(16), "called back later", around);
-                self.standing = None;
-                done
+                floor.promise(id, self.id, number, language, &mut moment)?;
+                self.pending = Some(Pending::Promise);
+                Ok(None)
             }
             Command::LeaveQueue { place } => {
                 if self.standing(place).is_ok() {
@@ -278,6 +278,18 @@ impl Call {
             Order::Tell(length) => self
                 .end_pending(|pending| matches!(pending, Pending::Length))
                 .then_some(Answer::Length(length)),
+            Order::Promised(done) => {
+                let answer = match done {
+                    Ok(number) => {
+                        self.stop_agents(Cause::Q850(16), "called back later", around);
+                        self.standing = None;
+                        self.mark_promise(number);
+                        Answer::Done
+                    }
+                    Err(why) => Answer::Failed(why),
+                };
+                self.end_pending(|pending| matches!(pending, Pending::Promise)).then_some(answer)
+            }
             Order::Over(waited) => {
                 standing.over = Some(waited);
                 self.stop_agents(Cause::Q850(16), "the wait is over", around);
@@ -318,13 +330,30 @@ impl Call {
                 self.pending = None;
                 Some(Answer::Length(None))
             }
+            Some(Pending::Promise) => {
+                self.pending = None;
+                Some(Answer::Failed(Failure::Invalid("place: it is over".into())))
+            }
             _ => None,
         }
     }
 
+    /// The register shows that somebody is to be called back.
+    fn mark_promise(&mut self, number: String) {
+        self.promised = true;
+        let _ = self.tag(CALL_BACK.into(), number); // a call that has all the marks it may goes without
+    }
+
     /// This call looks for an agent who will call back for a place.
-    pub fn stand_for(&mut self, id: PlaceId, queue: String) {
+    pub fn stand_for(&mut self, id: PlaceId, queue: String, promised_in: CallId) {
         self.standing = Some(Standing::new(PlaceNo(0), id, queue));
+        self.calls_back = true;
+        self.tags.push((PROMISED_IN.into(), promised_in.to_string()));
+    }
+
+    /// It looked for an agent to call somebody back, and nobody has answered.
+    pub fn is_fruitless(&self) -> bool {
+        self.calls_back && self.answered.is_none()
     }
 
     fn ring_agents(&mut self, id: PlaceId, ringing: Ringing, around: &mut Around) {
@@ -507,7 +536,9 @@ impl Call {
             self.hang_up(leg, Cause::Q850(16), "the caller left", around);
         }
         let (floor, mut moment) = around.floor();
-        floor.leave(standing.id, why, &mut moment);
+        if let Some(number) = floor.leave(standing.id, why, &mut moment) {
+            self.mark_promise(number);
+        }
     }
 
     /// Agents' telephones ring no longer; what the queue knows of it is the caller's matter.

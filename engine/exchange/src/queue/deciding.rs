@@ -19,6 +19,8 @@ const MOST_PASSED_OVER: u8 = 8;
 /// The soonest that a strategy can ask for an announcement again.
 const LEAST_AGAIN: Duration = Duration::from_secs(1);
 
+/// How the engine's own decision is named.
+const LONGEST_IDLE: &str = "longest-idle";
 /// Why an answer of the wrong kind is none.
 const ANOTHER: &str = "it answered another question";
 
@@ -37,6 +39,8 @@ pub(super) struct Asked {
     pub tenant: Name,
     pub queue: Name,
     pub strategy: String,
+    /// Of the strategy, once it is known.
+    pub version: Option<String>,
     pub kind: Kind,
     pub snapshot: Arc<Snapshot>,
     /// The callers of the snapshot.
@@ -44,7 +48,23 @@ pub(super) struct Asked {
     due: Instant,
 }
 
+impl Asked {
+    /// Who decided, for those who ask why.
+    pub fn decided_by(&self) -> Vec<(&'static str, String)> {
+        let mut by = vec![("strategy", self.strategy.clone())];
+        by.extend(self.version.clone().map(|version| ("version", version)));
+        by
+    }
+}
+
 impl Floor {
+    /// Which version of its strategy answers a question.
+    pub fn set_version(&mut self, ticket: u64, version: &str) {
+        if let Some(asked) = self.tickets.get_mut(&ticket) {
+            asked.version = Some(version.into());
+        }
+    }
+
     /// Asks the queue's strategy. Answers false if there is nothing to ask about any more.
     pub(super) fn ask(&mut self, tenant: &Name, queue: &Name, kind: Kind, m: &mut Moment) -> bool {
         let newcomer = match kind {
@@ -83,7 +103,8 @@ impl Floor {
         });
         self.timers.push(Reverse((due, Due::Ticket(ticket))));
         let (tenant, queue) = (tenant.clone(), queue.clone());
-        self.tickets.insert(ticket, Asked { tenant, queue, strategy, kind, snapshot, ids, due });
+        self.tickets
+            .insert(ticket, Asked { tenant, queue, strategy, version: None, kind, snapshot, ids, due });
         true
     }
 
@@ -129,7 +150,7 @@ impl Floor {
                     _ => None,
                 };
                 let admission = or_tell(answer, pick, &asked, m).unwrap_or(Admission::ComeIn);
-                self.admit(id, admission, m);
+                self.admit(id, admission, &asked, m);
             }
             Kind::Rank => {
                 if let Some(line) = self.line_mut(&asked.tenant, &asked.queue)
@@ -187,22 +208,23 @@ impl Floor {
     /// Longest-idle takes the decision.
     pub(super) fn fall_back(&mut self, why: &str, asked: &Asked, m: &mut Moment) {
         tell_failure(asked, why, m);
-        self.longest_idle(&asked.tenant, &asked.queue, m);
+        let by = [("strategy", LONGEST_IDLE.into()), ("in-place-of", asked.strategy.clone())];
+        self.longest_idle(&asked.tenant, &asked.queue, &by, m);
     }
 
-    fn admit(&mut self, id: PlaceId, admission: Admission, m: &mut Moment) {
+    fn admit(&mut self, id: PlaceId, admission: Admission, asked: &Asked, m: &mut Moment) {
         let Some(place) = self.places.get_mut(&id) else { return };
         let Some(call) = place.call else { return };
         let (tenant, queue) = (place.tenant.clone(), place.queue.clone());
-        let about =
+        let mut about =
             vec![("queue", queue.to_string()), ("call", call.to_string()), ("number", place.number.clone())];
+        about.extend(asked.decided_by());
         match admission {
             Admission::Refuse(refusal) => {
                 self.finish_entry(id, m);
                 if let Some(line) = self.line_mut(&tenant, &queue) {
                     line.today.refused += 1;
                 }
-                let mut about = about;
                 about.push(("reason", super::place::refusal_name(&refusal)));
                 m.tell(&tenant, "queue.refused", about);
                 self.orders.push_back((call, id, Order::Refuse(refusal)));
@@ -215,7 +237,6 @@ impl Floor {
                 line.entering -= 1;
                 line.today.entered += 1;
                 let music = line.plan.music.clone();
-                let mut about = about;
                 about.push(("position", self.position(id).to_string()));
                 m.tell(&tenant, "queue.entered", about);
                 self.orders.push_back((call, id, Order::Admit(Admitted { resumed, music })));

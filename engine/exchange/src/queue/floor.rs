@@ -5,19 +5,17 @@ use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, BinaryHeap, HashMap, VecDeque};
 use std::time::{Duration, Instant};
 
+use super::MOST_WAITING;
 use super::agent::{Agent, Name};
 use super::deciding::{Asked, Kind};
 use super::line::Line;
-use super::place::{CallBack, Entry, Leaving, MOST_KEYS, Place, PlaceId, Stage};
+use super::place::{Entry, Leaving, MOST_KEYS, Place, PlaceId, Stage};
 use super::plan::KeptAgent;
-use super::{MOST_CALL_BACKS, MOST_WAITING};
 use crate::directory::Directory;
 use crate::effect::Effect;
 use crate::load::{Load, Seat};
 use crate::verb::{AgentState, CallId, Failure, Outlook, Prompt, Refusal, Waited};
 
-/// How long a call back is kept in line.
-const CALL_BACK_KEPT: Duration = Duration::from_secs(8 * 3600);
 /// A caller's priority.
 const PRIORITIES: std::ops::RangeInclusive<i32> = -100..=100;
 /// Skills that one caller can ask for.
@@ -26,6 +24,8 @@ const MOST_SKILLS: usize = 32;
 /// What the floor needs of the shard around it, for the length of one step.
 pub(crate) struct Moment<'a> {
     pub now: Instant,
+    /// Seconds since 1970 UTC.
+    pub wall: f64,
     pub directory: &'a dyn Directory,
     pub load: &'a Load,
     pub out: &'a mut Vec<Effect>,
@@ -53,6 +53,8 @@ pub(crate) enum Order {
     Ask(String),
     /// How long the wait will be.
     Tell(Option<Duration>),
+    /// This number is promised a call back, and the place goes on without this call; or why not.
+    Promised(Result<String, Failure>),
     /// The place is over.
     Over(Waited),
     /// Nobody answered the call back this time; the place waits on, without this call.
@@ -217,6 +219,7 @@ impl Floor {
             stage: Stage::Entering,
             leases: Vec::new(),
             tried: Vec::new(),
+            promise: None,
             call_back: None,
             listening: false,
             said: None,
@@ -231,15 +234,19 @@ impl Floor {
         Ok(id)
     }
 
-    /// The caller gives the place up, for whatever reason. Telephones that ring for it are the call's.
-    pub fn leave(&mut self, id: PlaceId, why: Leaving, m: &mut Moment) {
-        let Some(place) = self.places.get(&id) else { return };
+    /// The caller gives the place up, for whatever reason. Telephones that ring for it are the call's. Answers
+    /// the number that is called back if a promise was on its way: the place goes on then.
+    pub fn leave(&mut self, id: PlaceId, why: Leaving, m: &mut Moment) -> Option<String> {
+        let place = self.places.get(&id)?;
         match (&place.call_back, &place.stage) {
             // The call that looked for an agent is over; the place is not its own to give up.
             (Some(_), Stage::Waiting) => self.unring(id, m),
             (Some(_), _) => drop(self.finish(id, Leaving::CalledBack, m)),
+            // Whoever asked for a call back and hung up a moment later wants it still.
+            (None, Stage::Waiting) if place.promise.is_some() => return self.fulfil_promise(id, m),
             (None, _) => drop(self.finish(id, why, m)),
         }
+        None
     }
 
     /// Caller and agent talk.
@@ -279,6 +286,7 @@ impl Floor {
             }
         }
         self.release(&place, m);
+        self.forget_promise(&place, m);
         if entered {
             let kind = if why == Leaving::CalledBack { "queue.called-back" } else { "queue.left" };
             let mut about = vec![
@@ -292,6 +300,9 @@ impl Floor {
             }
             if let Stage::Connected { agent, .. } = &place.stage {
                 about.push(("agent", agent.to_string()));
+            }
+            if let Some(call_back) = &place.call_back {
+                about.push(("promised-in", call_back.promised_in.to_string()));
             }
             m.tell(&place.tenant, kind, about);
         }
@@ -346,45 +357,6 @@ impl Floor {
         let place = self.places.get_mut(&id).ok_or_else(over)?;
         place.priority = priority;
         let (tenant, queue) = (place.tenant.clone(), place.queue.clone());
-        self.stir(&tenant, &queue);
-        Ok(())
-    }
-
-    /// The place stays in line without its call.
-    pub fn call_back(
-        &mut self,
-        id: PlaceId,
-        number: String,
-        language: String,
-        m: &mut Moment,
-    ) -> Result<(), Failure> {
-        let over = || Failure::Invalid("place: it is over".into());
-        let place = self.places.get(&id).filter(|place| place.is_waiting()).ok_or_else(over)?;
-        if number.is_empty() || number.len() > 64 {
-            return Err(Failure::Invalid("number: 1 to 64 characters".into()));
-        }
-        let (tenant, queue) = (place.tenant.clone(), place.queue.clone());
-        let line = self.line(&tenant, &queue).ok_or_else(over)?;
-        let promised = line.callers.iter().filter(|other| self.places[other].call_back.is_some());
-        if promised.clone().any(|other| self.places[other].number == number) {
-            return Err(Failure::Invalid("number: it is called back already".into()));
-        }
-        if promised.count() >= MOST_CALL_BACKS {
-            return Err(Failure::Limit("call_backs".into()));
-        }
-        let place = self.places.get_mut(&id).expect("it was there a line ago");
-        let call = place.call.take();
-        let leases = std::mem::take(&mut place.leases);
-        place.number = number.clone();
-        place.call_back = Some(CallBack { language, until: m.now + CALL_BACK_KEPT });
-        place.give_up_at = None;
-        place.listening = false;
-        place.keys.clear();
-        self.release_leases(&tenant, leases, m);
-        let mut about = vec![("queue", queue.to_string()), ("number", number)];
-        about.extend(call.map(|call| ("call", call.to_string())));
-        m.tell(&tenant, "queue.call-back", about);
-        self.arm_place(id);
         self.stir(&tenant, &queue);
         Ok(())
     }

@@ -1,8 +1,8 @@
 //! Queues: callers in line, the agents who serve them, and the offers that join the two. The engine
 //! owns places, offers and timers; every choice is a strategy's, asked by `Effect::Decide` and checked
 //! against the state at the moment of its answer. Legs are the call's (`call/waiting.rs`): the
-//! [`Floor`] gives it orders, and hears from it who answered and who did not. Left out: what outlives
-//! a restart, but for agents' pauses and sign-ins; callers in line end with their calls.
+//! [`Floor`] gives it orders, and hears from it who answered and who did not. What agents wished and who
+//! was promised a call back outlives a restart; callers in line end with their calls.
 
 mod agent;
 mod deciding;
@@ -13,6 +13,7 @@ mod offer;
 mod people;
 mod place;
 mod plan;
+mod promise;
 mod snapshot;
 mod view;
 
@@ -22,7 +23,7 @@ pub(crate) use agent::Miss;
 pub use decision::{About, Decided, Question};
 pub(crate) use floor::{Floor, Moment, Order, Ringing};
 pub(crate) use place::{Entry, Leaving, PlaceId};
-pub use plan::{AgentPlan, AgentWish, KeptAgent, QueuePlan};
+pub use plan::{AgentPlan, AgentWish, KeptAgent, KeptCallBack, QueuePlan};
 pub use view::{AgentView, Figures, MemberView, QueueView, WaitingView};
 
 /// Callers of one queue; the next one is refused as full, whatever the strategy says.
@@ -33,6 +34,10 @@ pub const MOST_AGENTS: usize = 1_000;
 pub const MOST_QUEUES: usize = 500;
 /// Callers of one queue who left and will be called back; the next one keeps waiting.
 pub const MOST_CALL_BACKS: usize = 1_000;
+/// Marks a call in which a call back was promised: the number.
+pub const CALL_BACK: &str = "call-back";
+/// Marks a call that calls somebody back: the call in which it was promised.
+pub const PROMISED_IN: &str = "promised-in";
 /// Within which an answer counts as in time.
 pub const SERVICE_LEVEL: Duration = Duration::from_secs(20);
 /// How long a strategy may take; then longest-idle takes the decision.

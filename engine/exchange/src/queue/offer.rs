@@ -12,7 +12,7 @@ use super::floor::{Due, Floor, Moment, Order, Ringing, Room};
 use super::line::Line;
 use super::place::{Lease, MOST_TRIED, Place, PlaceId, Stage};
 use super::{KeptAgent, Leaving};
-use crate::effect::{Origin, Route};
+use crate::effect::{Fallback, Origin, Route};
 use crate::strategy::{Offer, Ranking};
 use crate::verb::{CallId, Party, Target};
 
@@ -66,6 +66,7 @@ impl Floor {
         let mut callers = HashSet::new();
         let mut taken: HashSet<Name> = HashSet::new();
         let (mut made, mut raced) = (0, false);
+        let by = why_so(asked);
         for Offer { caller, agents, ring } in ranking.offers {
             let Some(id) = asked.ids.get(caller as usize).copied() else {
                 refused.push((format!("there is no caller {caller} in the snapshot"), agents));
@@ -86,7 +87,7 @@ impl Floor {
                 Ok(free) => {
                     made += 1;
                     taken.extend(free.iter().cloned());
-                    self.offer(id, free, ring, m);
+                    self.offer(id, free, ring, &by, m);
                 }
             }
         }
@@ -150,7 +151,13 @@ impl Floor {
 
     /// Longest-idle: callers by priority, then arrival, each with the skilled agent who has not been
     /// offered a call for longest.
-    pub(super) fn longest_idle(&mut self, tenant: &Name, queue: &Name, m: &mut Moment) {
+    pub(super) fn longest_idle(
+        &mut self,
+        tenant: &Name,
+        queue: &Name,
+        by: &[(&'static str, String)],
+        m: &mut Moment,
+    ) {
         let Some(room) = self.rooms.get(tenant) else { return };
         let Some(line) = room.lines.get(queue) else { return };
         let mut free: Vec<(Option<Instant>, Name)> = (line.members.iter())
@@ -179,12 +186,19 @@ impl Floor {
             offers.push((id, free.remove(at).1));
         }
         for (id, user) in offers {
-            self.offer(id, vec![user], ring, m);
+            self.offer(id, vec![user], ring, by, m);
         }
     }
 
     /// Leases these agents, who are free, to the caller, who waits.
-    fn offer(&mut self, id: PlaceId, agents: Vec<Name>, ring: Duration, m: &mut Moment) {
+    fn offer(
+        &mut self,
+        id: PlaceId,
+        agents: Vec<Name>,
+        ring: Duration,
+        by: &[(&'static str, String)],
+        m: &mut Moment,
+    ) {
         let lease = self.next_id();
         let Some(place) = self.places.get_mut(&id) else { return };
         let (tenant, queue) = (place.tenant.clone(), place.queue.clone());
@@ -203,6 +217,7 @@ impl Floor {
             ("offer", lease.to_string()),
             ("agents", agents.join(", ")),
         ];
+        about.extend(by.iter().cloned());
         about.extend(place.call.map(|call| ("call", call.to_string())));
         m.tell(&tenant, "queue.offered", about);
         match place.call {
@@ -372,8 +387,9 @@ impl Floor {
         }
     }
 
-    /// The call that is to look for an agent, and its queue's name.
-    pub fn call_back_origin(&mut self, id: PlaceId, m: &mut Moment) -> Option<(String, Origin)> {
+    /// The call that is to look for an agent, its queue's name, and the call in which it was promised. If
+    /// the script fails the agent is connected with the customer all the same.
+    pub fn call_back_origin(&mut self, id: PlaceId, m: &mut Moment) -> Option<(String, CallId, Origin)> {
         let place = self.places.get(&id)?;
         let wanted = place.call_back.as_ref()?;
         let line = self.line(&place.tenant, &place.queue)?;
@@ -389,6 +405,10 @@ impl Floor {
             quoted(&place.queue)
         );
         let number = place.number.clone();
+        let customer = match m.directory.user(&place.tenant, &number) {
+            Some(user) => Target::User(user.name),
+            None => Target::Number(number.clone()),
+        };
         let origin = Origin {
             tenant: place.tenant.to_string(),
             ring,
@@ -399,12 +419,12 @@ impl Floor {
             route: Route {
                 script: line.plan.call_back.clone().unwrap_or_else(|| CALL_BACK_SCRIPT.into()),
                 settings,
-                fallback: Vec::new(),
+                fallback: vec![Fallback::Ring(customer)],
                 source: None,
             },
             token: None,
         };
-        Some((place.queue.to_string(), origin))
+        Some((place.queue.to_string(), wanted.promised_in, origin))
     }
 
     /// It could not begin: the agents are left alone for a moment, and nobody has missed anything.
@@ -456,6 +476,15 @@ impl Floor {
             self.refresh(tenant, &user, m);
         }
     }
+}
+
+/// Who made the offers of a ranking, and among how many.
+fn why_so(asked: &Asked) -> Vec<(&'static str, String)> {
+    let now = &asked.snapshot;
+    let mut by = asked.decided_by();
+    by.push(("free", now.agents.iter().filter(|agent| agent.free).count().to_string()));
+    by.push(("waiting", now.waiting.len().to_string()));
+    by
 }
 
 impl Place {

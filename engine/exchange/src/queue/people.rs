@@ -94,7 +94,9 @@ impl Floor {
         }
         self.stirred.insert(tenant.clone());
         for name in deserted {
-            let callers = self.line(&tenant, &name).map(|line| line.callers.clone()).unwrap_or_default();
+            // Whoever is to be called back need not know: someone may sign in before the promise is too old.
+            let mut callers = self.line(&tenant, &name).map(|line| line.callers.clone()).unwrap_or_default();
+            callers.retain(|id| self.places[id].call_back.is_none());
             callers.into_iter().for_each(|id| self.end_wait(id, Leaving::Nobody, m));
         }
     }

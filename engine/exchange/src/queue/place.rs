@@ -46,9 +46,18 @@ pub(super) struct Lease {
 /// The caller left and wants to be called.
 #[derive(Clone, Debug)]
 pub(super) struct CallBack {
+    /// The call in which it was promised.
+    pub promised_in: CallId,
     pub language: String,
     /// Dropped then: nobody wants to be called the next day.
     pub until: Instant,
+}
+
+/// A call back that is promised as soon as it is kept where a restart finds it.
+#[derive(Clone, Debug)]
+pub(super) struct Promise {
+    pub number: String,
+    pub call_back: CallBack,
 }
 
 pub(super) struct Place {
@@ -67,6 +76,8 @@ pub(super) struct Place {
     pub stage: Stage,
     pub leases: Vec<Lease>,
     pub tried: Vec<String>,
+    /// On its way to becoming `call_back`.
+    pub promise: Option<Promise>,
     pub call_back: Option<CallBack>,
     /// The call waits, so announcements are heard.
     pub listening: bool,
@@ -88,6 +99,12 @@ impl Place {
 
     pub fn is_offered(&self) -> bool {
         !self.leases.is_empty()
+    }
+
+    /// The number that is called back, or will be.
+    pub fn owed(&self) -> Option<&str> {
+        let promised = self.promise.as_ref().map(|promise| promise.number.as_str());
+        promised.or_else(|| self.call_back.is_some().then_some(self.number.as_str()))
     }
 
     /// First in line first.

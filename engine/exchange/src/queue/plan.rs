@@ -1,10 +1,10 @@
-//! What the configuration says of a queue, and what of an agent must outlive a restart.
+//! What the configuration says of a queue, and what of agents and of promises must outlive a restart.
 
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::verb::Prompt;
+use crate::verb::{CallId, Prompt};
 
 /// A queue, as configured. The exchange keeps the `Arc` it was given and knows a reload by another one.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -67,6 +67,28 @@ pub struct KeptAgent {
     pub signed_in: Vec<String>,
     /// Queues of the configuration that are not served.
     pub signed_out: Vec<String>,
+}
+
+/// A caller who was promised a call back, as it must be known after a restart. There is one of a number in
+/// a queue at most.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct KeptCallBack {
+    /// The queue's name.
+    pub queue: String,
+    /// The number to call.
+    pub number: String,
+    /// The call in which it was promised.
+    pub promised_in: CallId,
+    /// BCP 47.
+    pub language: String,
+    /// Higher goes first.
+    pub priority: i32,
+    /// Skills asked for, and the least level of each.
+    pub skills: Vec<(String, u8)>,
+    /// Since when the caller has been in line: seconds since 1970 UTC.
+    pub entered: f64,
+    /// Until when the promise holds: seconds since 1970 UTC.
+    pub until: f64,
 }
 
 /// What is wished of an agent.

@@ -1,6 +1,7 @@
 //! A shop with four users and two carriers, and a clock that a test turns by hand.
 #![allow(dead_code)] // each file of tests uses a part of it
 
+pub mod history;
 pub mod office;
 
 use std::collections::HashMap;

@@ -134,7 +134,11 @@ pub struct Office {
     pub strategy: Strategy,
     /// Questions wait here instead of being answered.
     pub hold: bool,
-    pub held: Vec<(u64, Question)>,
+    pub held: Vec<(u64, Question, String)>,
+    /// What is kept of call backs, by queue and number.
+    pub promises: BTreeMap<(String, String), KeptCallBack>,
+    /// Promises that the disk has not answered yet; none: it answers at once.
+    pub slow_disk: Option<Vec<(u64, (String, String))>>,
     /// All that was wanted and nobody looked at yet.
     pub effects: Vec<Effect>,
     callers: u32,
@@ -157,6 +161,8 @@ impl Office {
             strategy: in_order,
             hold: false,
             held: vec![],
+            promises: BTreeMap::new(),
+            slow_disk: None,
             effects: vec![],
             callers: 0,
         };
@@ -168,27 +174,71 @@ impl Office {
     pub fn decide(&mut self, out: Vec<Effect>) {
         let mut out = out;
         loop {
-            let (asked, other): (Vec<_>, Vec<_>) =
-                out.into_iter().partition(|effect| matches!(effect, Effect::Decide { .. }));
-            self.effects.extend(other);
-            if asked.is_empty() {
-                return;
-            }
-            out = vec![];
-            for effect in asked {
-                let Effect::Decide { ticket, question, .. } = effect else { continue };
-                if self.hold {
-                    self.held.push((ticket, question));
-                } else {
-                    let answer = (self.strategy)(&question);
-                    self.exchange.handle_decision(self.now, ticket, answer, &self.house, &mut out);
+            let mut more = vec![];
+            for effect in out {
+                match effect {
+                    Effect::Decide { ticket, question, strategy, .. } if self.hold => {
+                        self.held.push((ticket, question, strategy));
+                    }
+                    Effect::Decide { ticket, question, .. } => {
+                        let answer = (self.strategy)(&question);
+                        self.exchange.handle_decision(self.now, ticket, answer, &self.house, &mut more);
+                    }
+                    Effect::KeepCallBack { ticket, tenant, kept } => {
+                        assert_eq!(tenant, "shop");
+                        let of = (kept.queue.clone(), kept.number.clone());
+                        assert!(self.promises.insert(of.clone(), *kept).is_none(), "one promise at a time");
+                        match &mut self.slow_disk {
+                            Some(waiting) => waiting.push((ticket, of)),
+                            None => {
+                                self.exchange.handle_kept(self.now, ticket, Ok(()), &self.house, &mut more);
+                            }
+                        }
+                    }
+                    Effect::ForgetCallBack { queue, number, .. } => {
+                        self.promises.remove(&(queue, number));
+                    }
+                    other => self.effects.push(other),
                 }
             }
+            if more.is_empty() {
+                return;
+            }
+            out = more;
+        }
+    }
+
+    /// The disk answers about the first promise that waits for it.
+    pub fn disk_answers(&mut self, kept: Result<(), String>) {
+        let waiting = self.slow_disk.as_mut().filter(|waiting| !waiting.is_empty());
+        let Some((ticket, of)) = waiting.map(|waiting| waiting.remove(0)) else { return };
+        if kept.is_err() {
+            self.promises.remove(&of);
+        }
+        let mut out = vec![];
+        self.exchange.handle_kept(self.now, ticket, kept, &self.house, &mut out);
+        self.decide(out);
+    }
+
+    /// The process is killed, and another one begins with what was kept.
+    pub fn restart(&mut self) {
+        let wall = self.exchange.wall(self.now);
+        self.exchange = Exchange::new(self.now, wall, 8, 0);
+        self.held.clear();
+        self.effects.clear();
+        self.slow_disk.iter_mut().for_each(Vec::clear);
+        self.people_changed();
+        let mut kept: Vec<KeptCallBack> = self.promises.values().cloned().collect();
+        kept.sort_by(|a, b| a.entered.total_cmp(&b.entered));
+        for kept in kept {
+            let mut out = vec![];
+            self.exchange.restore_call_back(self.now, "shop", kept, &self.house, &mut out);
+            self.decide(out);
         }
     }
 
     pub fn answer_held(&mut self, at: usize, answer: Result<Decided, String>) {
-        let (ticket, _) = self.held.remove(at);
+        let (ticket, ..) = self.held.remove(at);
         let mut out = vec![];
         self.exchange.handle_decision(self.now, ticket, answer, &self.house, &mut out);
         self.decide(out);
@@ -319,6 +369,15 @@ impl Office {
             _ => None,
         });
         told.collect()
+    }
+
+    /// Records of calls that have ended since the last look.
+    pub fn records(&self) -> Vec<CallRecord> {
+        let over = self.effects.iter().filter_map(|effect| match effect {
+            Effect::Over(record) => Some((**record).clone()),
+            _ => None,
+        });
+        over.collect()
     }
 
     pub fn state(&self, user: &str) -> AgentState {

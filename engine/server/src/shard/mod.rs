@@ -12,6 +12,7 @@ mod lines;
 mod mailbox;
 mod people;
 mod probes;
+mod promises;
 mod queues;
 mod registrations;
 mod running;
@@ -110,6 +111,8 @@ enum Input {
     },
     /// A strategy has answered, or not.
     Decided(u64, Result<Decided, String>),
+    /// A promised call back is on the disk, or could not be kept.
+    Kept(u64, Result<(), String>),
     /// Something that needs the whole shard: a question of the API, a reload.
     Ask(Box<dyn FnOnce(&mut Shard) + Send>),
     Stop,
@@ -426,6 +429,7 @@ impl Shard {
         self.restore_registrations(Instant::now());
         self.restore_agents();
         self.reconfigure();
+        self.restore_call_backs(Instant::now());
         let shards = self.shards.clone();
         let mailbox = &shards.boxes[self.number];
         let mut batch = Vec::new();
@@ -542,6 +546,7 @@ impl Shard {
             Input::Sounds { leg, play } => self.sounds_ready(now, leg, *play),
             Input::Registered { id, kept } => self.registration_kept(now, id, kept),
             Input::Decided(ticket, answer) => self.decided(now, ticket, answer),
+            Input::Kept(ticket, kept) => self.call_back_kept(now, ticket, kept),
             Input::Ask(what) => what(self),
             Input::Stop => self.stopping = true,
         }
@@ -612,6 +617,8 @@ impl Shard {
                 self.know_caller(call);
                 self.start_script(call, &tenant, &script, &settings, *caller);
             }
+            // Until someone answers no leg is the caller's.
+            Effect::Begun { call, tenant } => self.keep_running(call, LegKey(0), &tenant, Vec::new(), ""),
             Effect::OriginFailed { .. } => {} // its note and its record say all
             Effect::Reply { call, answer } => {
                 let waiting = self.running.get_mut(&call).and_then(|running| running.waiting.take());
@@ -634,8 +641,13 @@ impl Shard {
             Effect::KeepAgent { tenant, user, kept } => {
                 self.keep_agent(&tenant, &user, &kept, Box::new(|_| {}));
             }
+            Effect::KeepCallBack { ticket, tenant, kept } => self.keep_call_back(ticket, &tenant, &kept),
+            Effect::ForgetCallBack { tenant, queue, number } => {
+                self.forget_call_back(&tenant, &queue, &number);
+            }
             Effect::Tell { tenant, kind, about } => self.tell(&tenant, kind, about),
             Effect::Over(record) => self.call_over(*record),
+            Effect::Fruitless { call } => self.attempt_over(call),
         }
     }
 }

@@ -173,6 +173,12 @@ impl Shard {
         }
     }
 
+    /// Nobody answered an attempt to call somebody back: nothing is kept of it.
+    pub(super) fn attempt_over(&mut self, call: CallId) {
+        let Some(running) = self.running.remove(&call) else { return };
+        self.around.node.metrics.calls_up.get_or_create(&OfTenant { tenant: running.tenant }).dec();
+    }
+
     // The ladder: every message of the call's SIP, and what its sound did.
 
     /// A call begins: its ladder, with the INVITE that brought it.
@@ -215,7 +221,7 @@ impl Shard {
         Ok(call)
     }
 
-    fn keep_running(
+    pub(super) fn keep_running(
         &mut self,
         call: CallId,
         caller: LegKey,
@@ -280,7 +286,7 @@ impl Shard {
         self.trace(Instant::now(), call, party(leg.0), "media".into(), text);
     }
 
-    fn trace(&mut self, now: Instant, call: CallId, from: String, to: String, what: String) {
+    pub(super) fn trace(&mut self, now: Instant, call: CallId, from: String, to: String, what: String) {
         let at = self.exchange.wall(now);
         let Some(running) = self.running.get_mut(&call) else { return };
         match running.ladder.len() {
