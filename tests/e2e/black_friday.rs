@@ -13,7 +13,7 @@ use tests::sipp::{UAC_LISTENS, UAS_RINGS};
 use tests::sound::{Heard, tone_wav};
 use tests::speech::SPEECH_HZ;
 
-use crate::example::{Edit, Example, folder, talk};
+use crate::example::{Edit, Example, always, folder, talk};
 use crate::world::{LATER, SOON, mark};
 
 const A_SECOND: Duration = Duration::from_secs(1);
@@ -24,18 +24,6 @@ const WALTZ_HZ: f64 = 1200.0;
 const SHOP: &str = "+35924442000";
 const ADVERTISEMENT: &str = "+35924442003";
 const MARIA: &str = "+359888123456";
-
-/// The calendar's first rule says which scheme counts on every day.
-const ALWAYS_OPEN: Edit = (
-    "  name = \"shop\"\n  default = \"closed\"\n",
-    "  name = \"shop\"\n  default = \"closed\"\n    [[tenant.calendar.rule]]\n    scheme = \"open\"\n    rrule = \
-     \"FREQ=DAILY\"\n    start = \"2024-01-01\"\n",
-);
-const ALWAYS_CLOSED: Edit = (
-    "  name = \"shop\"\n  default = \"closed\"\n",
-    "  name = \"shop\"\n  default = \"closed\"\n    [[tenant.calendar.rule]]\n    scheme = \"closed\"\n    rrule = \
-     \"FREQ=DAILY\"\n    start = \"2024-01-01\"\n",
-);
 
 fn shop(edits: &[Edit]) -> Example {
     let shop = Example::start("black-friday", "shop", "black-friday", edits);
@@ -54,7 +42,8 @@ fn serve(agent: &mut Pjsua) {
 
 #[test]
 fn whoever_presses_3_is_told_the_place_and_the_wait_in_their_language_and_served_in_turn() {
-    let mut shop = shop(&[ALWAYS_OPEN]);
+    let (was, is) = always("shop", "open");
+    let mut shop = shop(&[(&was, &is)]);
     let mut ana = shop.phone("ana", 440.0);
     let mut maria = shop.customer(MARIA, 1000.0);
     // One conversation, so that the queue knows how long they last; and two that Ana has to hold first.
@@ -210,7 +199,8 @@ fn telephones_then_all_mobiles_then_the_heads_and_then_a_message() {
 
 #[test]
 fn a_closed_shop_says_so_takes_a_message_and_promises_a_call_by_ten_on_the_next_working_day() {
-    let mut shop = shop(&[ALWAYS_CLOSED]);
+    let (was, is) = always("shop", "closed");
+    let mut shop = shop(&[(&was, &is)]);
     let mut maria = shop.customer(MARIA, 1000.0);
     maria.call(&shop.uri(SHOP));
     shop.hears("bg", "Магазинът е затворен. Оставете съобщение след сигнала.");

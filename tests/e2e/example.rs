@@ -147,12 +147,19 @@ impl Example {
     }
 }
 
-/// Lets a customer and whoever answered talk for long enough to be heard.
+/// The edit by which a calendar's first rule says that this scheme counts on every day.
+pub fn always(calendar: &str, scheme: &str) -> (String, String) {
+    let begins = format!("  name = \"{calendar}\"\n  default = \"closed\"\n");
+    let rule = "    [[tenant.calendar.rule]]\n    rrule = \"FREQ=DAILY\"\n    start = \"2024-01-01\"\n";
+    let edited = format!("{begins}{rule}    scheme = \"{scheme}\"\n");
+    (begins, edited)
+}
+
+/// Lets a customer and whoever has just answered talk for long enough to be heard.
 #[track_caller]
-pub fn talk(one: &mut Pjsua, other: &mut Pjsua) {
-    one.confirmed(SOON);
-    other.confirmed(SOON);
-    one.talk(Duration::from_secs(2));
+pub fn talk(customer: &mut Pjsua, answers: &mut Pjsua) {
+    answers.confirmed(SOON);
+    customer.talk(Duration::from_secs(2));
 }
 
 /// An example's folder.

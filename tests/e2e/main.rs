@@ -4,9 +4,11 @@
 mod begun;
 mod black_friday;
 mod calls;
+mod clinic;
 mod demo;
 mod durability;
 mod example;
+mod helpdesk;
 mod malformed;
 mod phones;
 mod promises;
