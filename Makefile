@@ -18,8 +18,8 @@ tools:
 
 test: tools build
 	cargo fmt --all --check
-	cargo clippy --release --workspace --all-targets -- -D warnings
-	cargo test --release --workspace
+	cargo clippy --release --workspace --exclude fuzz --all-targets -- -D warnings
+	cargo test --release --workspace --exclude fuzz
 
 # CPU time of the server a unit of work, beside Kamailio and rtpengine, in about five minutes.
 bench: build
@@ -30,8 +30,8 @@ bench: build
 	cargo bench -p store --bench commits
 	cargo bench -p tests --bench side_by_side
 
-# One minute over all targets.
-fuzz:
+# One minute over all targets, with libFuzzer, which needs a C++ compiler.
+fuzz: guests
 	tests/fuzz.sh
 
 fmt:
