@@ -7,7 +7,9 @@ use std::{env, fs};
 
 fn main() {
     println!("cargo::rerun-if-env-changed=STROWGER_GUESTS");
-    let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    // Cargo runs this in the package's folder. Seen from there, so that a target folder that another clone filled
+    // does not bring the other clone's scripts.
+    let workspace = Path::new("../..");
     let guests =
         env::var_os("STROWGER_GUESTS").map_or_else(|| workspace.join("target/guests"), PathBuf::from);
     // A script that is new is a new package of the workspace.

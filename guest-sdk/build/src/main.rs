@@ -1,5 +1,6 @@
 //! `guest-build all [--out DIR]`: every script that the repository ships, and every guest that its tests need, as
-//! components. What has not changed is not built again.
+//! components. What has not changed is not built again. The repository is the one around the package that cargo runs, else
+//! around the working directory; not the one that this program was compiled in, because target folders outlive clones.
 
 use guest_build::{Source, build, wasm_std};
 use std::path::{Path, PathBuf};
@@ -30,8 +31,7 @@ fn main() -> ExitCode {
 }
 
 fn run(out: Option<PathBuf>) -> Result<(), String> {
-    let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
-    let workspace = workspace.canonicalize().map_err(|error| format!("{}: {error}", workspace.display()))?;
+    let workspace = repository()?;
     let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| workspace.join("target"), PathBuf::from);
     let cache = target.join("guests");
     let out = out
@@ -46,6 +46,20 @@ fn run(out: Option<PathBuf>) -> Result<(), String> {
         println!("  {:9} {:20} {:6} bytes", how, built.name, built.size);
     }
     Ok(())
+}
+
+/// The nearest folder that holds `wit/` and the scripts, of those around the package that cargo runs (`cargo run` says
+/// which) and then around the working directory.
+fn repository() -> Result<PathBuf, String> {
+    let package = std::env::var_os("CARGO_MANIFEST_DIR").map(PathBuf::from);
+    let here = std::env::current_dir().ok();
+    let around = package.iter().chain(&here).flat_map(|folder| folder.ancestors());
+    let found = around
+        .filter(|folder| folder.join("wit/strowger.wit").is_file())
+        .find(|folder| folder.join(FOLDERS[0].0).is_dir());
+    found
+        .map(Path::to_owned)
+        .ok_or_else(|| "there is no wit/strowger.wit here or above; run it inside the repository".to_owned())
 }
 
 /// The packages in the folders, by name.
