@@ -6,6 +6,7 @@ mod black_friday;
 mod calls;
 mod clinic;
 mod demo;
+mod digest;
 mod durability;
 mod example;
 mod helpdesk;

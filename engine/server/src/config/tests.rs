@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use protocol::sip::digest::Algorithm;
+
 use super::*;
 
 fn said_of_files(files: &[(&str, &str)]) -> Vec<String> {
@@ -155,6 +157,9 @@ fn values_must_make_sense() {
             "language = \"english!\"",
             r#"x.toml:4: "english!" is no language tag; write one like "en" or "pt-BR""#,
         ),
+        ("digest = [\"SHA-265\"]", r#"x.toml:4: there is no digest "SHA-265"; write "SHA-256""#),
+        ("digest = [\"MD5\", \"MD5\"]", r#"x.toml:4: "MD5" is there twice; write it once"#),
+        ("digest = []", r#"x.toml:1: "digest" is empty; write digest = ["SHA-256", "MD5"]"#),
         (
             "[[tenant.user]]\nname = \"ana\"\nnumber = \"101\"\nmobile = \"0888 000 101\"",
             r#"x.toml:7: "0888 000 101" is no telephone number; write E.164 like "+35921234567", or a short one like "700""#,
@@ -316,6 +321,7 @@ name = "acme"
 domains = ["Acme.example"]
 timezone = "Europe/Sofia"
 language = "bg"
+digest = ["SHA-256", "MD5"]
   [[tenant.user]]
   name = "ana"
   number = "101"
@@ -350,6 +356,8 @@ name = "bell"
     assert_eq!(world.node.data, PathBuf::from("state"));
     assert_eq!(world.node.drain, Duration::from_secs(10));
     let acme = world.tenant_by_domain("ACME.example").unwrap();
+    assert_eq!(*acme.digest, [Algorithm::Sha256, Algorithm::Md5]);
+    assert_eq!(*world.tenant("bell").unwrap().digest, [Algorithm::Md5], "what every telephone knows");
     assert_eq!(acme.user("101").unwrap().groups, ["sales"]);
     assert_eq!(acme.group("sales").unwrap().members, ["ana"]);
     assert_eq!(acme.limits.script_memory, 32 << 20);

@@ -14,6 +14,7 @@ use std::time::Duration;
 use exchange::QueuePlan;
 use ipnet::IpNet;
 use jiff::tz::TimeZone;
+use protocol::sip::digest::Algorithm;
 use serde::{Deserialize, Serialize};
 
 use super::limits::Limits;
@@ -213,6 +214,8 @@ pub struct Tenant {
     pub timezone: TimeZone,
     /// `language` of prompts: BCP 47.
     pub language: String,
+    /// `digest`: the hashes that users may prove their passwords with (RFC 8760), the best first; never empty.
+    pub digest: Arc<[Algorithm]>,
     /// `[tenant.speech]`, and what it leaves out as `[speech]` has it.
     pub speech: Arc<Speech>,
     /// `[[tenant.user]]`
@@ -252,6 +255,7 @@ pub(super) struct TenantParts {
     pub domains: Vec<String>,
     pub timezone: TimeZone,
     pub language: String,
+    pub digest: Arc<[Algorithm]>,
     pub speech: SpeechParts,
     pub users: Vec<User>,
     pub groups: Vec<Group>,
@@ -277,6 +281,7 @@ impl Tenant {
             domains: parts.domains,
             timezone: parts.timezone,
             language: parts.language,
+            digest: parts.digest,
             speech: Arc::new(parts.speech.over(speech)),
             user_by_name: users.iter().enumerate().map(|(i, u)| (u.name.clone(), i)).collect(),
             user_by_number: users.iter().enumerate().map(|(i, u)| (u.number.clone(), i)).collect(),

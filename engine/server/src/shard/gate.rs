@@ -5,6 +5,7 @@
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::{Arc, PoisonError, RwLock};
 
+use protocol::sip::digest::Algorithm;
 use protocol::sip::flow::{Flow, Transport};
 use protocol::sip::message::Request;
 use protocol::sip::method::Method;
@@ -63,6 +64,10 @@ impl Gatekeeper for Gate {
         let world = self.world();
         let user = world.tenant(tenant)?.user_by_name(user)?;
         Some(user.password.as_ref()?.expose().into())
+    }
+
+    fn algorithms(&self, tenant: &str) -> Arc<[Algorithm]> {
+        self.world().tenant(tenant).map_or_else(|| [].into(), |tenant| tenant.digest.clone())
     }
 }
 

@@ -93,6 +93,9 @@ pub struct Protection {
 }
 
 impl Algorithm {
+    /// All of them.
+    pub const ALL: [Algorithm; 3] = [Algorithm::Md5, Algorithm::Sha256, Algorithm::Sha512_256];
+
     /// Its name without `-sess`.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -108,8 +111,7 @@ impl Algorithm {
         let cut = name.len().saturating_sub("-sess".len());
         let session = name.get(cut..).is_some_and(|end| end.eq_ignore_ascii_case("-sess"));
         let plain = if session { &name[..cut] } else { name };
-        let all = [Algorithm::Md5, Algorithm::Sha256, Algorithm::Sha512_256];
-        let found = all.into_iter().find(|a| a.as_str().eq_ignore_ascii_case(plain))?;
+        let found = Self::ALL.into_iter().find(|a| a.as_str().eq_ignore_ascii_case(plain))?;
         Some((found, session))
     }
 

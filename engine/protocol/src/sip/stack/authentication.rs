@@ -49,13 +49,13 @@ impl Verifier {
             Some(shown) => {
                 let password = gatekeeper.password(tenant, &shown.username);
                 let (method, body) = (request.method.as_str(), &request.body);
-                match server.verify(now, realm, algorithms, shown, method, body, password.as_deref()) {
+                match server.verify(now, realm, &algorithms, shown, method, body, password.as_deref()) {
                     Ok(()) => return Verdict::User(shown.username.as_str().into()),
                     Err(denied) => Some(denied),
                 }
             }
         };
-        let challenges = server.challenges(now, realm, algorithms, denied == Some(Denied::Stale));
+        let challenges = server.challenges(now, realm, &algorithms, denied == Some(Denied::Stale));
         Verdict::Challenge {
             headers: challenges.iter().map(ToString::to_string).collect(),
             bad_credentials: denied == Some(Denied::Wrong),

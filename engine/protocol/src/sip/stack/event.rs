@@ -64,8 +64,8 @@ pub trait Gatekeeper {
     /// What users of a tenant are asked to answer with, the best first. RFC 8760 §2.4 would offer SHA-256 and
     /// MD5 side by side, but telephones in use give up on any challenge that they don't know instead of
     /// taking the other (baresip before 3, sipp before 3.7), so SHA-256 is a tenant's choice.
-    fn algorithms(&self, _tenant: &str) -> &[Algorithm] {
-        &[Algorithm::Md5]
+    fn algorithms(&self, _tenant: &str) -> Arc<[Algorithm]> {
+        [Algorithm::Md5].into()
     }
 }
 

@@ -165,8 +165,8 @@ impl Gatekeeper for Users {
         (tenant == "demo" && user == "ana").then(|| "Zanzibar".into())
     }
 
-    fn algorithms(&self, _: &str) -> &[digest::Algorithm] {
-        &[digest::Algorithm::Sha256, digest::Algorithm::Md5]
+    fn algorithms(&self, _: &str) -> Arc<[digest::Algorithm]> {
+        [digest::Algorithm::Sha256, digest::Algorithm::Md5].into()
     }
 }
 
