@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::sync::LazyLock;
 
 use jsonschema::Validator;
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 include!(concat!(env!("OUT_DIR"), "/shipped.rs"));
 
@@ -36,9 +36,60 @@ pub fn find(name: &str) -> Option<&'static Shipped> {
     SHIPPED.iter().find(|shipped| shipped.name == name)
 }
 
+/// Everything in the settings of a script that does not fit, at most [`MOST_MISFITS`]: by the schema of a shipped one, and
+/// of every shipped one that these hand the call over to. A tenant's own script has no schema, and takes what it is given.
+/// `own`: whether the tenant has a script of that name.
+pub fn misfits(script: &str, settings: &Value, own: &dyn Fn(&str) -> bool) -> Vec<Misfit> {
+    let mut found = Vec::new();
+    check(script, settings, "", own, &mut found);
+    found.truncate(MOST_MISFITS);
+    found
+}
+
+fn check(script: &str, settings: &Value, place: &str, own: &dyn Fn(&str) -> bool, found: &mut Vec<Misfit>) {
+    let Some(shipped) = find(script) else { return };
+    found.extend(shipped.misfits(settings).map(|m| Misfit { place: format!("{place}{}", m.place), ..m }));
+    follow(settings, place, own, found);
+}
+
+/// Goes down to where a shipped script hands over. They all write it with the same words: `hand_over = { script, settings }`
+/// and, for messages, `voicemail = settings`.
+fn follow(value: &Value, place: &str, own: &dyn Fn(&str) -> bool, found: &mut Vec<Misfit>) {
+    let nothing = Value::Object(Map::new());
+    match value {
+        Value::Object(fields) => {
+            for (name, inner) in fields {
+                let below = format!("{place}/{}", name.replace('~', "~0").replace('/', "~1"));
+                match (name.as_str(), inner["script"].as_str()) {
+                    ("hand_over", Some(script)) => {
+                        if find(script).is_none() && !own(script) {
+                            let why = format!("there is no script \"{script}\"");
+                            found.push(Misfit { place: format!("{below}/script"), why });
+                        }
+                        let settings = inner.get("settings").unwrap_or(&nothing);
+                        check(script, settings, &format!("{below}/settings"), own, found);
+                    }
+                    ("voicemail", _) if !NAMED.iter().any(|map| place.ends_with(map)) => {
+                        check("strowger/voicemail", inner, &below, own, found);
+                    }
+                    _ => follow(inner, &below, own, found),
+                }
+            }
+        }
+        Value::Array(items) => {
+            let below = |n: usize| format!("{place}/{n}");
+            items.iter().enumerate().for_each(|(n, item)| follow(item, &below(n), own, found));
+        }
+        _ => {}
+    }
+}
+
+/// Maps of `strowger/queue` whose keys the tenant's strategy chooses: there "voicemail" is a name, and no step.
+const NAMED: [&str; 2] = ["/words", "/otherwise_by"];
+
 impl Shipped {
-    /// Everything in these settings that the schema does not allow; nothing when they fit.
-    pub fn misfits(&self, settings: &Value) -> Vec<Misfit> {
+    /// What the schema does not allow.
+    fn misfits(&self, settings: &Value) -> impl Iterator<Item = Misfit> {
         static VALIDATORS: LazyLock<HashMap<&str, Validator>> = LazyLock::new(|| {
             let validator = |shipped: &'static Shipped| {
                 let schema: Value = serde_json::from_str(shipped.schema).ok()?;
@@ -47,9 +98,9 @@ impl Shipped {
             SHIPPED.iter().filter_map(validator).collect()
         });
         // A test sees to it that each has one.
-        let Some(validator) = VALIDATORS.get(self.name) else { return Vec::new() };
-        let errors = validator.iter_errors(settings).take(MOST_MISFITS);
-        errors.map(|e| Misfit { place: e.instance_path.to_string(), why: e.to_string() }).collect()
+        let validator = VALIDATORS.get(self.name).into_iter();
+        let errors = validator.flat_map(|validator| validator.iter_errors(settings)).take(MOST_MISFITS);
+        errors.map(|e| Misfit { place: e.instance_path.to_string(), why: e.to_string() })
     }
 }
 
@@ -61,20 +112,51 @@ mod tests {
     #[test]
     fn each_has_a_schema_that_refuses_a_key_it_does_not_know() {
         for shipped in SHIPPED {
-            let misfits = shipped.misfits(&json!({ "no such key": 1 }));
+            let misfits = misfits(shipped.name, &json!({ "no such key": 1 }), &|_| false);
             assert!(misfits.iter().any(|misfit| misfit.place.is_empty()), "{}: {misfits:?}", shipped.name);
         }
     }
 
+    fn places(script: &str, settings: Value) -> Vec<String> {
+        misfits(script, &settings, &|name| name == "mine").into_iter().map(|misfit| misfit.place).collect()
+    }
+
     #[test]
     fn what_does_not_fit_is_named_by_its_path() {
-        let ring = find("strowger/ring").expect("it is shipped");
-        assert_eq!(ring.misfits(&json!({ "places": ["user:ana"] })), []);
-        let places: Vec<_> = ring
-            .misfits(&json!({ "places": ["user:ana"], "then": [{ "after": -1, "places": ["user:boris"] }] }))
-            .into_iter()
-            .map(|misfit| misfit.place)
-            .collect();
-        assert_eq!(places, ["/then/0/after"]);
+        assert_eq!(places("strowger/ring", json!({ "places": ["user:ana"] })), [""; 0]);
+        let wrong = json!({ "places": ["user:ana"], "then": [{ "after": -1, "places": ["user:boris"] }] });
+        assert_eq!(places("strowger/ring", wrong.clone()), ["/then/0/after"]);
+        assert_eq!(places("mine", wrong), [""; 0], "a tenant's own script takes what it is given");
+    }
+
+    #[test]
+    fn settings_that_a_call_is_handed_over_with_must_fit_too() {
+        let menu = |action: Value| json!({ "menu": { "prompts": ["welcome"], "choices": { "1": action } } });
+        let over = |script: &str, settings: Value| json!({ "hand_over": { "script": script, "settings": settings } });
+        let one = "/menu/choices/1/hand_over";
+        for (action, wrong) in [
+            (over("strowger/ring", json!({ "places": ["ana"] })), vec![]),
+            (over("strowger/ring", json!({ "places": ["ana"], "seconds": "x" })), vec!["/settings/seconds"]),
+            (json!({ "hand_over": { "script": "strowger/ring" } }), vec!["/settings"]),
+            (over("strowger/rnig", json!({})), vec!["/script"]),
+            (over("mine", json!({ "hand_over": { "script": "whatever it means there" } })), vec![]),
+            (
+                over(
+                    "strowger/queue",
+                    json!({ "queue": "sales", "otherwise": [{ "voicemail": { "box": 1 } }] }),
+                ),
+                vec!["/settings/otherwise/0/voicemail/box"],
+            ),
+            (
+                over(
+                    "strowger/queue",
+                    json!({ "queue": "sales", "words": { "voicemail": { "say": ["bye"] } } }),
+                ),
+                vec![],
+            ),
+        ] {
+            let wrong: Vec<_> = wrong.iter().map(|place| format!("{one}{place}")).collect();
+            assert_eq!(places("strowger/menu", menu(action.clone())), wrong, "{action}");
+        }
     }
 }

@@ -39,7 +39,7 @@ pub(super) fn queue(
     if let Some(strategy) = strategy {
         check_strategy(&section, strategy, known);
     }
-    let settings = settings(&section, strategy.map_or(STRATEGY, |strategy| strategy.value));
+    let settings = settings(&section, strategy.map_or(STRATEGY, |strategy| strategy.value), known);
     let agents = agents(&section, groups, known);
     let call_back = section.text("call_back", "strowger/call-back");
     if let Some(script) = call_back {

@@ -354,7 +354,7 @@ fn number(section: Section<'_, '_>, known: &Known<'_>, extensions: &mut Names<'_
     if let Some(script) = script {
         known.check_script(&section, script);
     }
-    let settings = settings(&section, script.map_or("", |script| script.value));
+    let settings = settings(&section, script.map_or("", |script| script.value), known);
     let source = section.text("source", "google-ads").map(|s| s.value.to_owned());
     let fallback = section.texts("fallback", r#"["user:ana", "tel:+359888000101", "voicemail:office"]"#);
     let fallback =
@@ -476,16 +476,15 @@ fn calls(section: Section<'_, '_>, known: &Known<'_>) -> Calls {
     if let Some(script) = script {
         known.check_script(&section, script);
     }
-    let settings = settings(&section, script.map_or("", |script| script.value));
+    let settings = settings(&section, script.map_or("", |script| script.value), known);
     section.finish();
     Calls { script: script.map_or_else(|| Calls::default().script, |s| s.value.to_owned()), settings }
 }
 
 /// `settings`, as the script wants them: what a shipped one can't read is told here, not at the first call.
-pub(super) fn settings(section: &Section<'_, '_>, script: &str) -> String {
+pub(super) fn settings(section: &Section<'_, '_>, script: &str, known: &Known<'_>) -> String {
     let settings = section.json("settings");
-    let misfits = shipped::find(script).map(|shipped| shipped.misfits(&settings));
-    for misfit in misfits.into_iter().flatten() {
+    for misfit in shipped::misfits(script, &settings, &|name| known.scripts().any(|own| own == name)) {
         let place = if misfit.place.is_empty() { String::new() } else { format!(" at {}", misfit.place) };
         section.mistake(
             section.line_within("settings", &misfit.place),

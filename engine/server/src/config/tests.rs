@@ -460,6 +460,27 @@ fn settings_of_a_shipped_script_must_fit_its_schema() {
 }
 
 #[test]
+fn settings_inside_a_hand_over_must_fit_too_and_are_told_by_their_line() {
+    let told = said_in_tenant(
+        "[[tenant.number]]\nnumber = \"700\"\nscript = \"strowger/menu\"\n[tenant.number.settings.menu]\n\
+         prompts = [\"welcome\"]\n[tenant.number.settings.menu.choices]\n\
+         1 = { hand_over = { script = \"strowger/ring\", settings = { places = [\"ana\"], seconds = \"x\" } } }\n\
+         2 = { hand_over = { script = \"mine\" } }\n",
+    );
+    assert_eq!(told.len(), 2, "{told:?}");
+    let place = "/menu/choices/1/hand_over/settings/seconds";
+    assert!(
+        told[0]
+            .starts_with(&format!("x.toml:10: the settings of strowger/menu do not fit at {place}: \"x\"")),
+        "{told:?}"
+    );
+    assert!(
+        told[1].starts_with("x.toml:11: ") && told[1].contains("there is no script \"mine\""),
+        "{told:?}"
+    );
+}
+
+#[test]
 fn contacts_come_from_a_table_whose_mistakes_are_told_by_its_own_lines() {
     let folder = tempfile::tempdir().unwrap();
     let config = folder.path().join("x.toml");

@@ -14,9 +14,10 @@ use utoipa::ToSchema;
 use super::Api;
 use super::access::Access;
 use super::calls;
-use super::problem::Problem;
+use super::problem::{Particular, Problem};
 use crate::config::{Role, Tenant};
 use crate::shards::Wanted;
+use crate::shipped;
 
 /// How long the first telephone rings unless said otherwise, and at most.
 const RING_SECONDS: u16 = 30;
@@ -59,6 +60,7 @@ pub(super) struct BegunCall {
 #[utoipa::path(post, path = "/v1/tenants/{tenant}/calls", tag = "calls",
     params(("tenant" = String, Path)), request_body = NewCall,
     responses((status = 201, body = BegunCall), (status = 400, body = Problem), (status = 404, body = Problem),
+        (status = 422, body = Problem, description = "settings that the script can't read, and where"),
         (status = 503, body = Problem, description = "the tenant has as many calls as it may")))]
 pub(super) async fn originate(
     State(api): State<Api>,
@@ -80,7 +82,7 @@ pub(super) async fn originate(
             if api.node.scripts.active(&tenant.name, &script).is_none() {
                 return Err(Problem::not_found(format!("there is no script \"{script}\"")));
             }
-            Some((script, Value::Object(settings.unwrap_or_default()).to_string()))
+            Some((script.clone(), fitting(&api, tenant, &script, settings.unwrap_or_default())?))
         }
         (None, Some(_)) => return Err(Problem::bad("settings are for a script; say which: script")),
         (None, None) => None,
@@ -89,6 +91,27 @@ pub(super) async fn originate(
     let id = api.shards()?.originate(&tenant.name, wanted).await.map_err(refusal)?.to_string();
     let place = format!("/v1/tenants/{}/calls/{id}", tenant.name);
     Ok((StatusCode::CREATED, [(header::LOCATION, place)], Json(BegunCall { id })).into_response())
+}
+
+/// The settings as text, if the script can read them.
+fn fitting(
+    api: &Api,
+    tenant: &Tenant,
+    script: &str,
+    settings: Map<String, Value>,
+) -> Result<String, Problem> {
+    let settings = Value::Object(settings);
+    let own = |name: &str| api.node.scripts.active(&tenant.name, name).is_some();
+    let misfits = shipped::misfits(script, &settings, &own).into_iter();
+    let problems: Vec<_> = misfits
+        .map(|misfit| Particular { place: format!("settings{}", misfit.place), what: misfit.why })
+        .collect();
+    if problems.is_empty() {
+        return Ok(settings.to_string());
+    }
+    let refusal =
+        Problem::new(StatusCode::UNPROCESSABLE_ENTITY, format!("the settings of {script} do not fit"));
+    Err(Problem { problems, ..refusal })
 }
 
 /// A user by name or extension, else a number outside.

@@ -19,7 +19,7 @@ async fn click_to_call_says_who_is_rung_first_and_where_the_call_is() {
     assert_eq!(headers["location"], format!("{CALLS}/{UP}").as_str());
     let body = json!({
         "from": "+359888000101", "to": "101", "ring": 5,
-        "script": "strowger/echo", "settings": { "greeting": "hello" },
+        "script": "strowger/ring", "settings": { "places": ["boris"] },
     });
     let (status, _, begun) = api.ask("POST", CALLS, "acme-agent", body.to_string()).await;
     assert_eq!(status, 201, "{begun}");
@@ -32,7 +32,7 @@ async fn click_to_call_says_who_is_rung_first_and_where_the_call_is() {
     let second = Wanted {
         from: Target::Number("+359888000101".into()),
         to: "101".into(),
-        script: Some(("strowger/echo".into(), r#"{"greeting":"hello"}"#.into())),
+        script: Some(("strowger/ring".into(), r#"{"places":["boris"]}"#.into())),
         ring: Duration::from_secs(5),
     };
     let acme = |wanted| ("acme".to_owned(), wanted);
@@ -52,6 +52,7 @@ async fn a_call_that_makes_no_sense_is_refused_and_nobody_is_rung() {
         (json!({ "from": "ana", "to": "101", "ring": 601 }), "acme-agent", 400),
         (json!({ "from": "ana", "to": "101", "script": "nowhere" }), "acme-agent", 404),
         (json!({ "from": "ana", "to": "101", "settings": {} }), "acme-agent", 400),
+        (json!({ "from": "ana", "to": "101", "script": "strowger/ring" }), "acme-agent", 422),
         (json!({ "from": "ana", "to": "101", "user": "x" }), "acme-agent", 422),
         (json!({ "from": "ana" }), "acme-agent", 422),
     ];
@@ -60,6 +61,19 @@ async fn a_call_that_makes_no_sense_is_refused_and_nobody_is_rung() {
         assert_eq!(status, expected, "{body}: {problem}");
     }
     assert!(api.fake.begun.lock().unwrap().is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn settings_that_do_not_fit_are_refused_with_path_and_reason() {
+    let api = Served::new();
+    let settings = json!({ "places": ["ana"], "otherwise": { "hand_over": {
+        "script": "strowger/voicemail", "settings": { "box": 7 },
+    } } });
+    let body = json!({ "from": "ana", "to": "101", "script": "strowger/ring", "settings": settings });
+    let (status, _, problem) = api.ask("POST", CALLS, "acme-agent", body.to_string()).await;
+    assert_eq!(status, 422, "{problem}");
+    assert_eq!(problem["problems"][0]["place"], "settings/otherwise/hand_over/settings/box", "{problem}");
+    assert!(problem["problems"][0]["what"].as_str().unwrap().contains("string"), "{problem}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
