@@ -141,6 +141,25 @@ fn a_tenant_writes_builds_and_pushes_a_script_and_the_next_call_runs_it() {
     assert_eq!(status, 1, "{said}{why}");
     assert!(said.contains("parts at step"), "{said}{why}");
 
+    // And all of a day, where a call to another script is none of this one's.
+    world.carrier_calls("702").calls(1, 1).talks(A_SECOND).run(SOON).assert_all(1);
+    world.exchange.calls(2);
+    let since = |when: &str, script: &[&str]| {
+        world.exchange.cli(&[&["replay", "--since", when][..], script].concat())
+    };
+    let day = call["started"].as_str().expect("a call began")[..10].to_owned();
+    let (status, said, why) = since(&day, &[]);
+    assert_eq!((status, said.as_str()), (0, "2 the same, 0 part, 0 not compared\n"), "{why}");
+    let (status, said, why) = since(&day, &["--script", "mine"]);
+    assert_eq!((status, said.as_str()), (0, "1 the same, 0 part, 0 not compared\n"), "{why}");
+    let (status, said, why) = since(&day, &["--script", &other, "--name", "mine"]);
+    assert_eq!(status, 1, "{said}{why}");
+    assert!(said.starts_with(&format!("{id} mine on-call: parts at step")), "{said}{why}");
+    assert!(said.ends_with("0 the same, 1 part, 0 not compared\n"), "{said}{why}");
+    let (status, said, why) = since("2999-01-01 09:00", &["--script", "mine"]);
+    assert_eq!(status, 1, "nothing compared is not the same: {said}{why}");
+    assert!(why.contains("there are no calls that mine took since 2999-01-01T09:00:00Z"), "{said}{why}");
+
     let (status, said, why) = world.exchange.cli(&["sip", "ladder", &id]);
     assert_eq!(status, 0, "{said}{why}");
     assert!(said.contains("INVITE") && said.contains("BYE"), "{said}{why}");

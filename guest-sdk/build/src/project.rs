@@ -9,6 +9,8 @@ use std::path::{Path, PathBuf};
 pub enum Kind {
     /// Takes calls.
     Call,
+    /// Says who rings next in a queue.
+    Queue,
 }
 
 /// Where the new project finds the SDK.
@@ -53,7 +55,6 @@ const LONGEST_NAME: usize = 64;
 /// # Errors
 /// See [`NewProjectError`]; nothing is overwritten.
 pub fn new_project(dir: &Path, name: &str, kind: Kind, sdk: Sdk<'_>) -> Result<PathBuf, NewProjectError> {
-    let Kind::Call = kind;
     let letters = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
     if !name.starts_with(|c: char| c.is_ascii_lowercase())
         || !name.chars().all(letters)
@@ -71,11 +72,15 @@ pub fn new_project(dir: &Path, name: &str, kind: Kind, sdk: Sdk<'_>) -> Result<P
     };
     let source = project.join("src");
     std::fs::create_dir_all(&source).map_err(|error| NewProjectError::File(source.clone(), error))?;
+    let (readme, script) = match kind {
+        Kind::Call => (include_str!("../template/call.md.in"), include_str!("../template/call.rs.in")),
+        Kind::Queue => (include_str!("../template/queue.md.in"), include_str!("../template/queue.rs.in")),
+    };
     let files = [
         ("Cargo.toml", include_str!("../template/Cargo.toml.in")),
-        ("README.md", include_str!("../template/README.md.in")),
+        ("README.md", readme),
         (".gitignore", "/target\n"),
-        ("src/lib.rs", include_str!("../template/lib.rs.in")),
+        ("src/lib.rs", script),
     ];
     for (file, text) in files {
         let path = project.join(file);

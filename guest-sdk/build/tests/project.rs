@@ -14,15 +14,24 @@ fn cache() -> PathBuf {
 }
 
 #[test]
-fn a_new_project_builds_and_passes_its_test() {
+fn a_new_call_script_builds_and_passes_its_test() {
+    builds_and_passes("reception", Kind::Call, "whoever_presses_1_speaks_with_sales ... ok");
+}
+
+#[test]
+fn a_new_queue_strategy_builds_and_passes_its_test() {
+    builds_and_passes("fair", Kind::Queue, "whoever_has_just_hung_up_rests_while_another_is_free ... ok");
+}
+
+fn builds_and_passes(name: &str, kind: Kind, passed: &str) {
     let folder = tempfile::tempdir().unwrap();
-    let project = new_project(folder.path(), "reception", Kind::Call, Sdk::Path(&sdk())).unwrap();
+    let project = new_project(folder.path(), name, kind, Sdk::Path(&sdk())).unwrap();
     // The workspace's versions of everything, which are here already.
     std::fs::copy(sdk().join("../../Cargo.lock"), project.join("Cargo.lock")).unwrap();
 
     let built = build(Source::Project(&project), &project, &cache()).unwrap();
-    assert_eq!((built.len(), built[0].name.as_str(), built[0].fresh), (1, "reception", false));
-    assert_eq!(built[0].file, project.join("reception.wasm"));
+    assert_eq!((built.len(), built[0].name.as_str(), built[0].fresh), (1, name, false));
+    assert_eq!(built[0].file, project.join(name).with_extension("wasm"));
     // Preamble of a component: version 0xd, layer 1 (component model, binary format).
     assert_eq!(std::fs::read(&built[0].file).unwrap()[..8], *b"\0asm\x0d\0\x01\0");
 
@@ -35,7 +44,7 @@ fn a_new_project_builds_and_passes_its_test() {
     let output = test.output().unwrap();
     let said = String::from_utf8_lossy(&output.stdout);
     assert!(output.status.success(), "{said}\n{}", String::from_utf8_lossy(&output.stderr));
-    assert!(said.contains("whoever_presses_1_speaks_with_sales ... ok"), "{said}");
+    assert!(said.contains(passed), "{said}");
 }
 
 #[test]

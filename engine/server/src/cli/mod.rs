@@ -64,9 +64,9 @@ enum Verb {
         after_help = "Example:\n  strowger call --from +359888123456 --to 700 --at '2026-11-27 23:58' --keys 1,2 mine/target/mine.wasm"
     )]
     Call(simulate::Call),
-    /// Run a recorded call against another version: same, or where it parts
+    /// Run recorded calls against another version: same, or where it parts
     #[command(
-        after_help = "Example:\n  strowger replay 01KAG2M7V8Q4ZJ6T9X5B3N1C0D --script mine/target/mine.wasm"
+        after_help = "Example:\n  strowger replay 01KAG2M7V8Q4ZJ6T9X5B3N1C0D --script mine/target/mine.wasm\n  strowger replay --since '2026-11-27 09:00' --script mine"
     )]
     Replay(replay::Replay),
     /// Begin a call: ring one side, and connect it with the other when it answers

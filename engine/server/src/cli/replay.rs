@@ -1,14 +1,19 @@
-//! `replay`: a recorded call against another version of its script, or the same. Nothing outside
-//! happens; the first import that differs is the finding.
+//! `replay`: recorded calls against another version of their script, or the same: one call, or all since a moment.
+//! Nothing outside happens; the first import that differs is the finding.
 
+use std::collections::HashMap;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use ::script::{Limits, Tape, Verdict, Version};
+use ::script::{Limits, Sandboxes, Segment, Tape, Verdict, Version};
 use clap::Args;
+use jiff::Timestamp;
+use jiff::civil::DateTime;
+use jiff::tz::TimeZone;
 use serde_json::{Value, json};
+use tokio::runtime::Runtime;
 
-use super::api::{Api, escaped};
+use super::api::{Api, escaped, rows};
 use super::{Failed, Remote, script, words};
 use crate::http::TAPE_TYPE;
 use crate::shipped;
@@ -16,10 +21,18 @@ use crate::shipped;
 #[derive(Args)]
 pub(super) struct Replay {
     /// The call
-    call_id: String,
+    #[arg(required_unless_present = "since", conflicts_with = "since")]
+    call_id: Option<String>,
+    /// All calls from then on: "2026-11-27 09:00" in the tenant's time zone, or RFC 3339; with --script those that the
+    /// script took
+    #[arg(long, value_name = "TIME")]
+    since: Option<String>,
     /// The component to play it to, or a project's folder; the version that took the call unless said
     #[arg(long)]
     script: Option<PathBuf>,
+    /// The script that the component is a version of; the component's own name with --since, else the call's first script
+    #[arg(long, requires = "script")]
+    name: Option<String>,
     #[command(flatten)]
     remote: Remote,
     /// Print the findings as JSON
@@ -30,52 +43,200 @@ pub(super) struct Replay {
 pub(super) fn run(replay: &Replay) -> Result<ExitCode, Failed> {
     let api = Api::new(&replay.remote)?;
     let tenant = api.tenant()?;
-    let bytes = api.get_bytes(&format!("{tenant}/calls/{}/tape", escaped(&replay.call_id)), TAPE_TYPE)?;
-    let tape = Tape::read(&bytes)?;
-    let sandboxes = script::sandboxes()?;
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let given = replay.script.as_deref().map(script::component).transpose()?;
-    let first = tape.segments.first().map(|run| run.start.script.clone());
-    let mut findings = Vec::new();
-    let mut same = true;
-    for run in &tape.segments {
-        // A call may have been handed over: another version of its first script says nothing of those.
-        if given.is_some() && Some(&run.start.script) != first.as_ref() {
-            continue;
-        }
-        let component = match &given {
-            Some((_, bytes)) => bytes.clone(),
-            None => recorded(&api, &tenant, &run.start.script, &run.version)?,
-        };
-        let version = Version::new(sandboxes.compile(&component)?);
-        let limits = if run.start.ended.is_some() { Limits::ended() } else { Limits::call() };
-        let verdict = runtime.block_on(sandboxes.replay(&version, run, &limits));
-        same &= matches!(verdict, Verdict::Same { .. });
-        let export = if run.start.ended.is_some() { "on-ended" } else { "on-call" };
-        findings.push((format!("{} {export}", run.start.script), verdict));
+    let mut player = Player::new(&api, &tenant, given.as_ref().map(|(_, bytes)| bytes.as_slice()))?;
+    if let Some(since) = &replay.since {
+        let name = replay.name.as_ref().or(given.as_ref().map(|(name, _)| name));
+        return player.all(replay, since, name.map(String::as_str));
     }
+    let call = replay.call_id.as_deref().unwrap_or_default();
+    let tape = player.tape(call)?;
+    let first = tape.segments.first().map(|run| run.start.script.to_string());
+    let name = given.as_ref().and(replay.name.clone().or(first));
+    let findings = player.play(&tape, name.as_deref())?;
     if replay.json {
-        let found = |(run, verdict): &(String, Verdict)| json!({ "run": run, "same": matches!(verdict, Verdict::Same { .. }), "finding": said(verdict) });
-        let all: Vec<Value> = findings.iter().map(found).collect();
-        println!("{:#}", json!({ "call": replay.call_id, "findings": all }));
+        println!("{:#}", told(call, &findings));
     } else {
-        for (run, verdict) in &findings {
-            println!("{run}: {}", said(verdict));
+        for finding in &findings {
+            println!("{finding}");
         }
         if tape.cut {
             println!("the end of the tape is missing; what is there was compared");
         }
     }
-    Ok(if same { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    Ok(status(findings.iter().all(Finding::same)))
 }
 
-/// The component that took the call.
-fn recorded(api: &Api, tenant: &str, script: &str, version: &str) -> Result<Vec<u8>, Failed> {
-    if let Some(shipped) = shipped::find(script) {
-        return Ok(shipped.component.to_vec());
-    }
-    api.get_bytes(&format!("{tenant}/scripts/{}/versions/{version}", escaped(script)), "application/wasm")
+fn status(same: bool) -> ExitCode {
+    if same { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
+
+/// What came of one run of a tape.
+struct Finding {
+    /// The script and what it was asked: "mine on-call".
+    run: String,
+    verdict: Verdict,
+}
+
+impl Finding {
+    fn same(&self) -> bool {
+        matches!(self.verdict, Verdict::Same { .. })
+    }
+}
+
+impl std::fmt::Display for Finding {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}: {}", self.run, said(&self.verdict))
+    }
+}
+
+/// A call and its findings as JSON.
+fn told(call: &str, findings: &[Finding]) -> Value {
+    let one = |finding: &Finding| json!({ "run": finding.run, "same": finding.same(), "finding": said(&finding.verdict) });
+    json!({ "call": call, "findings": findings.iter().map(one).collect::<Vec<_>>() })
+}
+
+/// Plays tapes to versions; each version is compiled once.
+struct Player<'a> {
+    api: &'a Api,
+    tenant: &'a str,
+    sandboxes: Sandboxes,
+    runtime: Runtime,
+    given: Option<Version>,
+    recorded: HashMap<(String, String), Version>,
+}
+
+impl<'a> Player<'a> {
+    fn new(api: &'a Api, tenant: &'a str, given: Option<&[u8]>) -> Result<Self, Failed> {
+        let sandboxes = script::sandboxes()?;
+        let given = given.map(|bytes| sandboxes.compile(bytes)).transpose()?.map(Version::new);
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        Ok(Self { api, tenant, sandboxes, runtime, given, recorded: HashMap::new() })
+    }
+
+    fn tape(&self, call: &str) -> Result<Tape, Failed> {
+        let path = format!("{}/calls/{}/tape", self.tenant, escaped(call));
+        Ok(Tape::read(&self.api.get_bytes(&path, TAPE_TYPE)?)?)
+    }
+
+    /// Plays the runs of a tape. `name`: only those of this script, because a call may have been handed over, and
+    /// another version of one script says nothing of the others.
+    fn play(&mut self, tape: &Tape, name: Option<&str>) -> Result<Vec<Finding>, Failed> {
+        let mut findings = Vec::new();
+        for run in tape.segments.iter().filter(|run| name.is_none_or(|name| *run.start.script == *name)) {
+            let limits = if run.start.ended.is_some() { Limits::ended() } else { Limits::call() };
+            let export = if run.start.ended.is_some() { "on-ended" } else { "on-call" };
+            if self.given.is_none() {
+                self.fetch(run)?;
+            }
+            let recorded = || self.recorded.get(&key(run));
+            let version = self.given.as_ref().or_else(recorded).expect("a version that was fetched is kept");
+            let verdict = self.runtime.block_on(self.sandboxes.replay(version, run, &limits));
+            findings.push(Finding { run: format!("{} {export}", run.start.script), verdict });
+        }
+        Ok(findings)
+    }
+
+    /// The component that took the call, unless it is here.
+    fn fetch(&mut self, run: &Segment) -> Result<(), Failed> {
+        let key = key(run);
+        if self.recorded.contains_key(&key) {
+            return Ok(());
+        }
+        let (script, version) = (&key.0, &key.1);
+        let component = match shipped::find(script) {
+            Some(shipped) => shipped.component.to_vec(),
+            None => {
+                let path = format!("{}/scripts/{}/versions/{version}", self.tenant, escaped(script));
+                self.api.get_bytes(&path, "application/wasm")?
+            }
+        };
+        let version = Version::new(self.sandboxes.compile(&component)?);
+        self.recorded.insert(key, version);
+        Ok(())
+    }
+
+    /// Every call of the register from a moment on, the newest first; calls that part are printed, the others counted.
+    /// That nothing could be compared is a failure: it must not read as "all the same".
+    fn all(&mut self, replay: &Replay, since: &str, name: Option<&str>) -> Result<ExitCode, Failed> {
+        let from = self.moment(since)?;
+        let (mut same, mut parted, mut missing) = (0, 0, 0);
+        let mut calls = Vec::new();
+        let mut cursor = String::new();
+        loop {
+            let page = self.api.get(&format!(
+                "{}/calls?from={}&limit={PAGE}{cursor}",
+                self.tenant,
+                escaped(&from)
+            ))?;
+            for call in rows(&page) {
+                let id = call["id"].as_str().unwrap_or_default();
+                let played = self.tape(id).and_then(|tape| self.play(&tape, name));
+                match played {
+                    Err(Failed(why)) => {
+                        missing += 1;
+                        eprintln!("{id}: not compared: {why}");
+                    }
+                    Ok(findings) if findings.is_empty() => {}
+                    Ok(findings) => {
+                        let all = findings.iter().all(Finding::same);
+                        *(if all { &mut same } else { &mut parted }) += 1;
+                        if replay.json {
+                            calls.push(told(id, &findings));
+                        } else {
+                            findings
+                                .iter()
+                                .filter(|finding| !finding.same())
+                                .for_each(|f| println!("{id} {f}"));
+                        }
+                    }
+                }
+            }
+            let Some(next) = page["next"].as_str() else { break };
+            cursor = format!("&cursor={}", escaped(next));
+        }
+        if replay.json {
+            println!(
+                "{:#}",
+                json!({ "since": from, "same": same, "parted": parted, "not_compared": missing, "calls": calls })
+            );
+        } else {
+            println!("{same} the same, {parted} part, {missing} not compared");
+        }
+        if same + parted == 0 {
+            let of = name.map_or(String::new(), |name| format!(" that {name} took"));
+            return Err(Failed(format!(
+                "there are no calls{of} since {from} to compare; write an earlier time"
+            )));
+        }
+        Ok(status(parted == 0))
+    }
+
+    /// A moment as the API reads it: RFC 3339, or a date with or without a time in the tenant's zone.
+    fn moment(&self, text: &str) -> Result<String, Failed> {
+        if text.parse::<Timestamp>().is_ok() {
+            return Ok(text.to_owned());
+        }
+        let wrong = || Failed(format!("\"{text}\" is no moment; write one like \"2026-11-27 09:00\""));
+        let local: DateTime = text.parse().map_err(|_| wrong())?;
+        let list = self.api.get("/v1/tenants")?;
+        let this = |tenant: &&Value| {
+            tenant["name"].as_str().is_some_and(|name| self.tenant.ends_with(&format!("/{}", escaped(name))))
+        };
+        let zone =
+            rows(&list).iter().find(this).and_then(|tenant| tenant["timezone"].as_str()).unwrap_or("UTC");
+        let at = local.to_zoned(TimeZone::get(zone)?)?;
+        Ok(at.timestamp().to_string())
+    }
+}
+
+/// A script and the version that ran.
+fn key(run: &Segment) -> (String, String) {
+    (run.start.script.to_string(), run.version.to_string())
+}
+
+/// Calls that are asked for at once: as many as the API gives.
+const PAGE: usize = 500;
 
 fn said(verdict: &Verdict) -> String {
     match verdict {

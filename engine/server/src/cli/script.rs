@@ -19,7 +19,7 @@ const SHORT: usize = 12;
 #[derive(Subcommand)]
 pub(super) enum Verb {
     /// Write a project: a script of thirty lines with its test
-    #[command(after_help = "Example:\n  strowger script new mine")]
+    #[command(after_help = "Example:\n  strowger script new mine\n  strowger script new fair --kind queue")]
     New {
         /// The script's name, and the folder's
         name: String,
@@ -112,12 +112,15 @@ pub(super) enum Lang {
 
 #[derive(Clone, Copy, ValueEnum)]
 pub(super) enum ScriptKind {
+    /// Takes calls
     Call,
+    /// Says who rings next in a queue
+    Queue,
 }
 
 pub(super) fn run(verb: Verb) -> Result<ExitCode, Failed> {
     match verb {
-        Verb::New { name, lang: Lang::Rust, kind: ScriptKind::Call } => new(&name)?,
+        Verb::New { name, lang: Lang::Rust, kind } => new(&name, kind)?,
         Verb::Build { folder } => build(&folder)?,
         Verb::Check { path } => check(&path)?,
         Verb::Push(push) => push.run()?,
@@ -142,17 +145,32 @@ pub(super) fn run(verb: Verb) -> Result<ExitCode, Failed> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn new(name: &str) -> Result<(), Failed> {
-    let beside = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../guest-sdk/rust");
-    let named = std::env::var_os("STROWGER_SDK").map(PathBuf::from);
-    let sdk = named.or_else(|| beside.canonicalize().ok());
+fn new(name: &str, kind: ScriptKind) -> Result<(), Failed> {
+    let kind = match kind {
+        ScriptKind::Call => Kind::Call,
+        ScriptKind::Queue => Kind::Queue,
+    };
+    let sdk = sdk();
     let sdk = sdk.as_deref().map_or(Sdk::Version(env!("CARGO_PKG_VERSION")), Sdk::Path);
-    let folder = guest_build::new_project(Path::new(""), name, Kind::Call, sdk)?;
+    let folder = guest_build::new_project(Path::new(""), name, kind, sdk)?;
     println!(
         "{} is there. Its test runs with cargo test; then:\n  strowger script build {name}\n  strowger script push {name}",
         folder.display()
     );
     Ok(())
+}
+
+/// The SDK's folder: what STROWGER_SDK names, else that of the repository around this binary or the working directory,
+/// else that of the one that the binary was compiled in.
+fn sdk() -> Option<PathBuf> {
+    if let Some(named) = std::env::var_os("STROWGER_SDK") {
+        return Some(named.into());
+    }
+    let around = [std::env::current_exe(), std::env::current_dir()].into_iter().flatten();
+    let repositories = around.flat_map(|place| place.ancestors().map(Path::to_owned).collect::<Vec<_>>());
+    let compiled_in = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let mut sdks = repositories.chain([compiled_in]).map(|repository| repository.join("guest-sdk/rust"));
+    sdks.find(|sdk| sdk.join("Cargo.toml").is_file())?.canonicalize().ok()
 }
 
 fn build(folder: &Path) -> Result<(), Failed> {
