@@ -1,6 +1,6 @@
 //! One queue of 200 agents on one core: 100 callers a second arrive, wait, talk 1.8 s and leave. Prints
 //! the CPU of the exchange for one arrival with all that follows from it, and the latest offer after an
-//! agent was free while somebody waited. Time is virtual; a strategy answers at once, and what it costs
+//! agent was free while somebody waited; then what an announcement costs in a line of thousands. Time is virtual; a strategy answers at once, and what it costs
 //! is not counted.
 
 use std::cmp::Reverse;
@@ -13,6 +13,9 @@ use exchange::*;
 
 const AGENTS: usize = 200;
 const ARRIVALS: u64 = 6_000;
+/// A line in which nobody is served, and how often each caller in it is told something.
+const IN_LINE: usize = 4_000;
+const ANNOUNCED_EVERY: Duration = Duration::from_secs(30);
 const BETWEEN: Duration = Duration::from_millis(10);
 /// With 200 ms to answer it keeps 200 agents a little busier than they can be, so that callers wait.
 const TALK: Duration = Duration::from_millis(1_850);
@@ -73,17 +76,18 @@ fn decide(question: &Question) -> Decided {
     }
 }
 
-fn main() {
+fn company(agents: usize) -> Company {
     let agents =
-        (0..AGENTS).map(|n| AgentPlan { user: format!("agent{n}"), level: 1, weight: 1, wrap_up: None });
+        (0..agents).map(|n| AgentPlan { user: format!("agent{n}"), level: 1, weight: 1, wrap_up: None });
     let second = Duration::from_secs(1);
-    let company = Company(Arc::new(QueuePlan {
+    Company(Arc::new(QueuePlan {
         name: "sales".into(),
         strategy: "first".into(),
         settings: "{}".into(),
         weight: 1,
         agents: agents.collect(),
         wrap_up: Duration::ZERO,
+        handling: Duration::ZERO,
         most_waiting: 0,
         longest_wait: Duration::ZERO,
         resume: Duration::ZERO,
@@ -95,7 +99,16 @@ fn main() {
         mobile: false,
         music: Prompt::Music("hold".into()),
         call_back: None,
-    }));
+    }))
+}
+
+fn main() {
+    serve();
+    announce();
+}
+
+fn serve() {
+    let company = company(AGENTS);
     let begin = Instant::now();
     let mut now = begin;
     let mut exchange = Exchange::new(now, 1_795_000_000.0, 1, 0);
@@ -206,4 +219,69 @@ fn main() {
         each.as_secs_f64() * 1e4
     );
     println!("longest step, an offer after an agent is free included: {latest:?}");
+}
+
+/// A line of thousands whom nobody serves, and what it costs to tell each of them something.
+fn announce() {
+    let company = company(0);
+    let mut now = Instant::now();
+    let mut exchange = Exchange::new(now, 1_795_000_000.0, 1, 0);
+    let mut out = Vec::new();
+    let (mut told, mut cpu) = (0u32, Duration::ZERO);
+    let answer = |exchange: &mut Exchange, now: Instant, out: &mut Vec<Effect>, told: &mut u32| {
+        while !out.is_empty() {
+            for effect in std::mem::take(out) {
+                match effect {
+                    Effect::Decide { ticket, question, .. } => {
+                        let decided = match question.about {
+                            About::Announce { .. } => {
+                                *told += 1;
+                                let again = Some(ANNOUNCED_EVERY);
+                                Decided::Announcement(Announcement { say: vec![Prompt::Position(1)], again })
+                            }
+                            _ => decide(&question),
+                        };
+                        exchange.handle_decision(now, ticket, Ok(decided), &company, out);
+                    }
+                    Effect::Start { call, .. } => {
+                        let (queue, longest) = ("sales".into(), Duration::ZERO);
+                        let enter = Command::EnterQueue { queue, priority: 0, skills: vec![], longest };
+                        exchange.handle_command(now, call, enter, &company, out);
+                    }
+                    Effect::Reply { call, answer: Answer::Place { place, .. } } => {
+                        let wait = Command::Wait { place, keys: String::new(), hears: None };
+                        exchange.handle_command(now, call, wait, &company, out);
+                    }
+                    _ => {}
+                }
+            }
+        }
+    };
+    let arrival = || Arrival {
+        tenant: "shop".into(),
+        from: Party { number: "+359888123456".into(), name: None, uri: "tel:1".into() },
+        dialled: "700".into(),
+        direction: Direction::Inbound,
+        user: None,
+        trunk: None,
+        headers: vec![],
+        language: "en".into(),
+        sip_call_id: "1".into(),
+        route: Route { script: "s".into(), settings: "{}".into(), fallback: vec![], source: None },
+    };
+    for _ in 0..IN_LINE {
+        exchange.arrive(now, arrival(), &company, &mut out);
+        answer(&mut exchange, now, &mut out, &mut told);
+        now += BETWEEN;
+    }
+    told = 0;
+    let until = now + ANNOUNCED_EVERY;
+    while let Some(due) = exchange.next_timeout().filter(|due| *due < until) {
+        now = due;
+        let step = Instant::now();
+        exchange.handle_timeout(now, &company, &mut out);
+        answer(&mut exchange, now, &mut out, &mut told);
+        cpu += step.elapsed();
+    }
+    println!("{told} announcements in a line of {IN_LINE}: CPU for each {:?}", cpu / told.max(1));
 }

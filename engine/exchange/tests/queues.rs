@@ -3,6 +3,7 @@
 mod support;
 
 use std::collections::HashMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use exchange::strategy::*;
@@ -796,6 +797,31 @@ fn bounds_refuse_and_a_paused_or_busy_agent_is_rung_no_longer() {
     assert_eq!(office.state("ana"), AgentState::Talking);
     assert_eq!(office.queue("sales").waiting[0].offered, [""; 0]);
     let _ = first;
+}
+
+#[test]
+fn callers_who_are_told_something_at_one_time_share_a_snapshot_and_rankings_have_their_own() {
+    let mut office = Office::new(&[], vec![plan("sales", &[])]);
+    let callers = [0, 1].map(|_| office.caller_enters("sales", None, 0));
+    office.hold = true;
+    let asked = |office: &mut Office, caller: &Caller| {
+        office.command(caller.call, Command::ExpectedWait { place: caller.place });
+        let question = office.held.last().expect("a question").1.clone();
+        office.answer_held(office.held.len() - 1, Ok(Decided::Length(None)));
+        question.snapshot
+    };
+    let first = asked(&mut office, &callers[0]);
+    office.pass(Duration::from_millis(200));
+    let second = asked(&mut office, &callers[1]);
+    assert!(Arc::ptr_eq(&first, &second), "with thousands in line it is made once for many");
+    office.hold = false;
+    let third = office.caller_enters("sales", None, 0);
+    office.hold = true;
+    let with_third = asked(&mut office, &third);
+    assert_eq!((first.waiting.len(), with_third.waiting.len()), (2, 3), "whoever is asked about is in it");
+    office.pass(Duration::from_millis(250));
+    let later = asked(&mut office, &third);
+    assert_eq!(later.waiting[2].waited, with_third.waiting[2].waited + Duration::from_millis(250));
 }
 
 #[test]

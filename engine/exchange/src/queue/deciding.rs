@@ -10,6 +10,7 @@ use super::agent::Name;
 use super::decision::{About, Decided, Question};
 use super::floor::{Admitted, Due, Floor, Moment, Order, Room};
 use super::place::{PlaceId, Stage};
+use super::snapshot::Shown;
 use super::{DECISION_TIME, Leaving};
 use crate::effect::Effect;
 use crate::strategy::{Admission, Announcement, KeyAction, Snapshot};
@@ -44,7 +45,7 @@ pub(super) struct Asked {
     pub kind: Kind,
     pub snapshot: Arc<Snapshot>,
     /// The callers of the snapshot.
-    pub ids: Vec<PlaceId>,
+    pub ids: Arc<[PlaceId]>,
     due: Instant,
 }
 
@@ -67,11 +68,15 @@ impl Floor {
 
     /// Asks the queue's strategy. Answers false if there is nothing to ask about any more.
     pub(super) fn ask(&mut self, tenant: &Name, queue: &Name, kind: Kind, m: &mut Moment) -> bool {
-        let newcomer = match kind {
-            Kind::Admit(id) => Some(id),
-            _ => None,
+        let shown = match kind {
+            Kind::Admit(id) => self.snapshot(tenant, queue, Some(id), m),
+            Kind::Rank => self.snapshot(tenant, queue, None, m),
+            // Nothing is offered by these.
+            Kind::Length(id) | Kind::Words(id) | Kind::Key(id, _) => {
+                self.recent_snapshot(tenant, queue, id, m)
+            }
         };
-        let Some((snapshot, ids)) = self.snapshot(tenant, queue, newcomer, m) else { return false };
+        let Some(Shown { snapshot, ids }) = shown else { return false };
         let who = |id: PlaceId| ids.iter().position(|known| *known == id);
         let about = match kind {
             Kind::Admit(id) => who(id).map(|who| About::Admit { who }),

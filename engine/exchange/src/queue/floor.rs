@@ -281,6 +281,9 @@ impl Floor {
             if entered {
                 line.today.note(why, waited);
             }
+            if entered && place.call_back.is_none() {
+                line.service.note_wait(waited, why == Leaving::Abandoned);
+            }
             if why == Leaving::Abandoned && place.call_back.is_none() {
                 line.remember(&place.number, place.arrived, m.now);
             }

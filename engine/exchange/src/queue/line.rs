@@ -7,12 +7,12 @@ use std::time::{Duration, Instant};
 use super::agent::Name;
 use super::place::PlaceId;
 use super::plan::QueuePlan;
+use super::service::Service;
+use super::snapshot::Shown;
 use super::view::Figures;
 
 /// Numbers whose place is kept after a dropped call; beyond it the one that ends first goes.
 const MOST_DROPPED: usize = 1_000;
-/// Conversations that weigh in the mean: about so many of the last.
-const MEMORY: u32 = 16;
 
 pub(super) struct Line {
     pub plan: Arc<QueuePlan>,
@@ -32,6 +32,8 @@ pub(super) struct Line {
     /// Queues of one group share agents, directly or through others.
     pub group: usize,
     pub last_answered: Option<Name>,
+    /// The last snapshot for questions that offer nothing, and when it was made.
+    pub shown: Option<(Instant, Shown)>,
     pub service: Service,
     pub today: Figures,
     /// Numbers that lost their call, when they had arrived, and until when that counts.
@@ -50,6 +52,7 @@ pub(super) struct Member {
 impl Line {
     pub fn new(plan: Arc<QueuePlan>) -> Self {
         Self {
+            service: Service::beginning_with(plan.handling),
             plan,
             callers: Vec::new(),
             entering: 0,
@@ -60,7 +63,7 @@ impl Line {
             passed_over: 0,
             group: 0,
             last_answered: None,
-            service: Service::default(),
+            shown: None,
             today: Figures::default(),
             dropped: HashMap::new(),
         }
@@ -90,63 +93,5 @@ impl Line {
     pub fn recall(&mut self, number: &str, now: Instant) -> Option<Instant> {
         let (arrived, until) = self.dropped.remove(number)?;
         (until > now).then_some(arrived)
-    }
-}
-
-/// How long an agent is taken by a caller: an exponentially weighted mean of talk and wrap-up. The first
-/// conversations weigh alike.
-#[derive(Clone, Copy, Default)]
-pub(super) struct Service {
-    seconds: f64,
-    count: u32,
-}
-
-impl Service {
-    pub fn note(&mut self, taken: Duration) {
-        self.count = (self.count + 1).min(MEMORY);
-        self.seconds += (taken.as_secs_f64() - self.seconds) / f64::from(self.count);
-    }
-
-    pub fn mean(&self) -> Option<Duration> {
-        (self.count > 0).then(|| Duration::from_secs_f64(self.seconds.max(0.0)))
-    }
-
-    /// The wait of whoever is at `position` (first is 1) while `free` agents are free and `serving` agents'
-    /// worth of time is spent on this queue. An agent becomes free every mean / serving.
-    pub fn expected(&self, position: usize, free: usize, serving: f64) -> Option<Duration> {
-        if position <= free {
-            return Some(Duration::ZERO);
-        }
-        let mean = self.mean()?.as_secs_f64();
-        let wait = mean * (position - free) as f64 / serving;
-        (serving > 0.0 && wait.is_finite()).then(|| Duration::from_secs_f64(wait.min(86_400.0)))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_wait_shrinks_with_the_place_in_line_and_nothing_is_known_before_the_first_conversation() {
-        let mut service = Service::default();
-        assert_eq!(service.expected(1, 0, 2.0), None);
-        service.note(Duration::from_secs(100));
-        service.note(Duration::from_secs(200));
-        assert_eq!(service.mean(), Some(Duration::from_secs(150)));
-        let waits: Vec<u64> =
-            (1..=3).rev().map(|at| service.expected(at, 0, 2.0).unwrap().as_secs()).collect();
-        assert_eq!(waits, [225, 150, 75], "two agents: one is free every 75 s");
-        assert_eq!(service.expected(2, 2, 2.0), Some(Duration::ZERO), "an agent is free for each");
-        assert_eq!(service.expected(1, 0, 0.0), None, "nobody serves it");
-    }
-
-    #[test]
-    fn the_mean_follows_the_last_conversations() {
-        let mut service = Service::default();
-        (0..100).for_each(|_| service.note(Duration::from_secs(60)));
-        (0..100).for_each(|_| service.note(Duration::from_secs(300)));
-        let mean = service.mean().unwrap().as_secs();
-        assert!((295..=300).contains(&mean), "{mean}");
     }
 }

@@ -14,6 +14,7 @@ mod people;
 mod place;
 mod plan;
 mod promise;
+mod service;
 mod snapshot;
 mod view;
 

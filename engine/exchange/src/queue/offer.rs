@@ -308,10 +308,15 @@ impl Floor {
             line.callers.retain(|caller| *caller != id);
             line.last_answered = Some(user.clone());
         }
+        let mut rang = None;
         if let Some(agent) = self.agent_mut(&tenant, &user) {
             agent.lease = None;
             agent.answered += 1;
             agent.missed_in_a_row = 0;
+            rang = agent.last_offered.map(|offered| m.now.saturating_duration_since(offered));
+        }
+        if let (Some(rang), Some(line)) = (rang, self.line_mut(&tenant, &queue)) {
+            line.service.note_ring(rang);
         }
         // Its state follows from its leg, which talks now.
         self.release_leases(&tenant, leases, m);

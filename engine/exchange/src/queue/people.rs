@@ -73,6 +73,7 @@ impl Floor {
                 line.today.entered = standing(places, &tenant, &name); // it was away, they were not
                 line
             });
+            line.service.expect(plan.handling);
             line.plan = plan;
             let before = line.members.len();
             line.members = members(&name, line, &room.kept, &room.agents, &tenant, m);

@@ -21,6 +21,9 @@ pub struct QueuePlan {
     pub agents: Vec<AgentPlan>,
     /// What an agent gets after a conversation of this queue to finish it.
     pub wrap_up: Duration,
+    /// What a conversation is expected to take, wrap-up included: for the expected wait while none was held
+    /// yet. Zero when nobody knows.
+    pub handling: Duration,
     /// Callers that may wait; at most [`super::MOST_WAITING`], which 0 stands for as well.
     pub most_waiting: u32,
     /// The longest that a caller waits; 0 for as long as the call may be.

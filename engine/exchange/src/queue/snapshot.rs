@@ -11,19 +11,50 @@ use super::view::{AgentView, MemberView, QueueView, WaitingView};
 use crate::strategy::{self, Snapshot, Waiting};
 use crate::verb::AgentState;
 
+/// What callers are told about may be so old: with thousands in line one snapshot serves many questions, each of
+/// which would otherwise cost as much as the line is long.
+const RECENT: Duration = Duration::from_millis(250);
+
+/// A queue as a strategy sees it, and the callers in the order of the snapshot.
+#[derive(Clone)]
+pub(super) struct Shown {
+    pub snapshot: Arc<Snapshot>,
+    pub ids: Arc<[PlaceId]>,
+}
+
 impl Floor {
-    /// The queue now, and the callers in the order of the snapshot; a newcomer is last.
+    /// The queue now or a moment ago, with this caller in it.
+    pub(super) fn recent_snapshot(
+        &mut self,
+        tenant: &Name,
+        queue: &Name,
+        who: PlaceId,
+        m: &Moment,
+    ) -> Option<Shown> {
+        let recent = self.line(tenant, queue).and_then(|line| line.shown.as_ref());
+        if let Some((at, shown)) = recent
+            && m.now.saturating_duration_since(*at) < RECENT
+            && shown.ids.contains(&who)
+        {
+            return Some(shown.clone());
+        }
+        let shown = self.snapshot(tenant, queue, None, m)?;
+        self.line_mut(tenant, queue)?.shown = Some((m.now, shown.clone()));
+        Some(shown)
+    }
+
+    /// The queue now; a newcomer is last.
     pub(super) fn snapshot(
         &mut self,
         tenant: &Name,
         queue: &Name,
         newcomer: Option<PlaceId>,
         m: &Moment,
-    ) -> Option<(Arc<Snapshot>, Vec<PlaceId>)> {
+    ) -> Option<Shown> {
         let seed = self.chance();
         let room = self.rooms.get(tenant)?;
         let line = room.lines.get(queue)?;
-        let ids: Vec<PlaceId> = line.callers.iter().copied().chain(newcomer).collect();
+        let ids: Arc<[PlaceId]> = line.callers.iter().copied().chain(newcomer).collect();
         let positions = self.positions(&ids);
         let (free, serving) = room.capacity(line);
         let since = |at: Instant| m.now.saturating_duration_since(at);
@@ -51,7 +82,7 @@ impl Floor {
             waiting: waiting.collect(),
             agents: line.members.iter().filter_map(|member| room.member(line, member, m.now)).collect(),
         };
-        Some((Arc::new(snapshot), ids))
+        Some(Shown { snapshot: Arc::new(snapshot), ids })
     }
 
     /// The place in line of each, by priority, then arrival; first is 1.

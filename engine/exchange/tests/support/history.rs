@@ -557,8 +557,9 @@ impl History {
             }
             self.notice();
             let line = self.office.exchange.queues(self.office.now, "shop");
-            let idle = self.scripts.values().all(|script| script.doing == Doing::Nothing);
-            if idle && line.iter().all(|queue| queue.waiting.is_empty()) {
+            let arriving = [Doing::Beginning, Doing::Entering, Doing::CallingBack];
+            let settled = self.scripts.values().all(|script| !arriving.contains(&script.doing));
+            if settled && line.iter().all(|queue| queue.waiting.is_empty()) {
                 return;
             }
             let phones: Vec<(LegKey, Ring)> = self.phones.iter().map(|(leg, p)| (*leg, p.ring)).collect();

@@ -72,6 +72,7 @@ pub fn plan(name: &str, agents: &[&str]) -> QueuePlan {
         weight: 1,
         agents: agents.iter().map(agent).collect(),
         wrap_up: NO_DELAY,
+        handling: NO_DELAY,
         most_waiting: 0,
         longest_wait: NO_DELAY,
         resume: NO_DELAY,

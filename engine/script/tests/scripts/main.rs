@@ -2,6 +2,9 @@
 
 mod bounds;
 mod calls;
+#[path = "../../../exchange/tests/support/mod.rs"]
+mod floor;
+mod histories;
 mod replays;
 mod slices;
 mod strategies;

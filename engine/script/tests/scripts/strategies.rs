@@ -99,7 +99,7 @@ async fn a_strategy_takes_no_calls() {
 }
 
 /// A shipped strategy as the exchange runs it.
-fn shipped(sandboxes: &script::Sandboxes, name: &str) -> Version {
+pub fn shipped(sandboxes: &script::Sandboxes, name: &str) -> Version {
     let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
     let target = PathBuf::from(env!("CARGO_TARGET_TMPDIR"));
     let cache = target.parent().expect("tmp lies in the target folder").join("guests");

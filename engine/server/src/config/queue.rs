@@ -55,6 +55,7 @@ pub(super) fn queue(
         weight: section.integer("weight", 1..=1000, 1) as u16,
         agents,
         wrap_up: seconds("wrap_up", HOUR, 0),
+        handling: seconds("handling", 24 * HOUR, 0),
         most_waiting: section.integer("most_waiting", 1..=MOST_WAITING as u64, MOST_WAITING as u64) as u32,
         longest_wait: seconds("longest_wait", 24 * HOUR, 0),
         resume: seconds("resume", HOUR, 0),
