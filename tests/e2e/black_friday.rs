@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use tests::exchange::binary;
 use tests::pjsua::Pjsua;
 use tests::process::Process;
-use tests::sipp::{UAC_LISTENS, UAS_RINGS};
+use tests::sipp::{UAC_LISTENS, UAS, UAS_RINGS};
 use tests::sound::{Heard, tone_wav};
 use tests::speech::SPEECH_HZ;
 
@@ -90,6 +90,54 @@ fn whoever_presses_3_is_told_the_place_and_the_wait_in_their_language_and_served
     heard.assert_tone(SPEECH_HZ, A_SECOND);
     heard.assert_tone(WALTZ_HZ, A_SECOND);
     heard.assert_tone(440.0, A_SECOND);
+}
+
+#[test]
+fn whoever_presses_1_keeps_the_place_and_is_called_back_once() {
+    let mut shop = shop(&[]);
+    let mut maria = shop.customer(MARIA, 1000.0);
+    let mut mobile = shop.outside(800.0);
+    let mut events = shop.exchange.events();
+    maria.call(&shop.uri(ADVERTISEMENT));
+    shop.wait_for_line("sales", 1);
+    // A key counts also while the place is told.
+    shop.hears("bg", "Вие сте следващият на опашката.");
+    maria.press("1");
+    shop.hears("bg", "Когато дойде вашият ред, ще ви се обадим на номер:");
+    shop.hears("bg", "Ако е верен, натиснете едно. За да продължите да чакате, натиснете звезда.");
+    maria.press("1");
+    shop.hears("bg", "Благодарим ви. Запазваме мястото ви и ще ви се обадим. Дочуване.");
+    maria.disconnected(SOON);
+    let queue = shop.queue("sales");
+    let place = &queue["waiting"][0];
+    assert_eq!((&place["number"], &place["call_back"]), (&json!(MARIA), &json!(true)), "{queue}");
+
+    // The agent first, then the customer; and nobody before an agent is there.
+    let mut ana = shop.phone("ana", 440.0);
+    ana.event("ringing", SOON);
+    ana.answer();
+    ana.confirmed(SOON);
+    shop.hears("bg", "Клиент помоли да му се обадим. Обаждаме се на");
+    let from = mobile.event("ringing", SOON)["from"].as_str().unwrap_or_default().to_owned();
+    assert!(from.contains(SHOP), "the customer sees the shop: {from}");
+    mobile.answer();
+    talk(&mut ana, &mut mobile);
+    mobile.hang_up();
+    ana.disconnected(SOON);
+    shop.wait_for_state("ana", "available");
+    shop.wait_for_line("sales", 0);
+    let queue = shop.queue("sales");
+    assert_eq!(queue["today"]["called_back"], 1, "{queue}");
+    events.running(A_SECOND);
+    let offers = events.heard().iter().filter(|line| line.contains("\"queue.offered\"")).count();
+    assert_eq!(offers, 1, "{:?}", events.heard());
+
+    let calls = shop.exchange.calls(2);
+    let back = calls.iter().find(|call| mark(call, "reached") == Some("yes"));
+    let back = back.unwrap_or_else(|| panic!("{calls:?}"));
+    assert_eq!(mark(back, "call-back"), Some(MARIA), "{back}");
+    ana.heard().assert_tone(800.0, A_SECOND);
+    mobile.heard().assert_tone(440.0, A_SECOND);
 }
 
 #[test]
@@ -219,6 +267,64 @@ fn a_closed_shop_says_so_takes_a_message_and_promises_a_call_by_ten_on_the_next_
         "{call}"
     );
     Heard::read(&shop.exchange.recording(&call)).assert_tone(1000.0, A_SECOND * 2);
+}
+
+#[test]
+fn wrong_keys_and_silence_are_asked_again_keys_count_before_the_menu_and_0_rings_the_head() {
+    let (was, is) = always("shop", "open");
+    let mut shop = shop(&[(&was, &is)]);
+    let mut mobile = shop.outside(800.0);
+    let mut maria = shop.customer(MARIA, 1000.0);
+    maria.call(&shop.uri(SHOP));
+    maria.confirmed(SOON);
+    shop.hears("bg", "За Черния петък натиснете три. За поръчка натиснете едно.");
+    maria.press("5");
+    shop.hears("bg", "Няма такъв избор.");
+    shop.hears("bg", "Не чухме избора ви.");
+    // The other language, and on before the menu has said a word of it.
+    maria.press("93");
+    shop.hears("en", "You have reached Black Friday.");
+    shop.wait_for_line("sales", 1);
+    maria.press("0");
+    let from = mobile.event("ringing", SOON)["from"].as_str().unwrap_or_default().to_owned();
+    assert!(from.contains(MARIA), "the head sees who calls: {from}");
+    mobile.answer();
+    talk(&mut maria, &mut mobile);
+    shop.wait_for_line("sales", 0);
+    maria.hang_up();
+    mobile.disconnected(SOON);
+    mobile.heard().assert_tone(1000.0, A_SECOND);
+    maria.heard().assert_tone(800.0, A_SECOND);
+}
+
+#[test]
+fn all_agents_call_from_the_shops_number() {
+    let shop = shop(&[]);
+    let mut ana = shop.phone("ana", 440.0);
+    let mut boris = shop.phone("boris", 600.0);
+    let outside = shop.carrier_plays(UAS).calls(2, 10).trace().echoes().start();
+    for agent in [&mut ana, &mut boris] {
+        agent.call(&shop.uri("+359888777666"));
+        agent.confirmed(SOON);
+    }
+    ana.talk(A_SECOND * 2);
+    ana.hang_up();
+    boris.hang_up();
+    let report = outside.finish(SOON);
+    report.assert_all(2);
+    let invites: Vec<&str> = report
+        .messages
+        .split("INVITE sip:+359888777666@")
+        .skip(1)
+        .filter_map(|invite| invite.split("From:").nth(1))
+        .collect();
+    assert!(
+        invites.len() >= 2 && invites.iter().all(|from| from.trim_start().starts_with("<sip:+35924442000@")),
+        "{}",
+        report.messages
+    );
+    ana.heard().assert_tone(440.0, A_SECOND);
+    boris.heard().assert_tone(600.0, A_SECOND);
 }
 
 #[test]

@@ -35,7 +35,7 @@ fn asks_about(helpdesk: &mut Example, customer: &mut Pjsua, key: &str) {
 fn whoever_looks_after_the_customer_rings_first_and_sees_the_name() {
     let mut helpdesk = helpdesk(&[]);
     let mut ana = helpdesk.phone("ana", 440.0);
-    let _boris = helpdesk.phone("boris", 600.0);
+    let mut boris = helpdesk.phone("boris", 600.0);
     let mut maria = helpdesk.customer(MARIA, 1000.0);
     asks_about(&mut helpdesk, &mut maria, "1");
     let from = ana.event("ringing", SOON)["from"].as_str().unwrap_or_default().to_owned();
@@ -44,8 +44,25 @@ fn whoever_looks_after_the_customer_rings_first_and_sees_the_name() {
     talk(&mut maria, &mut ana);
     maria.hang_up();
     ana.disconnected(SOON);
-    let call = helpdesk.exchange.calls(1).remove(0);
-    let marks = ["owner", "owner-answered"].map(|key| mark(&call, key));
+    helpdesk.wait_for_state("ana", "available");
+    // Another owner has no time: the normal scheme takes the call.
+    let mut nikola = helpdesk.customer("+359888234567", 700.0);
+    asks_about(&mut helpdesk, &mut nikola, "1");
+    boris.event("ringing", SOON);
+    boris.refuse(603);
+    ana.event("ringing", SOON);
+    ana.answer();
+    talk(&mut nikola, &mut ana);
+    nikola.hang_up();
+    let calls = helpdesk.exchange.calls(2);
+    let marks = ["owner", "owner-answered"].map(|key| mark(&calls[1], key));
+    assert_eq!(
+        (calls[1]["answered_by"].as_str(), marks),
+        (Some("ana"), [Some("boris"), Some("no")]),
+        "{calls:?}"
+    );
+    let call = &calls[0];
+    let marks = ["owner", "owner-answered"].map(|key| mark(call, key));
     assert_eq!((call["answered_by"].as_str(), marks), (Some("ana"), [Some("ana"), Some("yes")]), "{call}");
     ana.heard().assert_tone(1000.0, A_SECOND);
     maria.heard().assert_tone(440.0, A_SECOND);

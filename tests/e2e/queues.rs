@@ -1,20 +1,17 @@
 //! Callers who wait, and agents on telephones that others made: who is rung, who hears what, and what is still so after
 //! everything that goes wrong.
 
-use std::fs;
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use tests::sound::write_tone;
+use tests::sound::tone_wav;
 
 use crate::world::{LATER, SOON, World};
 
 pub const A_SECOND: Duration = Duration::from_secs(1);
 const A_WHILE: Duration = Duration::from_secs(2);
-/// The queue answers its callers, so their calls last from then on.
-const PATIENCE: Duration = Duration::from_secs(12);
 /// What waiting callers hear.
-const MUSIC_HZ: f64 = 1200.0;
+pub const MUSIC_HZ: f64 = 1200.0;
 
 /// The number 800 leads to the queue `sales`; `queue` is what else its section says.
 pub fn world(queue: &str) -> World {
@@ -24,11 +21,7 @@ pub fn world(queue: &str) -> World {
              [[tenant.queue]]\n  name = \"sales\"\n  music = \"waiting\"\n{queue}"
         )
     });
-    let file = world.exchange.folder().join("waiting.wav");
-    write_tone(&file, MUSIC_HZ, A_SECOND);
-    let wav = fs::read(file).expect("it was just written");
-    let (status, said) = world.exchange.send("PUT", "/tenants/demo/prompts/waiting", wav);
-    assert!((200..300).contains(&status), "{status} {said}");
+    world.exchange.keep_prompt("waiting", tone_wav(MUSIC_HZ, A_SECOND));
     world
 }
 
@@ -99,7 +92,7 @@ fn two_agents_take_two_callers_and_neither_is_rung_for_both() {
     let mut world = world("  agents = [\"ana\", \"boris\"]\n");
     let mut ana = world.pjsua("ana", 440.0);
     let mut boris = world.pjsua("boris", 600.0);
-    let calls = world.carrier_calls("800").calls(2, 10).talks(PATIENCE).start();
+    let calls = world.patient_calls("800").calls(2, 10).start();
     ana.event("ringing", SOON);
     boris.event("ringing", SOON);
     ana.answer();
@@ -107,8 +100,8 @@ fn two_agents_take_two_callers_and_neither_is_rung_for_both() {
     ana.confirmed(SOON);
     boris.confirmed(SOON);
     wait_for_line(&mut world, 0);
-    ana.disconnected(LATER);
-    boris.disconnected(LATER);
+    ana.hang_up();
+    boris.hang_up();
     calls.finish(LATER).assert_all(2);
     let mut answered: Vec<_> = world
         .exchange
@@ -135,7 +128,7 @@ fn a_paused_agent_is_not_rung_and_a_kill_does_not_end_the_pause() {
     assert_eq!(wait_for_state(&mut world, "ana", "paused")["reason"], "lunch");
     wait_for_state(&mut world, "boris", "available");
 
-    let calls = world.carrier_calls("800").calls(2, 10).talks(PATIENCE).start();
+    let calls = world.patient_calls("800").calls(2, 10).start();
     boris.event("ringing", SOON);
     boris.answer();
     boris.confirmed(SOON);
@@ -148,6 +141,8 @@ fn a_paused_agent_is_not_rung_and_a_kill_does_not_end_the_pause() {
     ana.event("ringing", SOON);
     ana.answer();
     ana.confirmed(SOON);
+    ana.hang_up();
+    boris.hang_up();
     calls.finish(LATER).assert_all(2);
 }
 
@@ -155,7 +150,7 @@ fn a_paused_agent_is_not_rung_and_a_kill_does_not_end_the_pause() {
 fn an_agent_who_lets_it_ring_is_paused_and_the_caller_keeps_the_place() {
     let mut world = world("  agents = [\"ana\", \"boris\"]\n  ring = 2\n  max_missed = 1\n");
     let mut ana = world.pjsua("ana", 440.0);
-    let calls = world.carrier_calls("800").calls(1, 1).talks(PATIENCE).start();
+    let calls = world.patient_calls("800").calls(1, 1).start();
     ana.event("ringing", SOON);
     let paused = wait_for_state(&mut world, "ana", "paused");
     assert!(paused["reason"].as_str().is_some_and(|reason| reason.contains("missed 1")), "{paused}");
@@ -164,6 +159,7 @@ fn an_agent_who_lets_it_ring_is_paused_and_the_caller_keeps_the_place() {
     boris.event("ringing", SOON);
     boris.answer();
     boris.confirmed(SOON);
+    boris.hang_up();
     calls.finish(LATER).assert_all(1);
     assert_eq!(world.exchange.calls(1)[0]["answered_by"], "boris");
 }
@@ -173,7 +169,7 @@ fn all_ring_the_first_to_answer_has_the_call_and_the_other_shows_none_missed() {
     let mut world = world("  strategy = \"strowger/queue-ring-all\"\n  agents = [\"ana\", \"boris\"]\n");
     let mut ana = world.pjsua("ana", 440.0);
     let mut boris = world.pjsua("boris", 600.0);
-    let calls = world.carrier_calls("800").calls(1, 1).talks(PATIENCE).start();
+    let calls = world.patient_calls("800").calls(1, 1).start();
     ana.event("ringing", SOON);
     boris.event("ringing", SOON);
     boris.answer();
@@ -181,5 +177,6 @@ fn all_ring_the_first_to_answer_has_the_call_and_the_other_shows_none_missed() {
     let reason = ana.event("cancelled", SOON)["reason"].as_str().unwrap_or_default().to_lowercase();
     assert!(reason.contains("cause=200") && reason.contains("elsewhere"), "{reason}");
     assert_eq!(wait_for_state(&mut world, "ana", "available")["missed_in_a_row"], 0);
+    boris.hang_up();
     calls.finish(LATER).assert_all(1);
 }

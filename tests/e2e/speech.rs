@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use serde_json::Value;
-use tests::sound::write_tone;
+use tests::sound::tone_wav;
 
 use crate::world::{SOON, World, mark};
 
@@ -24,11 +24,7 @@ fn music_goes_on_where_an_announcement_interrupted_it() {
     let music = "  [[tenant.music]]\n  name = \"shop\"\n  play = [\"low\", \"high\"]\n";
     let world = World::with(|_| behaves("900", "wait") + music);
     for (name, hz) in PIECES {
-        let file = world.exchange.folder().join(name);
-        write_tone(&file, hz, A_SECOND * 4);
-        let wav = std::fs::read(file).expect("it was just written");
-        let (status, answer) = world.exchange.send("PUT", &format!("/tenants/demo/prompts/{name}"), wav);
-        assert!((200..300).contains(&status), "{status} {answer}");
+        world.exchange.keep_prompt(name, tone_wav(hz, A_SECOND * 4));
     }
     let mut ana = world.pjsua("ana", 440.0);
     ana.call(&world.uri("900"));

@@ -1,15 +1,16 @@
 //! The world that most tests happen in: the demo's users and numbers under known passwords, and a carrier.
 
 use std::net::SocketAddrV4;
+use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::Duration;
 
 use serde_json::Value;
 use tests::baresip::Baresip;
 use tests::exchange::{Exchange, guest};
-use tests::net::Net;
+use tests::net::{Net, SIP_PORT};
 use tests::pjsua::{Account, Pjsua, Setup};
 use tests::sipp::{Sipp, UAC, UAC_LISTENS};
-use tests::sound::write_tone;
+use tests::sound::tone_wav;
 
 /// For whatever takes a few round trips.
 pub const SOON: Duration = Duration::from_secs(15);
@@ -27,8 +28,10 @@ pub const USERS: [(&str, &str, &str); 3] =
 pub struct World {
     pub net: Net,
     pub exchange: Exchange,
-    /// Where calls of the carrier come from.
+    /// Where calls of the carrier come from, and where those to the outside go.
     pub carrier: SocketAddrV4,
+    /// Ports of customers at the carrier's address.
+    next_port: AtomicU16,
 }
 
 impl World {
@@ -43,12 +46,8 @@ impl World {
         let tenants = tenants(&ip.to_string(), carrier, &more(&net));
         let exchange = Exchange::start(ip, &tenants);
         // What 700 says.
-        let greeting = exchange.folder().join("greeting.wav");
-        write_tone(&greeting, GREETING_HZ, Duration::from_secs(1));
-        let wav = std::fs::read(greeting).expect("it was just written");
-        let (status, answer) = exchange.send("PUT", "/tenants/demo/prompts/greeting", wav);
-        assert!((200..300).contains(&status), "{status} {answer}");
-        Self { net, exchange, carrier }
+        exchange.keep_prompt("greeting", tone_wav(GREETING_HZ, Duration::from_secs(1)));
+        Self { net, exchange, carrier, next_port: AtomicU16::new(SIP_PORT + 10) }
     }
 
     /// A URI at the exchange.
@@ -90,6 +89,21 @@ impl World {
     /// Calls from the carrier that last until someone else hangs up.
     pub fn patient_calls(&self, number: &str) -> Sipp {
         self.carrier_plays(UAC_LISTENS, number)
+    }
+
+    /// A customer who calls from the outside under a number, beside others.
+    pub fn customer(&self, number: &str, hz: f64) -> Pjsua {
+        Pjsua::with(self.beside_carrier(), hz, Setup { number: Some(number), ..Setup::default() })
+    }
+
+    /// The same where sound does not matter: a sipp of this scenario, one call.
+    pub fn caller(&self, scenario: &str, from: &str, number: &str) -> Sipp {
+        let sipp = Sipp::scenario(scenario, self.beside_carrier()).to(self.exchange.sip());
+        sipp.service(number).word("from", from).calls(1, 1)
+    }
+
+    fn beside_carrier(&self) -> SocketAddrV4 {
+        SocketAddrV4::new(*self.carrier.ip(), self.next_port.fetch_add(10, Ordering::Relaxed))
     }
 
     fn carrier_plays(&self, scenario: &str, number: &str) -> Sipp {

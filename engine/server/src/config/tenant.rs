@@ -425,6 +425,10 @@ fn trunk(section: Section<'_, '_>, names: &mut Names<'_>) -> Option<Trunk> {
             ),
         }
     }
+    let number = section.text("number", "+35921234567");
+    if let Some(number) = number.filter(|number| !is_e164(number.value)) {
+        section.mistake(number.line, not_e164(number.value));
+    }
     let user = section.text("user", "acme").map(|u| u.value.to_owned());
     let password = section.secret("password");
     let register = section.section("register").map(|section| {
@@ -439,6 +443,7 @@ fn trunk(section: Section<'_, '_>, names: &mut Names<'_>) -> Option<Trunk> {
         name: name?.value.to_owned(),
         address: parsed?,
         inbound_from,
+        number: number.map(|number| number.value.to_owned()),
         user,
         password,
         register,

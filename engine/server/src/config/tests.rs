@@ -189,6 +189,10 @@ fn values_must_make_sense() {
             r#"x.toml:6: "192.0.2.10" is no trunk address; write "sip:HOST", "sip:HOST:PORT" or "sip:HOST;transport=tcp""#,
         ),
         (
+            "[[tenant.trunk]]\nname = \"c\"\naddress = \"sip:192.0.2.10\"\nnumber = \"0700\"",
+            r#"x.toml:7: "0700" is no telephone number; write E.164 like "+35921234567", or a short one like "700""#,
+        ),
+        (
             "[[tenant.number]]\nnumber = \"+0359\"\nscript = \"strowger/echo\"",
             r#"x.toml:5: "+0359" is no telephone number; write E.164 like "+35921234567", or a short one like "700""#,
         ),
@@ -333,6 +337,7 @@ digest = ["SHA-256", "MD5"]
   name = "carrier-a"
   address = "sip:[2001:db8::1]:5070;transport=tcp"
   inbound_from = ["192.0.2.0/24"]
+  number = "+35921234567"
   [[tenant.script]]
   name = "reception"
   [[tenant.number]]

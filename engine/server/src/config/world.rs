@@ -392,6 +392,8 @@ pub struct Trunk {
     pub address: TrunkAddress,
     /// `inbound_from`: calls from these networks are this trunk's; none sends calls if empty.
     pub inbound_from: Vec<IpNet>,
+    /// `number`: what the outside sees when a user of the tenant calls; the user's extension if none.
+    pub number: Option<String>,
     /// `user`: for digest authentication towards the carrier.
     pub user: Option<String>,
     /// `password`: for digest authentication towards the carrier.

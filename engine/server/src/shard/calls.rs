@@ -23,7 +23,7 @@ use protocol::sip::uri::{SipUri, Uri};
 use super::Shard;
 use super::lines::Line;
 use super::trunks::Turn;
-use crate::config::{FallbackTarget, Tenant, TrunkAddress};
+use crate::config::{FallbackTarget, Tenant, Trunk, TrunkAddress};
 use crate::shards::Wanted;
 
 /// Headers of a trusted side that a script may read, and their bytes together; more are left out.
@@ -380,7 +380,7 @@ impl Shard {
                 local: None,
                 negotiated: None,
                 answer: None,
-                trunk,
+                trunk: trunk.clone(),
                 max_forwards,
                 loading: None,
                 music: None,
@@ -393,13 +393,15 @@ impl Shard {
         let Some(local) = self.lines.get_mut(leg).and_then(|line| line.local.as_mut()) else { return };
         let sdp = Bytes::from(local.offer(&codecs, Flows::SendRecv));
         let from_host = tenant.domains.first().map_or(self.around.host.as_str(), String::as_str);
+        let shown = trunk.and_then(|trunk| shown_by(tenant.trunk(&trunk)?, tenant, &begin.present));
+        let present = shown.as_ref().unwrap_or(&begin.present);
         // The leg's Call-ID names the call, so that a trace of the wire finds it.
         let call_id = format!("{call}.{}", no.0);
         let invite = Invite {
             request_uri: place.request_uri,
             to: place.to,
-            from: name_addr(&begin.present, from_host),
-            contact_user: user_part(&begin.present.number),
+            from: name_addr(present, from_host),
+            contact_user: user_part(&present.number),
             destination: place.destination,
             keep_to_destination: place.is_device,
             route: place.route,
@@ -604,6 +606,14 @@ fn headers(request: &Request) -> Vec<(String, String)> {
     let all =
         request.headers.iter().map(|(name, value)| (name.as_str().to_ascii_lowercase(), value.to_string()));
     all.take(MOST_HEADERS).take_while(within).collect()
+}
+
+/// Whom the outside sees when a user of the tenant calls, where the trunk has a number: all of them call from that one,
+/// which the carrier knows. Whoever else calls, a customer who is sent on to a mobile, is shown as they are.
+fn shown_by(trunk: &Trunk, tenant: &Tenant, present: &Party) -> Option<Party> {
+    let number = trunk.number.clone()?;
+    tenant.user(&present.number)?;
+    Some(Party { number, name: None, uri: String::new() })
 }
 
 /// `"Ana" <sip:101@acme.example>`; whoever withholds the number is anonymous (RFC 3323 §4.1.1.3).
