@@ -3,7 +3,7 @@
 use std::fs;
 use std::time::Duration;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use tests::exchange::{Exchange, guest};
 
 use crate::world::{LATER, SOON, World};
@@ -135,4 +135,39 @@ fn a_call_s_ladder_says_what_its_queue_decided_and_by_which_version() {
     ]
     .map(begins);
     assert!(order.iter().all(Option::is_some) && order.is_sorted(), "{said:#?}");
+}
+
+#[test]
+fn today_s_figures_outlive_a_restart() {
+    let mut world = World::with(|_| {
+        "  [[tenant.number]]\n  number = \"800\"\n  script = \"strowger/queue\"\n  settings = { queue = \"sales\" }\n  \
+         [[tenant.queue]]\n  name = \"sales\"\n  agents = [\"ana\"]\n"
+            .to_owned()
+    });
+    let mut ana = world.pjsua("ana", 440.0);
+    let mut vera = world.pjsua("vera", 1000.0);
+    vera.call(&world.uri("800"));
+    ana.event("ringing", SOON);
+    ana.answer();
+    ana.confirmed(SOON);
+    vera.confirmed(SOON);
+    vera.talk(A_SECOND);
+    vera.hang_up();
+    ana.disconnected(SOON);
+    world.exchange.calls(1);
+    let figures = |exchange: &Exchange| {
+        let mut queue = exchange.get("/tenants/demo/queues/sales");
+        let agent = exchange.get("/tenants/demo/agents/ana");
+        let work = ["offered", "answered", "talked"].map(|key| agent[key].clone());
+        (queue["today"].take(), queue["service"].take(), work)
+    };
+    let before = figures(&world.exchange);
+    assert_eq!(
+        (&before.0["entered"], &before.0["answered"], &before.2[1]),
+        (&json!(1), &json!(1), &json!(1))
+    );
+    world.exchange.ask_to_stop();
+    world.exchange.process().exit(LATER);
+    world.exchange.start_again();
+    assert_eq!(figures(&world.exchange), before);
 }

@@ -10,7 +10,8 @@ use crate::directory::Directory;
 use crate::effect::{Arrival, Effect, Event, LegKey, Note, Origin, Signal, Token};
 use crate::load::{Load, Seat};
 use crate::queue::{
-    AgentView, AgentWish, Decided, Floor, KeptAgent, KeptCallBack, Moment, Order, PlaceId, QueueView,
+    AgentView, AgentWish, Decided, Floor, KeptAgent, KeptCallBack, KeptFigures, KeptWork, Moment, Order,
+    PlaceId, QueueView,
 };
 use crate::verb::{CallId, Command, Failure, LegInfo, LegNo, Presence, Supervision, Target};
 
@@ -378,6 +379,29 @@ impl Exchange {
         out: &mut Vec<Effect>,
     ) -> bool {
         self.with_floor(now, directory, out, |floor, moment| floor.restore_call_back(tenant, kept, moment))
+    }
+
+    /// The day of each of a tenant's queues so far, to be kept for `restore_figures`.
+    pub fn kept_figures(&self, tenant: &str) -> Vec<(String, KeptFigures)> {
+        self.floor.kept_figures(tenant)
+    }
+
+    /// The day of each of a tenant's agents so far, to be kept for `restore_work`.
+    pub fn kept_work(&self, tenant: &str) -> Vec<(String, KeptWork)> {
+        self.floor.kept_work(tenant)
+    }
+
+    /// What was kept of a queue, after the first `people_changed` of the tenant and before call backs are
+    /// restored. On another day (`today` is false) only what conversations take is taken from it. False:
+    /// there is no such queue.
+    pub fn restore_figures(&mut self, tenant: &str, queue: &str, kept: KeptFigures, today: bool) -> bool {
+        self.floor.restore_figures(tenant, queue, kept, today)
+    }
+
+    /// What was kept of an agent today, after the first `people_changed` of the tenant. False: nobody of
+    /// that name serves a queue.
+    pub fn restore_work(&mut self, tenant: &str, user: &str, kept: KeptWork) -> bool {
+        self.floor.restore_work(tenant, user, kept)
     }
 
     /// Devices were registered or have gone, or the configuration is another: queues and agents of the

@@ -25,7 +25,7 @@ pub use effect::{
 };
 pub use exchange::{Exchange, Finish, LiveCall};
 pub use queue::{
-    About, AgentPlan, AgentView, AgentWish, Decided, Figures, KeptAgent, KeptCallBack, MemberView, Question,
-    QueuePlan, QueueView, WaitingView,
+    About, AgentPlan, AgentView, AgentWish, Decided, Figures, KeptAgent, KeptCallBack, KeptFigures, KeptWork,
+    MemberView, Question, QueuePlan, QueueView, WaitingView,
 };
 pub use verb::*;

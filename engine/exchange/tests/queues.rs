@@ -825,6 +825,38 @@ fn callers_who_are_told_something_at_one_time_share_a_snapshot_and_rankings_have
 }
 
 #[test]
+fn a_day_goes_on_after_a_restart_and_another_day_knows_what_conversations_take() {
+    let mut office = Office::new(&["ana"], vec![plan("sales", &["ana"])]);
+    let caller = office.caller_waits("sales");
+    office.pass(secs(4));
+    let ana = office.rung()[0].1;
+    office.connect(&caller, ana);
+    office.pass(secs(90));
+    office.event(caller.leg, Event::Ended);
+    office.finish(caller.call, Finish::HungUp);
+    let lost = office.caller_waits("sales");
+    office.event(lost.leg, Event::Ended);
+    office.caller_waits("sales");
+    let figures = office.exchange.kept_figures("shop").remove(0);
+    let work = office.exchange.kept_work("shop");
+    assert_eq!((figures.0.as_str(), figures.1.today.entered), ("sales", 3));
+    assert_eq!(work.len(), 1);
+    for today in [true, false] {
+        office.restart();
+        assert!(office.exchange.restore_figures("shop", "sales", figures.1, today));
+        assert!(!office.exchange.restore_figures("shop", "service", figures.1, today));
+        assert!(office.exchange.restore_work("shop", "ana", work[0].1));
+        let sales = office.queue("sales");
+        let seen = (sales.today.entered, sales.today.answered, sales.today.abandoned);
+        // The third caller's wait ended with the process, and is in no figure.
+        assert_eq!(seen, if today { (2, 1, 1) } else { (0, 0, 0) });
+        assert_eq!(sales.service, Some(secs(90)));
+        let ana = &office.exchange.agents(office.now, "shop")[0];
+        assert_eq!((ana.offered, ana.answered, ana.talked), (3, 1, secs(90)));
+    }
+}
+
+#[test]
 fn music_goes_on_over_a_key_and_changes_when_the_script_wishes() {
     let mut office = Office::new(&[], vec![plan("sales", &[])]);
     let (call, leg) = office.arrive(None);

@@ -14,10 +14,12 @@
 //! | `k` tenant key | a script's own memory: the moment it expires, and the value |
 //! | `l` tenant call | what a call did on the wire, line by line |
 //! | `p` tenant prompt | a prompt's description; its sound is a blob |
+//! | `q` tenant queue | a queue's figures of its last day |
 //! | `r` tenant user contact | a registered contact |
 //! | `s` tenant script | which version is active, and since when |
 //! | `t` tenant call part | a sealed tape, in parts of at most [`MAX_VALUE`] |
 //! | `v` tenant script number | a version's description; its component is a blob |
+//! | `w` tenant user | an agent's work of their last day |
 //! | `x` moment tenant key | what in `k` expires when, in the order of time |
 
 use crate::{Batch, MAX_VALUE, Scan, Store, StoreError};
@@ -134,6 +136,33 @@ pub fn prompt(tenant: &str, name: &str) -> Vec<u8> {
 /// All prompts of a tenant.
 pub fn prompts(tenant: &str) -> Scan {
     Scan::prefix(Key::new(b'p').text(tenant).0)
+}
+
+/// A queue's figures.
+pub fn figures(tenant: &str, queue: &str) -> Vec<u8> {
+    Key::new(b'q').text(tenant).text(queue).0
+}
+
+/// The figures of all queues of a tenant; [`read_name`] tells which.
+pub fn figures_of(tenant: &str) -> Scan {
+    Scan::prefix(Key::new(b'q').text(tenant).0)
+}
+
+/// An agent's work.
+pub fn work(tenant: &str, user: &str) -> Vec<u8> {
+    Key::new(b'w').text(tenant).text(user).0
+}
+
+/// The work of all agents of a tenant; [`read_name`] tells whose.
+pub fn work_of(tenant: &str) -> Scan {
+    Scan::prefix(Key::new(b'w').text(tenant).0)
+}
+
+/// Reads back what a key of something of a tenant's is named: the queue, the user.
+pub fn read_name(key: &[u8]) -> Option<String> {
+    let (_, rest) = read_text(key.get(1..)?)?;
+    let (name, rest) = read_text(rest)?;
+    rest.is_empty().then_some(name)
 }
 
 /// A registered contact of a user.
@@ -285,6 +314,8 @@ mod tests {
         let read = read_call_back(&call_back(parts.0, parts.1, parts.2)).unwrap();
         assert_eq!((read.0.as_str(), read.1.as_str(), read.2.as_str()), parts);
         assert_eq!(read_call_back(&agent("acme", "ana")), None);
+        assert_eq!(read_name(&figures("acme", "sales\0")).as_deref(), Some("sales\0"));
+        assert_eq!((read_name(b""), read_name(&call_back("a", "b", "c"))), (None, None));
         assert_eq!(read_expiry(&expiry(9, "a", "")), Some((9, "a".into(), String::new())));
         assert_eq!(read_expiry(&registration("a", "b", "c")), None);
         assert_eq!(read_registration(b"r"), None);

@@ -1,10 +1,11 @@
 //! Queues: callers in line, the agents who serve them, and the offers that join the two. The engine
 //! owns places, offers and timers; every choice is a strategy's, asked by `Effect::Decide` and checked
 //! against the state at the moment of its answer. Legs are the call's (`call/waiting.rs`): the
-//! [`Floor`] gives it orders, and hears from it who answered and who did not. What agents wished and who
-//! was promised a call back outlives a restart; callers in line end with their calls.
+//! [`Floor`] gives it orders, and hears from it who answered and who did not. What agents wished, who
+//! was promised a call back and the day's figures outlive a restart; callers in line end with their calls.
 
 mod agent;
+mod day;
 mod deciding;
 mod decision;
 mod floor;
@@ -21,6 +22,7 @@ mod view;
 use std::time::Duration;
 
 pub(crate) use agent::Miss;
+pub use day::{KeptFigures, KeptWork};
 pub use decision::{About, Decided, Question};
 pub(crate) use floor::{Floor, Moment, Order, Ringing};
 pub(crate) use place::{Entry, Leaving, PlaceId};

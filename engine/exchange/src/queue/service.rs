@@ -3,6 +3,8 @@
 
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 /// Conversations that weigh in the means: about so many of the last.
 const MEMORY: u32 = 32;
 /// Waits that weigh in the callers' patience.
@@ -13,7 +15,7 @@ const EXPECTED: u32 = 4;
 const LONGEST: f64 = 86_400.0;
 
 /// Exponentially weighted means; the first that are noted weigh alike.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub(super) struct Service {
     /// Talk and wrap-up, in seconds.
     taken: Mean,
@@ -26,7 +28,7 @@ pub(super) struct Service {
     heard: bool,
 }
 
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 struct Mean {
     seconds: f64,
     count: u32,

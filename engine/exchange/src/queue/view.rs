@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use super::SERVICE_LEVEL;
 use super::place::Leaving;
 use crate::verb::{AgentState, CallId};
@@ -86,7 +88,7 @@ pub struct AgentView {
 
 /// What came of a queue's callers since the day began. Every caller who entered is in one of
 /// `answered`, `abandoned`, `overflowed`, `called_back` and `left`, or still in line.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Figures {
     /// Callers who got a place.
     pub entered: u32,
@@ -144,7 +146,8 @@ impl Figures {
         *count += 1;
     }
 
-    fn over(&self) -> u32 {
+    /// Callers whose wait is over.
+    pub(super) fn over(&self) -> u32 {
         self.answered + self.abandoned + self.overflowed + self.called_back + self.left
     }
 }

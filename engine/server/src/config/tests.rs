@@ -400,7 +400,7 @@ fn a_queue_says_who_serves_it_and_in_which_tier() {
     let text = format!(
         "[[tenant]]\nname = \"acme\"\n{ANA_AND_BORIS}groups = [\"sales\"]\n[[tenant.group]]\nname = \"sales\"\nmembers = [\"ana\"]\n\
          [[tenant.queue]]\nname = \"sales\"\nagents = [\"group:sales\", {{ name = \"ana\", level = 2, wrap_up = 5 }}]\n\
-         longest_wait = \"10 min\"\nmobile = true\n"
+         longest_wait = \"10 min\"\nhandling = \"3 min\"\nmobile = true\n"
     );
     let world = world(&text);
     let queue = world.tenant("acme").and_then(|tenant| tenant.queue("sales").cloned()).expect("it is there");
@@ -409,6 +409,7 @@ fn a_queue_says_who_serves_it_and_in_which_tier() {
     assert_eq!(agents, [("ana", 2, Some(Duration::from_secs(5))), ("boris", 1, None)]);
     assert_eq!(queue.strategy, "strowger/queue-longest-idle");
     assert_eq!((queue.longest_wait, queue.mobile), (Duration::from_secs(600), true));
+    assert_eq!(queue.handling, Duration::from_secs(180), "for the expected wait before anybody was served");
 }
 
 #[test]

@@ -7,6 +7,7 @@
 
 mod calls;
 mod desk;
+mod figures;
 mod gate;
 mod lines;
 mod mailbox;
@@ -386,6 +387,8 @@ pub(crate) struct Shard {
     days: Days,
     /// When one of them ends.
     next_day: Instant,
+    /// Today's figures, as the store has them.
+    written: figures::Written,
     stopping: bool,
 }
 
@@ -419,6 +422,7 @@ impl Shard {
             clock_read: now,
             days: Days::default(),
             next_day: now,
+            written: figures::Written::default(),
             stopping: false,
         }
     }
@@ -429,6 +433,7 @@ impl Shard {
         self.restore_registrations(Instant::now());
         self.restore_agents();
         self.reconfigure();
+        self.restore_figures();
         self.restore_call_backs(Instant::now());
         let shards = self.shards.clone();
         let mailbox = &shards.boxes[self.number];
@@ -465,6 +470,7 @@ impl Shard {
             shards.live[self.number].store(self.exchange.len(), Ordering::Relaxed);
         }
         self.leave_runs();
+        self.keep_last_figures();
     }
 
     /// What a socket of this shard's has received: for itself, or for another.
@@ -504,6 +510,7 @@ impl Shard {
             self.registrar.next_timeout(),
             self.trunks.next_timeout(),
             Some(self.next_day),
+            self.written.next_timeout(),
         ];
         all.into_iter().flatten().min()
     }
@@ -512,6 +519,7 @@ impl Shard {
         if now >= self.next_day {
             self.begin_days(now);
         }
+        self.keep_figures(now);
         self.stack.handle_timeout(now, &mut self.outputs);
         self.with_people(|exchange, people, effects| exchange.handle_timeout(now, people, effects));
         self.expire_registrations(now);

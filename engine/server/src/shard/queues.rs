@@ -180,8 +180,10 @@ impl Shard {
         if kind == "strategy.failed" {
             tracing::warn!(tenant, ?about, "a strategy failed; longest-idle takes its decision");
         }
+        let now = Instant::now();
+        self.written.changed(now);
         if let Some((call, queue, what)) = fact(kind, &about) {
-            self.trace(Instant::now(), call, queue.clone(), queue, what);
+            self.trace(now, call, queue.clone(), queue, what);
         }
         let data: Map<String, Value> =
             about.into_iter().map(|(name, value)| (name.to_owned(), Value::String(value))).collect();
@@ -294,6 +296,11 @@ impl Days {
             let date = begun.unwrap_or_else(|| at.to_zoned(zone.clone()).date());
             self.0.push((tenant.name.clone(), zone, date));
         }
+    }
+
+    /// Each tenant's day.
+    pub fn dates(&self) -> Vec<(Arc<str>, Date)> {
+        self.0.iter().map(|(tenant, _, date)| (tenant.clone(), *date)).collect()
     }
 
     /// Those whose day it is no longer; theirs is today from here on.
