@@ -50,7 +50,9 @@ impl std::error::Error for NewProjectError {}
 /// Longest name of a script.
 const LONGEST_NAME: usize = 64;
 
-/// Writes a project that builds and passes its test into `dir`/`name`, and answers its folder.
+/// Writes a project that builds and passes its test into `dir`/`name`, and answers its folder. With an SDK in a
+/// repository it begins with the versions that the repository has of everything: those it was tested with, and those
+/// that are on this machine already.
 ///
 /// # Errors
 /// See [`NewProjectError`]; nothing is overwritten.
@@ -66,6 +68,10 @@ pub fn new_project(dir: &Path, name: &str, kind: Kind, sdk: Sdk<'_>) -> Result<P
     if project.exists() {
         return Err(NewProjectError::Exists(project));
     }
+    let lock = match sdk {
+        Sdk::Path(path) => std::fs::read_to_string(path.join("../../Cargo.lock")).ok(),
+        Sdk::Version(_) => None,
+    };
     let sdk = match sdk {
         Sdk::Path(path) => format!("{{ path = {:?} }}", path.display().to_string()),
         Sdk::Version(version) => format!("{version:?}"),
@@ -82,7 +88,8 @@ pub fn new_project(dir: &Path, name: &str, kind: Kind, sdk: Sdk<'_>) -> Result<P
         (".gitignore", "/target\n"),
         ("src/lib.rs", script),
     ];
-    for (file, text) in files {
+    let lock = lock.as_deref().map(|lock| ("Cargo.lock", lock));
+    for (file, text) in files.into_iter().chain(lock) {
         let path = project.join(file);
         let text = text.replace("@NAME@", name).replace("@SDK@", &sdk);
         std::fs::write(&path, text).map_err(|error| NewProjectError::File(path, error))?;
