@@ -29,16 +29,13 @@ fn half_a_minute() -> u32 {
 #[queue_strategy]
 fn rank(now: &Snapshot, set: Skills) -> Offers {
     let tiers = Tiers::new(now, set.opens_after.secs());
-    // Whoever has rested longest first, so that of two who are as good the first in order is the one.
-    let agents = now.free_agents().sorted_by_key(|agent| Reverse(agent.since_offered()));
+    // Whoever has rested longest first within a tier, so that of those who are as good the first in order is the one.
+    let agents = now.free_agents().sorted_by_key(|agent| Reverse(agent.since_offered())).by_level();
     let mut again: Option<Duration> = None;
     let mut offers = now.waiting_by_priority().pair_by(agents, |caller, left| {
         let (open, next) = tiers.open_for(caller);
-        let tried = caller.tried();
-        let times = |agent: &Agent| tried.iter().filter(|name| *name == agent.name()).count();
-        let best = left
-            .filter(|agent| agent.level() <= open)
-            .min_by_key(|agent| (times(agent), agent.level(), Reverse(fitness(agent, caller))));
+        let mut left = left.take_while(|agent| agent.level() <= open);
+        let best = if caller.anyone() { left.next() } else { fittest(caller, left) };
         if best.is_none()
             && let Some(next) = next
         {
@@ -52,6 +49,18 @@ fn rank(now: &Snapshot, set: Skills) -> Offers {
     offers.ring_for(set.rules.ring())
 }
 
+/// The best of those who were least often rung for this caller before, of the lowest tier that has one.
+fn fittest<'l>(caller: &Waiting, mut left: impl Iterator<Item = Candidate<'l>>) -> Option<Candidate<'l>> {
+    let tried = caller.tried();
+    if tried.is_empty() {
+        let first = left.next()?;
+        let tier = left.take_while(|agent| agent.level() == first.level());
+        return std::iter::once(first).chain(tier).min_by_key(|agent| Reverse(fitness(agent, caller)));
+    }
+    let times = |agent: &Agent| tried.iter().filter(|name| *name == agent.name()).count();
+    left.min_by_key(|agent| (times(agent), agent.level(), Reverse(fitness(agent, caller))))
+}
+
 /// The levels of the skills wanted, together; 0 for a caller who wants none.
 fn fitness(agent: &Agent, caller: &Waiting) -> u32 {
     caller.skills().iter().filter_map(|(skill, _)| agent.skill(skill)).map(u32::from).sum()
@@ -59,13 +68,21 @@ fn fitness(agent: &Agent, caller: &Waiting) -> u32 {
 
 /// Who serves, by tier.
 struct Tiers {
-    serving: Vec<Agent>,
+    /// Level and agents, the lowest first.
+    serving: Vec<(u8, Vec<Agent>)>,
     opens_after: Duration,
 }
 
 impl Tiers {
     fn new(now: &Snapshot, opens_after: Duration) -> Self {
-        Self { serving: now.agents().only(Agent::serving).by_level().into_iter().collect(), opens_after }
+        let mut serving: Vec<(u8, Vec<Agent>)> = Vec::new();
+        for agent in now.agents().only(Agent::serving).by_level() {
+            match serving.last_mut() {
+                Some((level, agents)) if *level == agent.level() => agents.push(agent),
+                _ => serving.push((agent.level(), vec![agent])),
+            }
+        }
+        Self { serving, opens_after }
     }
 
     /// The highest tier that is open for a caller, and how long until the next opens.
@@ -76,15 +93,14 @@ impl Tiers {
         let waited = caller.waited();
         let mut opens = Duration::ZERO;
         let mut open = 0;
-        for agent in self.serving.iter().filter(|agent| agent.has(caller.skills())) {
-            let level = agent.level();
-            if level == open {
+        for (level, agents) in &self.serving {
+            if !agents.iter().any(|agent| agent.has(caller.skills())) {
                 continue;
             }
             if opens > waited {
                 return (open, Some(opens - waited));
             }
-            open = level;
+            open = *level;
             opens += self.opens_after;
         }
         (open, None)

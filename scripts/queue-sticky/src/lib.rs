@@ -7,7 +7,8 @@
 //! Elsewhere: FreeSWITCH has no such strategy and Asterisk none either; there it is done in the dialplan before the queue,
 //! where the caller loses the place in line meanwhile.
 
-use std::collections::BTreeMap;
+use std::cell::OnceCell;
+use std::collections::{BTreeMap, BTreeSet};
 
 use strowger_script::strategy::prelude::*;
 
@@ -29,25 +30,25 @@ fn half_a_minute() -> u32 {
 #[queue_strategy]
 fn rank(now: &Snapshot, set: Sticky) -> Offers {
     let agents = now.free_agents().sorted_by_key(|agent| Reverse(agent.since_offered())).by_level();
-    let wishes = Wishes { patience: set.seconds.secs(), serving: serving(now) };
+    let wishes = Wishes { now, patience: set.seconds.secs(), serving: OnceCell::new() };
     let line = now.waiting_by_priority();
     // Those further down are not served now, whomever they wish for.
     let first = line.first(agents.len());
-    let wished_for: Vec<_> =
-        first.iter().filter_map(|caller| wishes.of(caller)).map(|(name, _)| name).collect();
+    let wish = |caller: &Waiting| Some((caller.id(), wishes.of(caller)?));
+    let wished: BTreeMap<u32, _> = first.iter().filter_map(wish).collect();
+    let wished_for: BTreeSet<&str> = wished.values().map(|(name, _)| name.as_str()).collect();
     let mut again: Option<Duration> = None;
-    let offers = line.pair_by(agents, |caller, mut left| match wishes.of(caller) {
-        Some((name, rest)) => {
-            let chosen = left.find(|agent| agent.name() == name);
-            if chosen.is_none() {
-                again = Some(again.map_or(rest, |before| before.min(rest)));
-            }
-            chosen
+    let offers = line.pair_by(agents, |caller, mut left| {
+        let wish = wished.get(&caller.id()).cloned().or_else(|| wishes.of(caller));
+        let Some((name, rest)) = wish else {
+            let nobodys = left.clone().filter(|agent| !wished_for.contains(agent.name()));
+            return least_tried(caller, nobodys).or_else(|| least_tried(caller, left));
+        };
+        let chosen = left.find(|agent| agent.name() == name);
+        if chosen.is_none() {
+            again = Some(again.map_or(rest, |before| before.min(rest)));
         }
-        None => {
-            let nobodys = left.clone().filter(|agent| !wished_for.iter().any(|name| name == agent.name()));
-            least_tried(caller, nobodys).or_else(|| least_tried(caller, left))
-        }
+        chosen
     });
     let offers = offers.ring_for(set.rules.ring());
     match again {
@@ -56,24 +57,24 @@ fn rank(now: &Snapshot, set: Sticky) -> Offers {
     }
 }
 
-/// Whoever can be waited for, by name.
-fn serving(now: &Snapshot) -> BTreeMap<String, Agent> {
-    now.agents().only(Agent::serving).into_iter().map(|agent| (agent.name().to_owned(), agent)).collect()
-}
-
 /// Which caller waits for whom.
-struct Wishes {
+struct Wishes<'a> {
+    now: &'a Snapshot,
     patience: Duration,
-    serving: BTreeMap<String, Agent>,
+    /// Whoever can be waited for, in the order of their names; looked up for the first wish.
+    serving: OnceCell<Agents>,
 }
 
-impl Wishes {
+impl Wishes<'_> {
     /// The agent of last time and how long the caller waits for that one still; none when there is none, the agent
     /// does not serve or lacks a skill that is wanted now, has missed this call already, or the time is over.
     fn of(&self, caller: &Waiting) -> Option<(String, Duration)> {
-        let name = caller.last_agent()?;
         let rest = self.patience.checked_sub(caller.waited()).filter(|rest| !rest.is_zero())?;
-        let agent = self.serving.get(&name)?;
+        let name = caller.last_agent()?;
+        let serving =
+            self.serving.get_or_init(|| self.now.agents().only(Agent::serving).sorted_by_key(|_| ()));
+        let place = serving.binary_search_by(|agent| agent.name().cmp(&name)).ok()?;
+        let agent = &serving[place];
         (agent.has(caller.skills()) && !caller.tried().contains(&name)).then_some((name, rest))
     }
 }

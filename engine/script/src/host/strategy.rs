@@ -69,12 +69,46 @@ impl Question {
         Ok(places.map(Resource::new_own).collect())
     }
 
+    /// Places of the first so many callers for whom nobody is rung, by priority, then arrival.
+    fn first_in_line(&self, most: u32) -> Vec<u32> {
+        let waiting = &self.now.waiting;
+        let mut line: Vec<u32> =
+            (0..waiting.len() as u32).filter(|place| !waiting[*place as usize].offered).collect();
+        // Callers stand in order of arrival, which decides between equals.
+        let turn = |place: &u32| (Reverse(waiting[*place as usize].priority), *place);
+        let most = most as usize;
+        if most < line.len() {
+            line.select_nth_unstable_by_key(most, turn);
+            line.truncate(most);
+        }
+        line.sort_unstable_by_key(turn);
+        line
+    }
+
     fn who(&self, handle: &Resource<WaitingHandle>) -> &Waiting {
         &self.now.waiting[handle.rep() as usize]
     }
 
     fn agent(&self, handle: &Resource<AgentHandle>) -> &Agent {
         &self.now.agents[handle.rep() as usize]
+    }
+}
+
+fn anyone(who: &Waiting) -> bool {
+    who.skills.is_empty() && who.tried.is_empty()
+}
+
+fn figure(agent: &Agent, of: wit::Figure) -> u32 {
+    match of {
+        wit::Figure::FreeFor => millis(agent.free_for),
+        wit::Figure::SinceOffered => millis(agent.since_offered),
+        wit::Figure::Offered => agent.offered,
+        wit::Figure::Answered => agent.answered,
+        wit::Figure::Talked => millis(agent.talked),
+        wit::Figure::SignedInFor => millis(agent.signed_in_for),
+        wit::Figure::MissedInARow => agent.missed_in_a_row,
+        wit::Figure::Level => agent.level.into(),
+        wit::Figure::Weight => agent.weight.into(),
     }
 }
 
@@ -112,18 +146,36 @@ impl wit::HostSnapshot for Question {
         _: Resource<SnapshotHandle>,
         most: u32,
     ) -> wasmtime::Result<Vec<Resource<WaitingHandle>>> {
-        let waiting = &self.now.waiting;
-        let mut line: Vec<u32> =
-            (0..waiting.len() as u32).filter(|place| !waiting[*place as usize].offered).collect();
-        // Callers stand in order of arrival, which decides between equals.
-        let turn = |place: &u32| (Reverse(waiting[*place as usize].priority), *place);
-        let most = most as usize;
-        if most < line.len() {
-            line.select_nth_unstable_by_key(most, turn);
-            line.truncate(most);
-        }
-        line.sort_unstable_by_key(turn);
+        let line = self.first_in_line(most);
         self.hand_out(line.into_iter())
+    }
+
+    fn line(&mut self, _: Resource<SnapshotHandle>, most: u32) -> wasmtime::Result<Vec<(u32, bool, u32)>> {
+        let of = |place: u32| {
+            let who = &self.now.waiting[place as usize];
+            (who.id, anyone(who), millis(who.waited))
+        };
+        Ok(self.first_in_line(most).into_iter().map(of).collect())
+    }
+
+    fn names(&mut self, _: Resource<SnapshotHandle>) -> wasmtime::Result<Vec<String>> {
+        Ok(self.now.agents.iter().map(|agent| agent.name.clone()).collect())
+    }
+
+    fn states(
+        &mut self,
+        _: Resource<SnapshotHandle>,
+    ) -> wasmtime::Result<Vec<(types_wit::AgentState, bool)>> {
+        Ok(self.now.agents.iter().map(|agent| (agent.state.into(), agent.free)).collect())
+    }
+
+    fn figures(&mut self, _: Resource<SnapshotHandle>, of: wit::Figure) -> wasmtime::Result<Vec<u32>> {
+        Ok(self.now.agents.iter().map(|agent| figure(agent, of)).collect())
+    }
+
+    fn levels(&mut self, _: Resource<SnapshotHandle>, skill: String) -> wasmtime::Result<Vec<u8>> {
+        let level = |agent: &Agent| agent.skills.iter().find(|(name, _)| *name == skill).map_or(0, |s| s.1);
+        Ok(self.now.agents.iter().map(level).collect())
     }
 
     fn free(&mut self, _: Resource<SnapshotHandle>) -> wasmtime::Result<Vec<Resource<AgentHandle>>> {
@@ -132,23 +184,9 @@ impl wit::HostSnapshot for Question {
         self.hand_out(free.into_iter())
     }
 
-    fn free_figures(
-        &mut self,
-        _: Resource<SnapshotHandle>,
-        figure: wit::Figure,
-    ) -> wasmtime::Result<Vec<u32>> {
-        let of = |agent: &Agent| match figure {
-            wit::Figure::FreeFor => millis(agent.free_for),
-            wit::Figure::SinceOffered => millis(agent.since_offered),
-            wit::Figure::Offered => agent.offered,
-            wit::Figure::Answered => agent.answered,
-            wit::Figure::Talked => millis(agent.talked),
-            wit::Figure::SignedInFor => millis(agent.signed_in_for),
-            wit::Figure::MissedInARow => agent.missed_in_a_row,
-            wit::Figure::Level => agent.level.into(),
-            wit::Figure::Weight => agent.weight.into(),
-        };
-        Ok(self.now.agents.iter().filter(|agent| agent.free).map(of).collect())
+    fn free_figures(&mut self, _: Resource<SnapshotHandle>, of: wit::Figure) -> wasmtime::Result<Vec<u32>> {
+        let free = self.now.agents.iter().filter(|agent| agent.free);
+        Ok(free.map(|agent| figure(agent, of)).collect())
     }
 
     fn drop(&mut self, _: Resource<SnapshotHandle>) -> wasmtime::Result<()> {
@@ -194,8 +232,7 @@ impl wit::HostWaiting for Question {
     }
 
     fn anyone(&mut self, who: Resource<WaitingHandle>) -> wasmtime::Result<bool> {
-        let who = self.who(&who);
-        Ok(who.skills.is_empty() && who.tried.is_empty())
+        Ok(anyone(self.who(&who)))
     }
 
     fn last_agent(&mut self, who: Resource<WaitingHandle>) -> wasmtime::Result<Option<String>> {

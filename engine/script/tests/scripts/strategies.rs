@@ -172,7 +172,7 @@ fn settings_that_do_not_fit_are_named_where_the_answer_is_missing() {
 #[test]
 fn a_strategy_holds_so_many_handles_and_no_more() {
     let sandboxes = sandboxes();
-    let strategy = shipped(&sandboxes, "queue-longest-idle");
+    let strategy = Version::new(compile(&sandboxes, "ranker"));
     let agents: Vec<_> = (0..100).map(|n| (format!("agent-{n}"), true, 1)).collect();
     let agents: Vec<_> = agents.iter().map(|(name, free, idle)| (name.as_str(), *free, *idle)).collect();
     let limits = |handles| Limits { handles, ..Limits::strategy() };

@@ -1,9 +1,10 @@
-//! The rows of a snapshot in a component: handles, and a question to the exchange for each thing looked at.
+//! The rows of a snapshot in a component: what a strategy looks at of every caller or agent comes for all of them at once,
+//! when the first of it is looked at; for the rest there are handles, and a question to the exchange for each.
 //!
 //! Handles are never given back one by one: the sandbox ends with the answer, and all of them with it.
 
 use crate::words::AgentState;
-use std::cell::OnceCell;
+use std::cell::{OnceCell, RefCell};
 use std::mem::ManuallyDrop;
 use std::rc::Rc;
 use std::time::Duration;
@@ -23,6 +24,11 @@ pub mod bindings {
 
 use bindings::strowger::script::strategy as wit;
 
+/// Handles that are not given back.
+fn kept<T>(handles: Vec<T>) -> Vec<ManuallyDrop<T>> {
+    handles.into_iter().map(ManuallyDrop::new).collect()
+}
+
 fn length(millis: u32) -> Duration {
     Duration::from_millis(millis.into())
 }
@@ -30,23 +36,59 @@ fn length(millis: u32) -> Duration {
 /// The queue.
 pub struct SnapshotRow(ManuallyDrop<wit::Snapshot>);
 
-/// A caller.
-pub struct WaitingRow(ManuallyDrop<wit::Waiting>);
+/// A caller, by handle or by place in line.
+pub struct WaitingRow(Who);
 
-/// An agent; of the free ones by place, too, whose numbers come all at once.
-pub struct AgentRow(ManuallyDrop<wit::Agent>, Option<(Rc<Figures>, usize)>);
-
-/// The numbers of all free agents, each kind asked for when the first of it is looked at.
-struct Figures {
-    now: SnapshotRow,
-    columns: [OnceCell<Vec<u32>>; 9],
+enum Who {
+    Handle(ManuallyDrop<wit::Waiting>),
+    InLine { line: Rc<Line>, place: usize },
 }
 
-impl Figures {
-    fn of(&self, place: usize, figure: wit::Figure) -> u32 {
-        let column = self.columns[figure as usize].get_or_init(|| self.now.0.free_figures(figure));
-        column.get(place).copied().unwrap_or(0)
+/// The line: what strategies look at of every caller came with it, and the handles are asked for when more is.
+struct Line {
+    now: SnapshotRow,
+    most: u32,
+    callers: Vec<(u32, bool, u32)>,
+    handles: OnceCell<Vec<ManuallyDrop<wit::Waiting>>>,
+}
+
+impl WaitingRow {
+    fn handle(&self) -> &wit::Waiting {
+        match &self.0 {
+            Who::Handle(handle) => handle,
+            Who::InLine { line, place } => {
+                &line.handles.get_or_init(|| kept(line.now.0.in_line(line.most)))[*place]
+            }
+        }
     }
+
+    fn known(&self) -> Option<(u32, bool, u32)> {
+        match &self.0 {
+            Who::Handle(_) => None,
+            Who::InLine { line, place } => Some(line.callers[*place]),
+        }
+    }
+}
+
+/// An agent, by place among all; and by place among the free, where those are few.
+pub struct AgentRow {
+    all: Rc<All>,
+    place: usize,
+    of_few: Option<usize>,
+}
+
+/// Up to so many free agents are asked for their names one by one, and not all agents at once for theirs.
+const FEW: usize = 16;
+
+/// All agents, one kind of thing of every one of them at once, asked for when the first of it is looked at.
+struct All {
+    now: SnapshotRow,
+    states: Vec<(AgentState, bool)>,
+    names: OnceCell<Vec<String>>,
+    figures: [OnceCell<Vec<u32>>; 9],
+    skills: RefCell<Vec<(String, Vec<u8>)>>,
+    handles: OnceCell<Vec<ManuallyDrop<wit::Agent>>>,
+    free: OnceCell<Vec<ManuallyDrop<wit::Agent>>>,
 }
 
 impl SnapshotRow {
@@ -72,18 +114,35 @@ impl SnapshotRow {
         length(self.0.service())
     }
     pub fn waiting(&self) -> Vec<WaitingRow> {
-        self.0.waiting().into_iter().map(|row| WaitingRow(ManuallyDrop::new(row))).collect()
-    }
-    pub fn agents(&self) -> Vec<AgentRow> {
-        self.0.agents().into_iter().map(|row| AgentRow(ManuallyDrop::new(row), None)).collect()
+        kept(self.0.waiting()).into_iter().map(|handle| WaitingRow(Who::Handle(handle))).collect()
     }
     pub fn in_line(&self, most: u32) -> Vec<WaitingRow> {
-        self.0.in_line(most).into_iter().map(|row| WaitingRow(ManuallyDrop::new(row))).collect()
+        let (now, callers) = (Self::of(&self.0), self.0.line(most));
+        let line = Rc::new(Line { now, most, callers, handles: OnceCell::new() });
+        let row = |place| WaitingRow(Who::InLine { line: line.clone(), place });
+        (0..line.callers.len()).map(row).collect()
+    }
+    fn all(&self) -> Rc<All> {
+        Rc::new(All {
+            now: Self::of(&self.0),
+            states: self.0.states(),
+            names: OnceCell::new(),
+            figures: Default::default(),
+            skills: RefCell::default(),
+            handles: OnceCell::new(),
+            free: OnceCell::new(),
+        })
+    }
+    pub fn agents(&self) -> Vec<AgentRow> {
+        let all = self.all();
+        (0..all.states.len()).map(|place| AgentRow { all: all.clone(), place, of_few: None }).collect()
     }
     pub fn free(&self) -> Vec<AgentRow> {
-        let figures = Rc::new(Figures { now: Self::of(&self.0), columns: Default::default() });
-        let row = |(place, row)| AgentRow(ManuallyDrop::new(row), Some((figures.clone(), place)));
-        self.0.free().into_iter().enumerate().map(row).collect()
+        let all = self.all();
+        let free: Vec<_> = (0..all.states.len()).filter(|place| all.states[*place].1).collect();
+        let few = free.len() <= FEW;
+        let row = |(n, place)| AgentRow { all: all.clone(), place, of_few: few.then_some(n) };
+        free.into_iter().enumerate().map(row).collect()
     }
 }
 
@@ -92,88 +151,97 @@ impl WaitingRow {
     #[allow(unsafe_code)]
     pub fn of(borrowed: &wit::Waiting) -> Self {
         // SAFETY: the handle is valid until the question is answered, this row lives no longer, and it is never dropped.
-        Self(ManuallyDrop::new(unsafe { wit::Waiting::from_handle(borrowed.handle()) }))
+        Self(Who::Handle(ManuallyDrop::new(unsafe { wit::Waiting::from_handle(borrowed.handle()) })))
     }
     pub fn id(&self) -> u32 {
-        self.0.id()
+        self.known().map_or_else(|| self.handle().id(), |(id, ..)| id)
     }
     pub fn number(&self) -> String {
-        self.0.number()
+        self.handle().number()
     }
     pub fn priority(&self) -> i32 {
-        self.0.priority()
+        self.handle().priority()
     }
     pub fn skills(&self) -> Vec<(String, u8)> {
-        self.0.skills()
+        self.handle().skills()
     }
     pub fn waited(&self) -> Duration {
-        length(self.0.waited())
+        length(self.known().map_or_else(|| self.handle().waited(), |(.., waited)| waited))
     }
     pub fn position(&self) -> u32 {
-        self.0.position()
+        self.handle().position()
     }
     pub fn expected(&self) -> Option<Duration> {
-        self.0.expected().map(length)
+        self.handle().expected().map(length)
     }
     pub fn last_agent(&self) -> Option<String> {
-        self.0.last_agent()
+        self.handle().last_agent()
     }
     pub fn tried(&self) -> Vec<String> {
-        self.0.tried()
+        self.handle().tried()
     }
     pub fn offered(&self) -> bool {
-        self.0.offered()
+        self.handle().offered()
     }
     pub fn anyone(&self) -> bool {
-        self.0.anyone()
+        self.known().map_or_else(|| self.handle().anyone(), |(_, anyone, _)| anyone)
     }
 }
 
 impl AgentRow {
+    fn figure(&self, figure: wit::Figure) -> u32 {
+        let column = &self.all.figures[figure as usize];
+        column.get_or_init(|| self.all.now.0.figures(figure))[self.place]
+    }
     pub fn name(&self) -> String {
-        self.0.name()
-    }
-    pub fn state(&self) -> AgentState {
-        self.0.state()
-    }
-    pub fn free(&self) -> bool {
-        self.0.free()
-    }
-    /// The number from the column, or asked for this agent alone.
-    fn figure(&self, figure: wit::Figure, alone: impl FnOnce(&wit::Agent) -> u32) -> u32 {
-        match &self.1 {
-            Some((figures, place)) => figures.of(*place, figure),
-            None => alone(&self.0),
+        let all = &self.all;
+        match self.of_few {
+            Some(n) => all.free.get_or_init(|| kept(all.now.0.free()))[n].name(),
+            None => all.names.get_or_init(|| all.now.0.names())[self.place].clone(),
         }
     }
+    pub fn state(&self) -> AgentState {
+        self.all.states[self.place].0
+    }
+    pub fn free(&self) -> bool {
+        self.all.states[self.place].1
+    }
     pub fn free_for(&self) -> Duration {
-        length(self.figure(wit::Figure::FreeFor, wit::Agent::free_for))
+        length(self.figure(wit::Figure::FreeFor))
     }
     pub fn since_offered(&self) -> Duration {
-        length(self.figure(wit::Figure::SinceOffered, wit::Agent::since_offered))
+        length(self.figure(wit::Figure::SinceOffered))
     }
     pub fn offered(&self) -> u32 {
-        self.figure(wit::Figure::Offered, wit::Agent::offered)
+        self.figure(wit::Figure::Offered)
     }
     pub fn answered(&self) -> u32 {
-        self.figure(wit::Figure::Answered, wit::Agent::answered)
+        self.figure(wit::Figure::Answered)
     }
     pub fn talked(&self) -> Duration {
-        length(self.figure(wit::Figure::Talked, wit::Agent::talked))
+        length(self.figure(wit::Figure::Talked))
     }
     pub fn signed_in_for(&self) -> Duration {
-        length(self.figure(wit::Figure::SignedInFor, wit::Agent::signed_in_for))
+        length(self.figure(wit::Figure::SignedInFor))
     }
     pub fn missed_in_a_row(&self) -> u32 {
-        self.figure(wit::Figure::MissedInARow, wit::Agent::missed_in_a_row)
+        self.figure(wit::Figure::MissedInARow)
     }
     pub fn level(&self) -> u8 {
-        self.figure(wit::Figure::Level, |agent| agent.level().into()) as u8
+        self.figure(wit::Figure::Level) as u8
     }
     pub fn weight(&self) -> u16 {
-        self.figure(wit::Figure::Weight, |agent| agent.weight().into()) as u16
+        self.figure(wit::Figure::Weight) as u16
     }
     pub fn skills(&self) -> Vec<(String, u8)> {
-        self.0.skills()
+        self.all.handles.get_or_init(|| kept(self.all.now.0.agents()))[self.place].skills()
+    }
+    pub fn skill(&self, name: &str) -> Option<u8> {
+        let mut skills = self.all.skills.borrow_mut();
+        let known = skills.iter().position(|(skill, _)| skill == name).unwrap_or_else(|| {
+            skills.push((name.to_owned(), self.all.now.0.levels(name)));
+            skills.len() - 1
+        });
+        Some(skills[known].1[self.place]).filter(|level| *level > 0)
     }
 }

@@ -22,8 +22,8 @@
 //! names functions of its own: `#[queue_strategy(admit = who_may_wait, announce = say, on_digit = key, expected_wait =
 //! wait)]`.
 //!
-//! In a component each accessor is a question to the exchange, asked when it is called and not before: a strategy pays
-//! for what it looks at.
+//! In a component accessors are questions to the exchange, asked when they are called and not before; what strategies look
+//! at of every agent comes for all of them with the first. A strategy pays for what it looks at.
 
 use crate::words::{AgentState, Prompt};
 use serde::de::DeserializeOwned;
@@ -282,7 +282,7 @@ impl Agent {
 
     /// The level of one skill; none without it.
     pub fn skill(&self, name: &str) -> Option<u8> {
-        self.skills().iter().find(|(skill, _)| skill == name).map(|(_, level)| *level)
+        self.row.skill(name)
     }
 
     /// Whether each of these skills is there, at its least level or better.

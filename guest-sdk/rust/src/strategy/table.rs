@@ -407,6 +407,9 @@ impl AgentRow {
     pub fn weight(&self) -> u16 {
         self.0.weight
     }
+    pub fn skill(&self, name: &str) -> Option<u8> {
+        self.0.skills.iter().find(|(skill, _)| skill == name).map(|(_, level)| *level)
+    }
     pub fn skills(&self) -> Skills {
         self.0.skills.clone()
     }
