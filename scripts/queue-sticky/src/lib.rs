@@ -71,8 +71,9 @@ impl Wishes<'_> {
     fn of(&self, caller: &Waiting) -> Option<(String, Duration)> {
         let rest = self.patience.checked_sub(caller.waited()).filter(|rest| !rest.is_zero())?;
         let name = caller.last_agent()?;
-        let serving =
-            self.serving.get_or_init(|| self.now.agents().only(Agent::serving).sorted_by_key(|_| ()));
+        // Equals stand in the order of their names.
+        let by_name = || self.now.agents().only(Agent::serving).sorted_by_key(|_| 0);
+        let serving = self.serving.get_or_init(by_name);
         let place = serving.binary_search_by(|agent| agent.name().cmp(&name)).ok()?;
         let agent = &serving[place];
         (agent.has(caller.skills()) && !caller.tried().contains(&name)).then_some((name, rest))
