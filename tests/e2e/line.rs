@@ -148,6 +148,30 @@ fn the_longest_wait_ends_in_the_next_scheme_and_who_may_not_wait_is_there_at_onc
 }
 
 #[test]
+fn an_agent_who_is_there_is_heard_at_once_whatever_is_being_said() {
+    let mut world = world(
+        "  agents = [\"ana\"]\n    [tenant.queue.settings.announce]\n    first = 1\n    position = false\n    before = \
+         [\"offers\"]\n",
+    );
+    world.exchange.keep_prompt("offers", tone_wav(500.0, A_SECOND * 40));
+    let mut maria = world.customer(MARIA, 1000.0);
+    maria.call(&world.uri("800"));
+    maria.confirmed(SOON);
+    wait_for_line(&mut world, 1);
+    maria.talk(A_SECOND * 3);
+    let mut ana = world.pjsua("ana", 440.0);
+    ana.event("ringing", SOON);
+    ana.answer();
+    ana.confirmed(SOON);
+    maria.talk(A_SECOND * 2);
+    maria.hang_up();
+    ana.disconnected(SOON);
+    let heard = maria.heard();
+    heard.assert_tone(500.0, A_SECOND);
+    heard.assert_tone(440.0, A_SECOND * 3 / 2);
+}
+
+#[test]
 fn a_key_cuts_the_greeting_short_and_the_waiting_begins() {
     let mut world = World::with(|_| {
         "  [[tenant.queue]]\n  name = \"sales\"\n  agents = [\"ana\"]\n  music = \"waiting\"\n  [[tenant.number]]\n  \

@@ -183,8 +183,10 @@ class Phone:
             op.opt.videoCount = 0
             self.talk.makeCall(self.through(command["uri"]), op)
         elif verb == "answer":
-            op.statusCode = command.get("code", 200)
-            self.talk.answer(op)
+            # Whoever comes too late finds that it rings no longer.
+            if self.talk is not None:
+                op.statusCode = command.get("code", 200)
+                self.talk.answer(op)
         elif verb == "hangup":
             if self.talk is not None:
                 op.statusCode = command.get("code", 603)

@@ -1,6 +1,7 @@
 //! Callers who wait, and agents on telephones that others made: who is rung, who hears what, and what is still so after
 //! everything that goes wrong.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -15,14 +16,17 @@ pub const MUSIC_HZ: f64 = 1200.0;
 
 /// The number 800 leads to the queue `sales`; `queue` is what else its section says.
 pub fn world(queue: &str) -> World {
-    let world = World::with(|_| {
-        format!(
-            "  [[tenant.number]]\n  number = \"800\"\n  script = \"strowger/queue\"\n  settings = {{ queue = \"sales\" }}\n  \
-             [[tenant.queue]]\n  name = \"sales\"\n  music = \"waiting\"\n{queue}"
-        )
-    });
+    let world = World::with(|_| sections(queue));
     world.exchange.keep_prompt("waiting", tone_wav(MUSIC_HZ, A_SECOND));
     world
+}
+
+/// The configuration of that.
+pub fn sections(queue: &str) -> String {
+    format!(
+        "  [[tenant.number]]\n  number = \"800\"\n  script = \"strowger/queue\"\n  settings = {{ queue = \"sales\" }}\n  \
+             [[tenant.queue]]\n  name = \"sales\"\n  music = \"waiting\"\n{queue}"
+    )
 }
 
 fn set_state(world: &World, agent: &str, state: Value) {
@@ -179,4 +183,50 @@ fn all_ring_the_first_to_answer_has_the_call_and_the_other_shows_none_missed() {
     assert_eq!(wait_for_state(&mut world, "ana", "available")["missed_in_a_row"], 0);
     boris.hang_up();
     calls.finish(LATER).assert_all(1);
+}
+
+#[test]
+fn when_two_answer_at_once_the_caller_has_one_of_them_and_the_other_is_free() {
+    let mut world = world("  strategy = \"strowger/queue-ring-all\"\n  agents = [\"ana\", \"boris\"]\n");
+    let mut ana = world.pjsua("ana", 440.0);
+    let mut boris = world.pjsua("boris", 600.0);
+    let calls = world.patient_calls("800").calls(1, 1).start();
+    ana.event("ringing", SOON);
+    boris.event("ringing", SOON);
+    ana.answer();
+    boris.answer();
+    let is_ana = world.exchange.eventually("one talks, the other is free", |exchange| {
+        let state = |agent: &str| {
+            let agent = exchange.get(&format!("/tenants/demo/agents/{agent}"));
+            agent["state"].as_str().unwrap_or_default().to_owned()
+        };
+        let states = [state("ana"), state("boris")];
+        let sorted = states.iter().map(String::as_str).collect::<BTreeSet<_>>();
+        (sorted == BTreeSet::from(["available", "talking"])).then(|| states[0] == "talking")
+    });
+    let (winner, loser) = if is_ana { (&mut ana, &mut boris) } else { (&mut boris, &mut ana) };
+    loser.disconnected(SOON);
+    winner.talk(A_SECOND);
+    winner.hang_up();
+    calls.finish(LATER).assert_all(1);
+    let call = world.exchange.calls(1).remove(0);
+    assert_eq!(call["answered_by"], if is_ana { "ana" } else { "boris" }, "{call}");
+    for agent in ["ana", "boris"] {
+        let agent = wait_for_state(&mut world, agent, "available");
+        assert_eq!(agent["missed_in_a_row"], 0, "{agent}");
+    }
+}
+
+#[test]
+fn a_caller_who_leaves_while_it_rings_is_not_the_agents_fault() {
+    let mut world = world("  agents = [\"ana\"]\n  max_missed = 1\n");
+    let mut ana = world.pjsua("ana", 440.0);
+    let calls = world.carrier_calls("800").calls(1, 1).talks(A_WHILE).start();
+    ana.event("ringing", SOON);
+    calls.finish(SOON).assert_all(1);
+    ana.event("cancelled", SOON);
+    assert_eq!(wait_for_state(&mut world, "ana", "available")["missed_in_a_row"], 0);
+    let queue = world.exchange.get("/tenants/demo/queues/sales");
+    assert_eq!((&queue["today"]["abandoned"], &queue["waiting"]), (&json!(1), &json!([])), "{queue}");
+    assert_eq!(world.exchange.calls(1)[0]["outcome"], "abandoned");
 }

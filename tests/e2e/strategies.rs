@@ -8,8 +8,8 @@ use serde_json::{Value, json};
 use tests::exchange::{Exchange, guest};
 use tests::process::Lines;
 
-use crate::queues::{A_SECOND, wait_for_line, wait_for_state, world};
-use crate::world::{LATER, SOON, World};
+use crate::queues::{A_SECOND, sections, wait_for_line, wait_for_state, world};
+use crate::world::{LATER, SOON, World, tenants};
 
 /// A queue whose strategy is the tenant's own script, to be loaded.
 const MINE: &str = "  strategy = \"mine\"\n  agents = [\"ana\", \"boris\"]\n";
@@ -128,6 +128,28 @@ fn a_strategy_is_swapped_under_callers_who_wait_and_none_is_lost() {
     for call in world.exchange.calls(2) {
         assert_eq!((call["outcome"].as_str(), call["failure"].as_str()), (Some("answered"), None), "{call}");
     }
+}
+
+#[test]
+fn a_reload_names_another_strategy_under_callers_who_wait() {
+    let mut world = world(MINE);
+    push(&world, "offers");
+    let mut ana = world.pjsua("ana", 440.0);
+    let calls = world.patient_calls("800").calls(1, 1).start();
+    wait_for_line(&mut world, 1);
+    let waited = world.exchange.get("/tenants/demo/queues/sales")["waiting"][0]["call"].clone();
+    let other = sections(&MINE.replace("\"mine\"", "\"strowger/queue-longest-idle\""));
+    let domain = world.exchange.ip().to_string();
+    world.exchange.configure(&tenants(&domain, world.carrier, &other));
+    let (status, said) = world.exchange.send("POST", "/reload", "");
+    assert!((200..300).contains(&status), "{status} {said}");
+    ana.event("ringing", SOON);
+    ana.answer();
+    ana.confirmed(SOON);
+    ana.hang_up();
+    calls.finish(LATER).assert_all(1);
+    let call = world.exchange.calls(1).remove(0);
+    assert_eq!((&call["id"], &call["answered_by"]), (&waited, &json!("ana")), "{call}");
 }
 
 #[test]

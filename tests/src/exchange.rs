@@ -51,6 +51,7 @@ impl Exchange {
         for (name, text) in files {
             fs::write(dir.path().join(name), text).expect("the test's folder can be written");
         }
+        share_compiled(dir.path());
         let process = spawn(dir.path());
         let client = Client::builder().timeout(START).build().expect("a client without TLS settings");
         let mut exchange = Self { process, dir, ip, tenant: tenant.into(), client };
@@ -250,6 +251,16 @@ pub fn config(ip: Ipv4Addr, tenants: &str) -> String {
         "[node]\ndata = \"data\"\n[sip]\nlisten = [\"udp:{ip}:{SIP_PORT}\", \"tcp:{ip}:{SIP_PORT}\"]\n\
          [media]\nlisten = \"{ip}\"\n[http]\nlisten = \"{ip}:8080\"\ntoken = \"{TOKEN}\"\n{tenants}"
     )
+}
+
+/// Every exchange compiles the same scripts, which takes longer than most tests: they share what they have compiled. Its
+/// files are named by what they are made of, and come into being by renaming.
+fn share_compiled(folder: &Path) {
+    let shared = binary().with_file_name("compiled-by-tests");
+    let data = folder.join("data");
+    let made = fs::create_dir_all(&shared).and_then(|()| fs::create_dir_all(&data));
+    let made = made.and_then(|()| std::os::unix::fs::symlink(&shared, data.join("compiled")));
+    made.expect("the test's folders can be written");
 }
 
 fn spawn(folder: &Path) -> Process {
