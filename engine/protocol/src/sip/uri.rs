@@ -256,12 +256,13 @@ impl TelUri {
         self.number.chars().filter(|c| !"-.()".contains(*c)).collect()
     }
 
-    /// RFC 3966 §4: digits and parameters, without visual separators and regard to case.
+    /// RFC 3966 §4: digits and parameters, without visual separators and regard to case. Of a parameter that is there
+    /// twice, which §3 forbids, the first counts.
     pub fn same_as(&self, other: &TelUri) -> bool {
         let all = |a: &Params, b: &Params| {
-            a.iter().all(|(n, v)| {
+            a.iter().all(|(n, _)| {
                 b.has(n)
-                    && match (v, b.get(n)) {
+                    && match (a.get(n), b.get(n)) {
                         (Some(v), Some(w)) => v.eq_ignore_ascii_case(w),
                         (v, w) => v == w,
                     }
@@ -409,6 +410,13 @@ mod tests {
 
     fn uri(text: &str) -> Uri {
         Uri::parse(text).unwrap_or_else(|_| panic!("{text}"))
+    }
+
+    #[test]
+    fn a_tel_uri_with_a_parameter_twice_is_the_same_as_itself() {
+        let twice: Uri = "tel:+15551234567;a=1;a=2".parse().unwrap();
+        assert!(twice.same_as(&twice));
+        assert!(!twice.same_as(&"tel:+15551234567;a=2".parse().unwrap()));
     }
 
     #[test]
