@@ -6,7 +6,7 @@ use std::time::Instant;
 use bytes::Bytes;
 
 use super::server::{Received, Reply};
-use super::{EndedBy, Event, Output, Peer, SessionId, Stack, Who};
+use super::{EndedBy, Event, Output, Peer, SessionId, Stack, Unanswered, Who};
 use crate::sip::compose;
 use crate::sip::deadlines::{Armed, Deadlines};
 use crate::sip::dialog::Dialog;
@@ -41,9 +41,8 @@ impl Stack {
         let user = request.uri.user().unwrap_or_default();
         let contact = compose::contact(&user, flow.transport, self.config.advertised(&destination));
         let server = self.begin_server(key, Some(merged), echo, Some(id), &tag, true);
-        // §8.2.6.1: a Timestamp comes back.
-        let timestamp = request.headers.get(HeaderName::Timestamp).map(|value| ("Timestamp", value));
-        self.respond(now, server, Reply { headers: timestamp.as_slice(), ..Reply::new(100) }, out);
+        let timestamp = request.headers.get(HeaderName::Timestamp).map(Box::from);
+        self.unanswered.push(Unanswered { server, since: now, timestamp });
         let party = Party {
             id,
             credentials: None,

@@ -175,8 +175,9 @@ pub enum Output {
 /// after that its id names nothing.
 #[derive(Clone, Debug)]
 pub enum Event {
-    /// A call came in. It was answered with 100; now [`provisional`](super::Stack::provisional),
-    /// [`answer`](super::Stack::answer) or [`reject`](super::Stack::reject).
+    /// A call came in, for [`provisional`](super::Stack::provisional), [`answer`](super::Stack::answer) or
+    /// [`reject`](super::Stack::reject). It gets 100 if none of these came before the stack is next asked
+    /// what is due.
     Invited {
         /// The new session.
         session: SessionId,

@@ -28,7 +28,7 @@ use super::message::Message;
 use super::session::Session;
 use super::transaction::key::{ClientKey, ServerKey};
 use client::ClientTransaction;
-use server::ServerTransaction;
+use server::{Reply, ServerTransaction};
 
 /// Transactions of one stack, both ways. At the bound new calls, registrations and probes are refused with
 /// 503 and Retry-After; requests inside sessions go on.
@@ -49,6 +49,8 @@ pub struct Stack {
     merged: HashMap<Box<str>, u64>,
     sessions: HashMap<SessionId, Box<Session>>,
     deadlines: Deadlines<Who>,
+    /// INVITEs whose senders have heard nothing yet.
+    unanswered: Vec<Unanswered>,
     verifier: authentication::Verifier,
     last_server: u64,
 }
@@ -61,6 +63,15 @@ enum Who {
     Session(SessionId),
     /// A REGISTER that its server forgot.
     Register(u64),
+}
+
+/// An INVITE that gets 100 Trying unless it gets something better before the stack is next asked what is due
+/// (RFC 3261 §17.2.1 leaves 200 ms for that): a script that answers at once saves its caller a message.
+struct Unanswered {
+    server: u64,
+    since: Instant,
+    /// Comes back in the 100 (§8.2.6.1).
+    timestamp: Option<Box<str>>,
 }
 
 /// How much a stack holds, for metrics and for tests that nothing stays behind.
@@ -90,6 +101,7 @@ impl Stack {
             merged: HashMap::new(),
             sessions: HashMap::new(),
             deadlines: Deadlines::new(),
+            unanswered: Vec::new(),
             last_server: 0,
         }
     }
@@ -111,11 +123,16 @@ impl Stack {
 
     /// When [`handle_timeout`](Self::handle_timeout) wants to be called; now and then there is nothing to do then.
     pub fn next_timeout(&self) -> Option<Instant> {
-        self.deadlines.next()
+        let unanswered = self.unanswered.first().map(|first| first.since);
+        [self.deadlines.next(), unanswered].into_iter().flatten().min()
     }
 
     /// Does all that was due until `now`.
     pub fn handle_timeout(&mut self, now: Instant, out: &mut Vec<Output>) {
+        for Unanswered { server, timestamp, .. } in std::mem::take(&mut self.unanswered) {
+            let timestamp = timestamp.as_deref().map(|value| ("Timestamp", value));
+            self.respond(now, server, Reply { headers: timestamp.as_slice(), ..Reply::new(100) }, out);
+        }
         while let Some((at, who)) = self.deadlines.pop(now) {
             match who {
                 Who::Client(key) => self.client_timeout(now, at, key, out),

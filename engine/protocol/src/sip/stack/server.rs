@@ -337,6 +337,7 @@ impl Stack {
             Machine::Other(machine) => machine.handle_send(now),
         };
         if may {
+            self.unanswered.retain(|unanswered| unanswered.server != id);
             let tag = (status > 100).then_some(&*transaction.tag);
             let body = sdp.map(|sdp| ("application/sdp", sdp));
             let bytes = transaction.echo.response(status, reason, tag, headers, body);

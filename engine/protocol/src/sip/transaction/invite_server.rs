@@ -1,5 +1,5 @@
 //! The INVITE server transaction: RFC 3261 §17.2.1 (figure 7) with the Accepted state of RFC 6026 §7.1.
-//! 100 Trying leaves at once from the owner, so there is no wait of 200 ms here. A 2xx is repeated by the
+//! 100 Trying is the owner's to send, so there is no wait of 200 ms here. A 2xx is repeated by the
 //! session (§13.3.1.4), not by the transaction.
 
 use std::time::{Duration, Instant};
@@ -36,7 +36,7 @@ enum State {
 }
 
 impl InviteServer {
-    /// An INVITE has come and was answered with 100.
+    /// An INVITE has come; its owner answers within 200 ms, if only with 100.
     pub fn new(reliable: bool) -> Self {
         Self { reliable, state: State::Proceeding }
     }

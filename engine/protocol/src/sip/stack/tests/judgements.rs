@@ -26,6 +26,7 @@ pub(super) fn request(method: &str, branch: &str) -> String {
 fn answers_to(link: &mut Link, text: &str) -> Vec<Response> {
     link.under_way.clear();
     link.arrive(BORIS, text);
+    link.ask(BORIS, |stack, now, out| stack.handle_timeout(now, out));
     taken(link)
 }
 
@@ -120,6 +121,18 @@ fn rfc3261_8_2_2_2_a_request_that_came_by_two_ways_is_a_loop() {
 }
 
 #[test]
+fn rfc3261_17_2_1_an_invite_that_nobody_answers_at_once_gets_100_with_its_timestamp() {
+    let mut link = Link::new(1);
+    link.arrive(BORIS, &request("INVITE", "one").replace("CSeq", "Timestamp: 54\nCSeq"));
+    assert_eq!(taken(&mut link), [], "whoever takes the call may have a better word");
+    assert_eq!(link.stacks[BORIS].next_timeout(), Some(link.now));
+    link.ask(BORIS, |stack, now, out| stack.handle_timeout(now, out));
+    let [trying] = &taken(&mut link)[..] else { panic!("one response") };
+    assert_eq!((trying.status, trying.headers.get(HeaderName::Timestamp)), (100, Some("54")));
+    assert_ne!(link.stacks[BORIS].next_timeout(), Some(link.now), "said once");
+}
+
+#[test]
 fn rfc3261_17_2_1_a_stray_ack_is_dropped() {
     let mut link = Link::new(1);
     assert_eq!(answers_to(&mut link, &request("ACK", "1")), []);
@@ -202,7 +215,7 @@ fn rfc3261_22_a_call_is_challenged_by_both_hashes_and_taken_with_the_right_passw
     let call = link.call_with(Some("offer"), credentials("Zanzibar"));
     let mut owner = answers();
     link.run(ms(200), &mut owner);
-    assert_eq!(link.lines(), ["a INVITE", "b 401", "a ACK", "a INVITE", "b 100", "b 180", "b 200", "a ACK"]);
+    assert_eq!(link.lines(), ["a INVITE", "b 401", "a ACK", "a INVITE", "b 180", "b 200", "a ACK"]);
     let peer = link.events.iter().find_map(|(_, _, event)| match event {
         Event::Invited { peer, request, .. } => Some((peer.clone(), request.cseq().unwrap().number)),
         _ => None,

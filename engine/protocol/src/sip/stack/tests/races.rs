@@ -46,7 +46,7 @@ fn rfc3261_9_1_a_200_that_crosses_a_cancel_is_acknowledged_and_ended() {
     });
     link.run_out(&mut owner);
     let lines = link.lines();
-    assert_eq!(lines[..5], ["a INVITE", "b 100", "b 180", "a CANCEL", "b 200"]);
+    assert_eq!(lines[..4], ["a INVITE", "b 180", "a CANCEL", "b 200"]);
     assert_eq!((link.count(ANA, "ACK"), link.count(ANA, "BYE")), (1, 1));
     assert_eq!((link.ends(ANA), link.ends(BORIS)), (vec!["ended Local".into()], vec!["ended Remote".into()]));
     link.assert_empty();
@@ -111,7 +111,7 @@ fn rfc5407_3_1_3_two_byes_that_cross_are_both_answered() {
         link.ask(side, |stack, now, out| stack.hang_up(now, sessions[side], None, out));
     }
     link.run_out(&mut nothing());
-    assert_eq!(link.lines()[5..], ["a BYE", "b BYE", "b 200", "a 200"]);
+    assert_eq!(link.lines()[4..], ["a BYE", "b BYE", "b 200", "a 200"]);
     assert_eq!((link.ends(ANA), link.ends(BORIS)), (vec!["ended Local".into()], vec!["ended Local".into()]));
     link.assert_empty();
 }
@@ -128,7 +128,7 @@ fn rfc3261_15_whoever_answered_hangs_up_only_after_the_ack() {
         }
     });
     link.run_out(&mut owner);
-    assert_eq!(link.lines(), ["a INVITE", "b 100", "b 200", "a ACK", "b BYE", "a 200"]);
+    assert_eq!(link.lines(), ["a INVITE", "b 200", "a ACK", "b BYE", "a 200"]);
     link.assert_empty();
 }
 
