@@ -298,14 +298,14 @@ impl<S: Socket> Core<S> {
         }
     }
 
-    /// Ends a stream and drops its sockets, does what `then` does, and tells that it is closed: who hears
-    /// that finds the ports free. Does nothing when the stream is gone already.
-    pub fn close(&mut self, now: Instant, id: StreamId, then: impl FnOnce()) {
+    /// Ends a stream, gives its sockets to `then`, and tells that it is closed: who hears that finds the
+    /// ports free. Does nothing when the stream is gone already.
+    pub fn close(&mut self, now: Instant, id: StreamId, then: impl FnOnce(S, S)) {
         self.advance(now);
         let Some(mut stream) = self.remove(id) else { return };
         let closed = stream.close(&mut self.context);
-        drop(stream);
-        then();
+        let Stream { rtp, rtcp, .. } = *stream;
+        then(rtp, rtcp);
         (self.context.events)(closed);
     }
 

@@ -14,6 +14,7 @@ mod player;
 pub mod prompts;
 mod recorder;
 mod slots;
+mod spares;
 mod stream;
 mod thread;
 mod writer;

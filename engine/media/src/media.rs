@@ -13,6 +13,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use crate::command::{Command, Event, StreamId};
 use crate::core::Core;
 use crate::slots::Slots;
+use crate::spares::{Spare, Spares};
 use crate::thread::{Inbox, Message, Thread};
 use crate::writer::{self, WriterHandle};
 
@@ -114,6 +115,7 @@ pub struct Media {
     bind: IpAddr,
     fill: usize,
     slots: Arc<Slots>,
+    spares: Arc<Spares>,
     inboxes: Arc<[Inbox]>,
     writer: WriterHandle,
     threads: Vec<JoinHandle<()>>,
@@ -149,6 +151,7 @@ impl Media {
         let os = |why: rustix::io::Errno| StartError::Os(why.into());
         let events: Arc<dyn Fn(Event) + Send + Sync> = Arc::new(events);
         let slots = Arc::new(slots);
+        let spares = Arc::new(Spares::new());
         let (inboxes, waiting): (Vec<_>, Vec<_>) = (0..config.threads)
             .map(|_| Inbox::new())
             .collect::<Result<Vec<_>, _>>()
@@ -166,6 +169,7 @@ impl Media {
             bind: config.bind,
             fill: config.fill,
             slots: Arc::clone(&slots),
+            spares: Arc::clone(&spares),
             inboxes: Arc::clone(&inboxes),
             writer: handle.clone(),
             threads: Vec::new(),
@@ -183,12 +187,17 @@ impl Media {
                 Arc::clone(&events),
                 handle.clone(),
             );
-            let thread =
-                Thread::new(index, Arc::clone(&inboxes), waiting, Arc::clone(&slots), core).map_err(os)?;
+            let (inboxes, slots, spares) = (Arc::clone(&inboxes), Arc::clone(&slots), Arc::clone(&spares));
+            let thread = Thread::new(index, inboxes, waiting, slots, spares, core).map_err(os)?;
             media.threads.push(spawn(format!("media-{index}"), Box::new(|| thread.run()))?);
         }
         media.threads.push(spawn("recordings".to_owned(), Box::new(|| writer.run()))?);
         Ok(media)
+    }
+
+    /// The address that the far side is told.
+    pub fn advertised(&self) -> IpAddr {
+        self.advertise
     }
 
     /// Opens a pair of ports, without waiting for anyone. `owner` comes back in every event.
@@ -202,20 +211,31 @@ impl Media {
             .or_else(|| (0..self.inboxes.len()).min_by_key(|thread| load(*thread)))
             .filter(|thread| load(*thread) < Self::MAX_STREAMS)
             .ok_or(NoPorts)?;
+        let rested = self.spares.take(Instant::now()).map(|spare| self.wake(spare, thread));
+        let (id, rtp, rtcp) = rested
+            .or_else(|| self.bind_next(thread))
+            .or_else(|| self.spares.take_any().map(|spare| self.wake(spare, thread)))
+            .ok_or(NoPorts)?;
+        self.inboxes[thread].load.fetch_add(1, Ordering::Relaxed);
+        // Until it is told more a stream does nothing.
+        self.inboxes[thread].leave(Message::Open { id, owner, rtp, rtcp });
+        Ok(Stream { id, address: SocketAddr::new(self.advertise, self.slots.port(id)) })
+    }
+
+    fn wake(&self, Spare { id, rtp, rtcp }: Spare, thread: usize) -> (StreamId, UdpSocket, UdpSocket) {
+        (self.slots.wake(id, thread), rtp, rtcp)
+    }
+
+    fn bind_next(&self, thread: usize) -> Option<(StreamId, UdpSocket, UdpSocket)> {
         for _ in 0..Self::MAX_TRIES {
-            let id = self.slots.take(thread).ok_or(NoPorts)?;
-            let port = self.slots.port(id);
+            let id = self.slots.take(thread)?;
             // Another program may hold one of the two: the next pair, then.
-            let Ok((rtp, rtcp)) = self.bind(port) else {
-                self.slots.release(id);
-                continue;
-            };
-            self.inboxes[thread].load.fetch_add(1, Ordering::Relaxed);
-            // Until it is told more a stream does nothing.
-            self.inboxes[thread].leave(Message::Open { id, owner, rtp, rtcp });
-            return Ok(Stream { id, address: SocketAddr::new(self.advertise, port) });
+            match self.bind(self.slots.port(id)) {
+                Ok((rtp, rtcp)) => return Some((id, rtp, rtcp)),
+                Err(_) => self.slots.release(id),
+            }
         }
-        Err(NoPorts)
+        None
     }
 
     fn bind(&self, port: u16) -> io::Result<(UdpSocket, UdpSocket)> {

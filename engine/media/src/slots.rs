@@ -1,12 +1,14 @@
 //! Pairs of ports, shared by whoever opens streams and the threads that own them, without a lock: one
-//! word for each pair says whether it is free, which thread owns it, and how often it was opened.
+//! word for each pair says whether it is free, which thread owns it, and how often it was opened. A pair
+//! whose sockets wait for the next stream ([`crate::spares`]) is nobody's and not free.
 
 use std::ops::RangeInclusive;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use crate::command::StreamId;
 
-/// `turn << 32 | owner`, the owner 0 when the pair is free, else the thread's number plus one.
+/// `turn << 32 | owner`, the owner 0 when the pair is free, else the thread's number plus one, or
+/// [`RESTING`].
 #[derive(Debug)]
 pub(crate) struct Slots {
     first: u16,
@@ -15,6 +17,9 @@ pub(crate) struct Slots {
     /// and late packets of its last call find nobody.
     cursor: AtomicUsize,
 }
+
+/// The owner of a pair that rests with its sockets open.
+const RESTING: u32 = u32::MAX;
 
 fn word(turn: u32, thread: usize) -> u64 {
     u64::from(turn) << 32 | (thread as u64 + 1)
@@ -68,7 +73,8 @@ impl Slots {
     /// The thread of a stream; none when it is closed.
     pub fn thread(&self, id: StreamId) -> Option<usize> {
         let word = self.words.get(id.slot as usize)?.load(Ordering::Acquire);
-        ((word >> 32) as u32 == id.turn).then_some((word as u32).checked_sub(1)? as usize)
+        let is_open = (word >> 32) as u32 == id.turn && word as u32 != RESTING;
+        is_open.then_some((word as u32).checked_sub(1)? as usize)
     }
 
     /// Gives a stream to another thread; false when it is closed or was not that thread's.
@@ -76,6 +82,18 @@ impl Slots {
         self.words[id.slot as usize]
             .compare_exchange(word(id.turn, from), word(id.turn, to), Ordering::AcqRel, Ordering::Relaxed)
             .is_ok()
+    }
+
+    /// The stream is over and its sockets stay open.
+    pub fn rest(&self, id: StreamId) {
+        self.words[id.slot as usize].store(free(id.turn) | u64::from(RESTING), Ordering::Release);
+    }
+
+    /// A pair that rested has its next stream. Only whoever took its sockets may say so.
+    pub fn wake(&self, rested: StreamId, thread: usize) -> StreamId {
+        let turn = rested.turn.wrapping_add(1);
+        self.words[rested.slot as usize].store(word(turn, thread), Ordering::Release);
+        StreamId { turn, ..rested }
     }
 
     /// The pair is free again; its sockets must be closed.
@@ -111,6 +129,17 @@ mod tests {
         assert!(Slots::new(&reversed, 0).is_none());
         assert!(Slots::new(&(65_535..=65_535), 0).is_none());
         assert_eq!(Slots::new(&(65_534..=65_535), 0).unwrap().len(), 1);
+    }
+
+    #[test]
+    fn a_pair_that_rests_is_nobodys_and_not_taken_by_others() {
+        let slots = Slots::new(&(10_000..=10_001), 0).unwrap();
+        let id = slots.take(0).unwrap();
+        slots.rest(id);
+        assert_eq!((slots.thread(id), slots.take(1)), (None, None));
+        let next = slots.wake(id, 1);
+        assert_ne!(next, id);
+        assert_eq!((slots.thread(id), slots.thread(next)), (None, Some(1)));
     }
 
     #[test]

@@ -16,6 +16,7 @@ use rustix::io;
 use crate::command::{Command, StreamId};
 use crate::core::Core;
 use crate::slots::Slots;
+use crate::spares::{Spare, Spares};
 use crate::stream::Stream;
 
 /// What a thread is told.
@@ -111,6 +112,7 @@ pub(crate) struct Thread {
     inboxes: Arc<[Inbox]>,
     waiting: Receiver<Message>,
     slots: Arc<Slots>,
+    spares: Arc<Spares>,
     epoll: OwnedFd,
     core: Core<UdpSocket>,
     /// What waits for streams that are on their way.
@@ -123,11 +125,12 @@ impl Thread {
         inboxes: Arc<[Inbox]>,
         waiting: Receiver<Message>,
         slots: Arc<Slots>,
+        spares: Arc<Spares>,
         core: Core<UdpSocket>,
     ) -> io::Result<Self> {
         let epoll = epoll::create(epoll::CreateFlags::CLOEXEC)?;
         epoll::add(&epoll, &inboxes[index].wake, EventData::new_u64(WAKE), EventFlags::IN)?;
-        Ok(Self { index, inboxes, waiting, slots, epoll, core, expected: HashMap::new() })
+        Ok(Self { index, inboxes, waiting, slots, spares, epoll, core, expected: HashMap::new() })
     }
 
     /// Until told to stop.
@@ -276,10 +279,16 @@ impl Thread {
         epoll::add(&self.epoll, rtcp, EventData::new_u64(name | 1), EventFlags::IN)
     }
 
-    /// Its sockets are closed before its ports are free.
+    /// Its sockets rest, or are closed before its ports are free.
     fn close(&mut self, now: Instant, id: StreamId) {
-        self.core.close(now, id, || {
-            self.slots.release(id);
+        self.core.close(now, id, |rtp, rtcp| {
+            let _ = epoll::delete(&self.epoll, &rtp);
+            let _ = epoll::delete(&self.epoll, &rtcp);
+            self.slots.rest(id);
+            if let Some(spare) = self.spares.put(now, Spare { id, rtp, rtcp }) {
+                drop(spare);
+                self.slots.release(id);
+            }
             self.inboxes[self.index].load.fetch_sub(1, Ordering::Relaxed);
         });
     }

@@ -134,6 +134,8 @@ fn serve(message: &Message) {
 
 /// Bytes as a session description, as an offer and as an answer.
 pub fn sdp(bytes: &[u8]) {
+    let both = Direction::new(true, true);
+    let codecs = [Codec::Pcma, Codec::Pcmu];
     if let Ok(description) = Description::read(bytes) {
         for media in &description.media {
             let _ = (media.rtp(), media.rtcp());
@@ -141,13 +143,11 @@ pub fn sdp(bytes: &[u8]) {
                 let _ = (media.encoding(payload_type), media.parameters(payload_type));
             }
         }
-    }
-    let both = Direction::new(true, true);
-    let codecs = [Codec::Pcma, Codec::Pcmu];
-    let mut media = LocalMedia::new(SocketAddr::from(([192, 0, 2, 1], 4000)), 1);
-    if let Ok((answer, _)) = media.answer(bytes, &codecs, both) {
-        assert!(Description::read(&answer).is_ok(), "an answer can be read");
-        let _ = media.offer(&codecs, both);
+        let mut media = LocalMedia::new(SocketAddr::from(([192, 0, 2, 1], 4000)), 1);
+        if let Ok((answer, _)) = media.answer(&description, &codecs, both) {
+            assert!(Description::read(&answer).is_ok(), "an answer can be read");
+            let _ = media.offer(&codecs, both);
+        }
     }
     let mut caller = LocalMedia::new(SocketAddr::from(([192, 0, 2, 1], 4000)), 1);
     let _ = caller.offer(&codecs, both);

@@ -406,7 +406,7 @@ fn rfc3264_8_4_on_hold_nothing_is_sent_and_time_passes() {
     world.say(1, &[7; 160]);
     assert_eq!(world.heard(0).len(), 0);
     world.command(0, Command::Close);
-    world.core.close(world.at(world.now), world.legs[0].id, || ());
+    world.core.close(world.at(world.now), world.legs[0].id, |_, _| ());
     world.happened();
     world.pass(100_000);
     assert_eq!(world.happened(), []);
@@ -462,7 +462,7 @@ fn rfc3550_6_2_reports_go_out_every_few_seconds_and_bye_at_the_end() {
     assert!(
         reports.iter().all(|(bytes, to)| bytes[1] == 200 && *to == world.legs[0].agreed.remote_rtcp.unwrap())
     );
-    world.core.close(world.at(world.now), world.legs[0].id, || ());
+    world.core.close(world.at(world.now), world.legs[0].id, |_, _| ());
     let (last, _) = world.legs[0].rtcp.0.borrow_mut().pop().unwrap();
     assert_eq!(last[last.len() - 7], 203, "a BYE is the last packet");
     let happened = world.happened();
@@ -627,7 +627,7 @@ fn noise_is_ignored_and_counted() {
         world.core.handle_rtp(world.at(world.now), slot, from, &mut bytes);
         world.core.handle_rtcp(world.at(world.now), slot, from, &bytes);
     }
-    world.core.close(world.at(world.now), world.legs[0].id, || ());
+    world.core.close(world.at(world.now), world.legs[0].id, |_, _| ());
     let happened = world.happened();
     let Some(Happening::Closed(stats)) = happened.last() else { panic!("{happened:?}") };
     assert!(stats.ignored > 500, "{stats:?}");

@@ -4,4 +4,4 @@ pub mod offer_answer;
 pub mod session;
 
 pub use offer_answer::{Codec, LocalMedia, Negotiated, Refusal};
-pub use session::{Direction, Malformed};
+pub use session::{Description, Direction, Malformed};

@@ -206,23 +206,13 @@ impl LocalMedia {
     /// and `direction` as far as the offer allows it. Nothing changes when it is refused.
     pub fn answer(
         &mut self,
-        offer: &[u8],
+        offer: &Description,
         preferences: &[Codec],
         direction: Direction,
     ) -> Result<(Vec<u8>, Negotiated), Refusal> {
-        let offer = Description::read(offer)?;
-        let ours = self.choose(&offer)?;
+        let (ours, negotiated) = self.judge(offer, preferences, direction)?;
         let media = &offer.media[ours];
-        let (codec, audio) = preferences
-            .iter()
-            .find_map(|codec| {
-                media.payload_types().find(|pt| Codec::of(media, *pt) == Some(*codec)).map(|pt| (*codec, pt))
-            })
-            .ok_or(Refusal::NoCodec)?;
-        // RFC 3264 §6.1: an answer keeps the offer's numbers.
-        let events = events_of(media);
-        let types = PayloadTypes { audio, events };
-        let negotiated = self.agree(media, codec, types, types, direction)?;
+        let (codec, PayloadTypes { audio, events }) = (negotiated.codec, negotiated.sends);
 
         self.lines = offer
             .media
@@ -241,6 +231,27 @@ impl LocalMedia {
         self.offered = None;
         let events = events.map(|pt| (pt, if hears_flash(media, pt) { ALL_EVENTS } else { KEY_EVENTS }));
         Ok((self.write(&[(codec, audio)], events, negotiated.direction), negotiated))
+    }
+
+    /// Which line of an offer would be ours, and what would be agreed upon: for whoever must know before
+    /// there is a port to answer with.
+    pub fn judge(
+        &self,
+        offer: &Description,
+        preferences: &[Codec],
+        direction: Direction,
+    ) -> Result<(usize, Negotiated), Refusal> {
+        let ours = self.choose(offer)?;
+        let media = &offer.media[ours];
+        let (codec, audio) = preferences
+            .iter()
+            .find_map(|codec| {
+                media.payload_types().find(|pt| Codec::of(media, *pt) == Some(*codec)).map(|pt| (*codec, pt))
+            })
+            .ok_or(Refusal::NoCodec)?;
+        // RFC 3264 §6.1: an answer keeps the offer's numbers.
+        let types = PayloadTypes { audio, events: events_of(media) };
+        Ok((ours, self.agree(media, codec, types, types, direction)?))
     }
 
     /// The answer to our last offer (RFC 3264 §7). May be called again for it: an early answer in a
@@ -367,6 +378,10 @@ mod tests {
             .into_bytes()
     }
 
+    fn read(body: &[u8]) -> Description {
+        Description::read(body).unwrap()
+    }
+
     fn lines(body: &[u8], start: &str) -> Vec<String> {
         let text = std::str::from_utf8(body).unwrap();
         text.split("\r\n").filter(|line| line.starts_with(start)).map(str::to_owned).collect()
@@ -392,7 +407,7 @@ mod tests {
              m=audio 49172 RTP/SAVP 0\r\n",
         );
         let mut local = local();
-        let (answer, agreed) = local.answer(&body, &Codec::ALL, SendRecv).unwrap();
+        let (answer, agreed) = local.answer(&read(&body), &Codec::ALL, SendRecv).unwrap();
         assert_eq!(
             lines(&answer, "m="),
             ["m=video 0 RTP/AVP 31", "m=audio 40000 RTP/AVP 0 96", "m=audio 0 RTP/SAVP 0"]
@@ -415,7 +430,7 @@ mod tests {
     #[test]
     fn rfc3264_6_preference_is_ours_and_dynamic_numbers_are_kept() {
         let body = offer("m=audio 4000 RTP/AVP 0 100\r\na=rtpmap:100 pcma/8000/1\r\n");
-        let (answer, agreed) = local().answer(&body, &[Codec::Pcma, Codec::Pcmu], SendRecv).unwrap();
+        let (answer, agreed) = local().answer(&read(&body), &[Codec::Pcma, Codec::Pcmu], SendRecv).unwrap();
         assert_eq!(agreed.codec, Codec::Pcma);
         assert_eq!(agreed.sends, PayloadTypes { audio: 100, events: None });
         assert_eq!(lines(&answer, "a=rtpmap"), ["a=rtpmap:100 PCMA/8000"]);
@@ -432,7 +447,7 @@ mod tests {
             ("sendonly", SendOnly, Inactive),
         ] {
             let body = offer(&format!("m=audio 4000 RTP/AVP 0\r\na={theirs}\r\n"));
-            let (answer, agreed) = local().answer(&body, &Codec::ALL, wished).unwrap();
+            let (answer, agreed) = local().answer(&read(&body), &Codec::ALL, wished).unwrap();
             assert_eq!(agreed.direction, ours, "{theirs}");
             assert_eq!(lines(&answer, &format!("a={}", ours.as_str())).len(), 1, "{theirs}");
         }
@@ -441,14 +456,14 @@ mod tests {
     #[test]
     fn rfc3264_5_1_direction_of_the_session_holds_for_its_media() {
         let body = String::from_utf8(offer("a=sendonly\r\nm=audio 4000 RTP/AVP 0\r\n")).unwrap();
-        let (_, agreed) = local().answer(body.as_bytes(), &Codec::ALL, SendRecv).unwrap();
+        let (_, agreed) = local().answer(&read(body.as_bytes()), &Codec::ALL, SendRecv).unwrap();
         assert_eq!(agreed.direction, RecvOnly);
     }
 
     #[test]
     fn rfc3264_8_4_unspecified_address_holds() {
         let body = offer("m=audio 4000 RTP/AVP 0\r\nc=IN IP4 0.0.0.0\r\n");
-        let (answer, agreed) = local().answer(&body, &Codec::ALL, SendRecv).unwrap();
+        let (answer, agreed) = local().answer(&read(&body), &Codec::ALL, SendRecv).unwrap();
         assert_eq!(agreed.direction, RecvOnly);
         assert_eq!(agreed.remote_rtcp, None);
         assert_eq!(lines(&answer, "a=recvonly").len(), 1);
@@ -480,7 +495,7 @@ mod tests {
 
     #[test]
     fn what_is_refused_says_why_and_changes_nothing() {
-        let refuse = |media: &str| local().answer(&offer(media), &Codec::ALL, SendRecv).unwrap_err();
+        let refuse = |media: &str| local().answer(&read(&offer(media)), &Codec::ALL, SendRecv).unwrap_err();
         assert_eq!(refuse("m=audio 4000 RTP/AVP 9 18\r\n"), Refusal::NoCodec);
         assert_eq!(refuse("m=audio 0 RTP/AVP 0\r\n"), Refusal::NoAudio);
         assert_eq!(refuse("m=audio 4000 RTP/SAVP 0\r\n"), Refusal::NoAudio);
@@ -493,7 +508,7 @@ mod tests {
     #[test]
     fn statuses_are_400_for_nonsense_and_488_for_the_rest() {
         let mut local = local();
-        assert_eq!(local.answer(b"hello", &Codec::ALL, SendRecv).unwrap_err().status(), 400);
+        assert_eq!(Refusal::from(Description::read(b"hello").unwrap_err()).status(), 400);
         assert_eq!(local.accept(&offer("m=audio 4000 RTP/AVP 0\r\n")), Err(Refusal::NotAnAnswer));
         local.offer(&Codec::ALL, SendRecv);
         assert_eq!(local.accept(&offer("m=audio 0 RTP/AVP 0\r\n")).unwrap_err().status(), 488);

@@ -11,7 +11,7 @@ use exchange::{
     Party, Route, Signal, Target,
 };
 use media::Command;
-use protocol::sdp::{Codec, Direction as Flows, LocalMedia, Negotiated};
+use protocol::sdp::{Codec, Description, Direction as Flows, LocalMedia, Negotiated, Refusal};
 use protocol::sip::flow::{Destination, Flow};
 use protocol::sip::headers::HeaderName;
 use protocol::sip::message::Request;
@@ -133,14 +133,16 @@ impl Shard {
             return self.stack.reject(now, session, 404, "Not Found", &[], &mut self.outputs);
         };
         // A description that can't be answered is refused before anyone is asked.
-        let mut local = LocalMedia::new(SocketAddr::from(([127, 0, 0, 1], 9)), 0);
-        if let Some(Err(refusal)) =
-            offer.as_ref().map(|offer| local.answer(offer, &Codec::ALL, Flows::SendRecv))
-        {
-            let warning = refusal.warning().map(|code| format!("{code} strowger \"{refusal}\""));
-            let headers: Vec<_> = warning.map(|text| ("Warning".to_string(), text)).into_iter().collect();
-            return self.stack.reject(now, session, refusal.status(), "", &headers, &mut self.outputs);
-        }
+        let portless = LocalMedia::new(SocketAddr::new(self.around.media.advertised(), 0), 0);
+        let read = |offer: Bytes| {
+            let offer = Description::read(&offer)?;
+            portless.judge(&offer, &Codec::ALL, Flows::SendRecv)?;
+            Ok(offer)
+        };
+        let offer = match offer.map(read).transpose() {
+            Ok(offer) => offer,
+            Err(refusal) => return self.refuse_offer(now, session, refusal),
+        };
         let call_id = request.call_id().unwrap_or_default();
         let (user, trunk) = match peer {
             Peer::User { name, .. } => (Some(name.to_string()), None),
@@ -188,13 +190,19 @@ impl Shard {
         }
     }
 
+    fn refuse_offer(&mut self, now: Instant, session: SessionId, refusal: Refusal) {
+        let warning = refusal.warning().map(|code| format!("{code} strowger \"{refusal}\""));
+        let headers: Vec<_> = warning.map(|text| ("Warning".to_string(), text)).into_iter().collect();
+        self.stack.reject(now, session, refusal.status(), "", &headers, &mut self.outputs);
+    }
+
     /// Opens a leg's stream, and answers the caller's offer with it. False: no port is free.
     fn open_stream(
         &mut self,
         leg: LegKey,
         remote: SocketAddr,
         beside: Option<media::StreamId>,
-        offer: Option<&Bytes>,
+        offer: Option<&Description>,
     ) -> bool {
         let Ok(stream) = self.around.media.open(leg.0, beside) else { return false };
         let mut local = LocalMedia::new(self.address_towards(stream.address, remote), leg.0);
@@ -250,7 +258,8 @@ impl Shard {
             let offer = local.offer(&Codec::ALL, Flows::SendRecv);
             return self.stack.accept_reinvite(now, session, Some(offer.into()), &mut self.outputs);
         };
-        match local.answer(&offer, &Codec::ALL, Flows::SendRecv) {
+        let offer = Description::read(&offer).map_err(Refusal::from);
+        match offer.and_then(|offer| local.answer(&offer, &Codec::ALL, Flows::SendRecv)) {
             Ok((answer, negotiated)) => {
                 // It hears nothing from us: hold, in the old form or the new (RFC 3264 §8.4).
                 let held = negotiated.remote.ip().is_unspecified() || !negotiated.direction.sends();

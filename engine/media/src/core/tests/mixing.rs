@@ -129,7 +129,7 @@ fn whoever_leaves_is_silent_and_the_others_go_on() {
     call.hear(SUPERVISOR, &[CALLER, AGENT]);
     call.hear(AGENT, &[CALLER, SUPERVISOR]);
     let (now, supervisor) = (call.0.at(call.0.now), call.0.legs[SUPERVISOR].id);
-    call.0.core.close(now, supervisor, || ());
+    call.0.core.close(now, supervisor, |_, _| ());
     assert_eq!(call.heard(), [vec![AGENT], vec![CALLER], vec![]]);
     call.hear(AGENT, &[]);
     assert_eq!(call.heard(), [vec![AGENT], vec![CALLER], vec![]]);
