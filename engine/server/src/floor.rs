@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use media::Media;
+use rustix::process::{Resource, getrlimit, setrlimit};
 use store::Unsealed;
 
 use crate::archive;
@@ -26,6 +27,7 @@ const STREAMS_BEFORE_NEXT: usize = 400;
 /// Begins to take calls.
 pub fn start(node: &Arc<Node>, unsealed: Vec<Unsealed>) -> Result<Arc<dyn Shards>, StartError> {
     let world = node.world();
+    raise_open_files();
     archive::recover(node, unsealed).map_err(StartError::Store)?;
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let seed = seed().map_err(|why| StartError::Os("no randomness for a start", why))?;
@@ -69,6 +71,16 @@ pub fn start(node: &Arc<Node>, unsealed: Vec<Unsealed>) -> Result<Arc<dyn Shards
     inboxes.start(&surroundings, seed).map_err(threads)?;
     transports.start(Arc::new(inboxes.clone()));
     Ok(Arc::new(inboxes))
+}
+
+/// A call has four sockets, and most systems let a program have a thousand files open unless it asks for all
+/// that it may have.
+fn raise_open_files() {
+    let mut files = getrlimit(Resource::Nofile);
+    files.current = files.maximum;
+    if let Err(why) = setrlimit(Resource::Nofile, files) {
+        tracing::warn!(%why, "the limit of open files stays low; about 200 calls fit in 1,024");
+    }
 }
 
 /// The address that the far side is told, where the configuration names one.
