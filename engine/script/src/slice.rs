@@ -57,6 +57,11 @@ pub fn slice<T>(poll: impl FnOnce() -> Poll<T>) -> Sliced<T> {
     }
 }
 
+/// Whether this thread is in a slice.
+pub fn is_on() -> bool {
+    !matches!(MARK.get(), Mark::Off)
+}
+
 /// Whether the slice that this thread is in was cut.
 pub(crate) fn is_cut() -> bool {
     matches!(MARK.get(), Mark::Cut)

@@ -37,9 +37,18 @@ pub fn recover(node: &Node, unsealed: Vec<Unsealed>) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// Adds to the tape of a call that is up. On Ok it outlives the process.
+/// Adds to the tape of a call that is up. On Ok it outlives the process; what a script does in a slice of a
+/// shard does so from the end of the shard's turn on ([`end_turn`]), which is before anyone waits.
 pub fn append(node: &Node, tenant: &str, call: CallId, bytes: &[u8]) -> Result<(), StoreError> {
-    node.journal.append(&layout::call(tenant, call.0), bytes)
+    let key = layout::call(tenant, call.0);
+    if script::slice::is_on() { node.journal.gather(&key, bytes) } else { node.journal.append(&key, bytes) }
+}
+
+/// A shard has done what there was to do: the tapes of that are written.
+pub fn end_turn(node: &Node) {
+    if let Err(why) = node.journal.write_gathered() {
+        tracing::warn!(%why, "tapes not written; a crash would lose them");
+    }
 }
 
 /// Keeps what there is of a call that is over; `done` hears when it is durable.

@@ -1,5 +1,5 @@
-//! Tapes while their calls go on: entries are appended with a plain write, which outlives the process,
-//! and forgotten when the call is sealed.
+//! Tapes while their calls go on: entries are appended with a plain write, one for all that was gathered in
+//! a moment, which outlives the process, and forgotten when the call is sealed.
 //!
 //! The journal is a row of segment files of framed entries, each with its length and checksum. A sealed
 //! key's entries are dead; a segment leaves from the front of the row when nothing in it lives, and what
@@ -24,6 +24,8 @@ const SEGMENTS: usize = 8;
 /// The whole row; appending is refused with [`StoreError::Full`] above it. Only tapes of calls that are
 /// up can fill it: 512 MiB are some 300,000 of them.
 const JOURNAL_BYTES: u64 = 512 << 20;
+/// Bytes that may be gathered before they are written whoever asks.
+const GATHERED: usize = 256 << 10;
 /// One entry: the largest answer that a script can get, with room to spare.
 pub(crate) const MAX_ENTRY: usize = 1 << 20;
 
@@ -52,6 +54,8 @@ struct Row {
     /// Length in bytes by number; the last is the one that grows.
     segments: BTreeMap<u64, u64>,
     file: File,
+    /// Frames for the last segment that are not written yet; its length counts them.
+    gathered: Vec<u8>,
     /// Bytes appended to the last segment, without what was carried over.
     fresh: u64,
     /// The last write failed half-way and could not be taken back: the segment must end here.
@@ -120,7 +124,8 @@ impl Journal {
             open.insert(key.clone(), Open { next, segments });
             unsealed.push(Unsealed { key, cut: entries.len() < all, entries });
         }
-        let mut row = Row { folder: folder.to_owned(), segments, file, fresh: 0, torn: false, open };
+        let (folder, gathered) = (folder.to_owned(), Vec::new());
+        let mut row = Row { folder, segments, file, gathered, fresh: 0, torn: false, open };
         // What lies behind a gap must not be taken for what is appended from here on.
         for tape in unsealed.iter().filter(|tape| tape.cut) {
             row.write(SEALED, 0, &tape.key, &[])?;
@@ -130,12 +135,20 @@ impl Journal {
                 row.placed(&tape.key, nth);
             }
         }
+        row.write_gathered()?;
         row.drop_dead()?;
         Ok((Self(Mutex::new(row)), unsealed))
     }
 
     /// Adds an entry to a key's tape. On Ok it outlives the process.
     pub fn append(&self, key: &[u8], entry: &[u8]) -> Result<(), StoreError> {
+        self.gather(key, entry)?;
+        self.write_gathered()
+    }
+
+    /// Adds an entry to a key's tape; it outlives the process from the next [`Journal::write_gathered`] on.
+    /// One write for all that happens in a moment costs as much as one for each of it.
+    pub fn gather(&self, key: &[u8], entry: &[u8]) -> Result<(), StoreError> {
         at_most("journal entry", entry.len(), MAX_ENTRY)?;
         if key.is_empty() || key.len() > MAX_KEY {
             return Err(StoreError::BadKey);
@@ -148,8 +161,14 @@ impl Journal {
         Ok(())
     }
 
+    /// Writes what was gathered. On an error it is lost: the tapes that it was of have a gap.
+    pub fn write_gathered(&self) -> Result<(), StoreError> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).write_gathered()
+    }
+
     /// The key's tape is kept elsewhere now, durably, or not wanted; its entries may go. Done also when
-    /// there are none.
+    /// there are none. Said with the next [`Journal::write_gathered`]: a process that ends before it finds
+    /// the tape unsealed once more.
     pub fn seal(&self, key: &[u8]) -> Result<(), StoreError> {
         let mut row = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if !row.open.contains_key(key) {
@@ -183,6 +202,10 @@ impl Row {
     /// Begins a new segment when the last is full, and keeps the row short.
     fn make_room(&mut self) -> Result<(), StoreError> {
         if self.fresh >= SEGMENT_BYTES || self.torn {
+            // Not what was asked for: whoever gathered it hears of it from the gap.
+            if let Err(why) = self.write_gathered() {
+                tracing::warn!(%why, "entries of the journal are lost");
+            }
             let number = self.last() + 1;
             self.file = new_segment(&self.folder, number)?;
             self.segments.insert(number, 0);
@@ -234,16 +257,23 @@ impl Row {
             }
         }
         self.fresh = fresh;
+        // Before what it was carried from goes.
+        self.write_gathered()?;
         for open in self.open.values_mut() {
             open.segments.remove(&oldest);
         }
         self.drop_dead()
     }
 
-    /// One frame, one write. What was written of it is taken back if the disk refuses the rest.
+    /// One frame, gathered.
     fn write(&mut self, kind: u8, nth: u32, key: &[u8], bytes: &[u8]) -> Result<(), StoreError> {
+        if self.gathered.len() >= GATHERED {
+            self.write_gathered()?;
+        }
         let length = 1 + 4 + 2 + key.len() + bytes.len();
-        let mut frame = Vec::with_capacity(HEAD + length);
+        let begin = self.gathered.len();
+        let frame = &mut self.gathered;
+        frame.reserve(HEAD + length);
         frame.extend_from_slice(&u32::try_from(length).expect("entries are bounded").to_le_bytes());
         frame.extend_from_slice(&[0; 4]);
         frame.push(kind);
@@ -251,21 +281,33 @@ impl Row {
         frame.extend_from_slice(&u16::try_from(key.len()).expect("keys are bounded").to_le_bytes());
         frame.extend_from_slice(key);
         frame.extend_from_slice(bytes);
-        let crc = crc32fast::hash(&frame[HEAD..]);
-        frame[4..HEAD].copy_from_slice(&crc.to_le_bytes());
-
+        let crc = crc32fast::hash(&frame[begin + HEAD..]);
+        frame[begin + 4..begin + HEAD].copy_from_slice(&crc.to_le_bytes());
         let last = self.last();
-        let length = self.segments.get_mut(&last).expect("a row has a segment");
-        if let Err(error) = self.file.write_all(&frame) {
-            self.torn = self.file.set_len(*length).is_err();
-            return Err(match error.kind() {
-                std::io::ErrorKind::StorageFull => StoreError::Full { free: 0, needed: frame.len() as u64 },
-                _ => StoreError::io("writing the journal")(error),
-            });
-        }
-        *length += frame.len() as u64;
-        self.fresh += frame.len() as u64;
+        *self.segments.get_mut(&last).expect("a row has a segment") += (HEAD + length) as u64;
+        self.fresh += (HEAD + length) as u64;
         Ok(())
+    }
+
+    /// One write. What was written of it is taken back if the disk refuses the rest.
+    fn write_gathered(&mut self) -> Result<(), StoreError> {
+        if self.gathered.is_empty() {
+            return Ok(());
+        }
+        let written = self.file.write_all(&self.gathered);
+        let needed = self.gathered.len() as u64;
+        self.gathered.clear();
+        written.map_err(|error| {
+            let last = self.last();
+            let length = self.segments.get_mut(&last).expect("a row has a segment");
+            *length -= needed;
+            self.fresh = self.fresh.saturating_sub(needed);
+            self.torn = self.file.set_len(*length).is_err();
+            match error.kind() {
+                std::io::ErrorKind::StorageFull => StoreError::Full { free: 0, needed },
+                _ => StoreError::io("writing the journal")(error),
+            }
+        })
     }
 
     fn placed(&mut self, key: &[u8], nth: u32) {
@@ -276,6 +318,14 @@ impl Row {
         };
         open.next = nth.saturating_add(1);
         open.segments.insert(last);
+    }
+}
+
+impl Drop for Row {
+    fn drop(&mut self) {
+        if let Err(why) = self.write_gathered() {
+            tracing::warn!(%why, "entries of the journal are lost");
+        }
     }
 }
 
@@ -398,6 +448,30 @@ mod tests {
             flipped[byte] ^= 1 << (byte % 8);
             assert_eq!(reopened(&flipped), byte / frame, "flipped at {byte}");
         }
+    }
+
+    #[test]
+    fn what_was_gathered_outlives_the_process_once_it_is_written() {
+        let folder = tempfile::tempdir().unwrap();
+        let (journal, _) = Journal::open(folder.path()).unwrap();
+        journal.append(b"sealed", b"1").unwrap();
+        journal.gather(b"a", b"1").unwrap();
+        journal.gather(b"b", b"1").unwrap();
+        journal.write_gathered().unwrap();
+        let length = journal.bytes();
+        journal.gather(b"a", b"2").unwrap();
+        journal.seal(b"sealed").unwrap();
+        assert!(journal.bytes() > length, "counted at once");
+        // A process that is killed runs no destructors.
+        std::mem::forget(journal);
+        let (journal, found) = Journal::open(folder.path()).unwrap();
+        assert_eq!(entries_of(&found, b"a").unwrap(), [b"1"]);
+        assert_eq!(entries_of(&found, b"b").unwrap(), [b"1"]);
+        assert_eq!(entries_of(&found, b"sealed").unwrap(), [b"1"], "to be sealed once more");
+        journal.gather(b"a", b"2").unwrap();
+        drop(journal);
+        let (_, found) = Journal::open(folder.path()).unwrap();
+        assert_eq!(entries_of(&found, b"a").unwrap(), [b"1", b"2"], "one that ends by itself loses nothing");
     }
 
     #[test]

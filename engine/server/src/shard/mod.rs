@@ -467,6 +467,7 @@ impl Shard {
                 self.handle_timeout(now);
             }
             self.around.media.ring();
+            archive::end_turn(&self.around.node);
             shards.live[self.number].store(self.exchange.len(), Ordering::Relaxed);
         }
         self.leave_runs();
