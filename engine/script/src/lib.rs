@@ -25,7 +25,7 @@ pub mod tape;
 pub use check::{Kind, Problem, Refused};
 pub use compiled::KEPT as KEPT_COMPILED;
 pub use guest::{Asked, World};
-pub use library::{Fares, KEPT_VERSIONS, Library, Listed, NoVersion, SCRIPTS, Version};
+pub use library::{Fares, KEPT_VERSIONS, Library, Listed, NoVersion, RUNS_ELSEWHERE, SCRIPTS, Version};
 pub use limits::Limits;
 pub use replay::Verdict;
 pub use sandbox::{Component, NoEngine, Run, Sandboxes, Settings};

@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
@@ -17,18 +17,25 @@ pub const KEPT_VERSIONS: usize = 20;
 /// Scripts of one tenant.
 pub const SCRIPTS: usize = 1_000;
 
+/// Runs of a version that begin elsewhere after one was cut, the first time.
+pub const RUNS_ELSEWHERE: u32 = 16;
+/// How often that is doubled: 65,536 runs at most.
+const MOST_DOUBLINGS: u32 = 12;
+
 /// A component under a script's name, with the figures of its calls.
 pub struct Version {
     component: Arc<Component>,
     pub(crate) figures: Figures,
-    /// A run of it was cut.
-    was_cut: AtomicBool,
+    /// How often a run of it was cut.
+    cuts: AtomicU32,
+    /// Runs that are still to begin elsewhere for that.
+    elsewhere: AtomicU32,
 }
 
 impl Version {
     /// A version that is in no library: for replays, simulations and tests.
     pub fn new(component: Arc<Component>) -> Self {
-        Self { component, figures: Figures::default(), was_cut: AtomicBool::new(false) }
+        Self { component, figures: Figures::default(), cuts: AtomicU32::new(0), elsewhere: AtomicU32::new(0) }
     }
 
     /// The component's SHA-256, hex.
@@ -46,14 +53,17 @@ impl Version {
         self.figures.read()
     }
 
-    /// A run of it computed for longer than a [`crate::slice`] since the engine started: whoever has a
-    /// thread to lose gives its runs another.
-    pub fn was_cut(&self) -> bool {
-        self.was_cut.load(Ordering::Relaxed)
+    /// A run of it computed for longer than a [`crate::slice`] not long ago: whoever has a thread to lose
+    /// gives this run another. Asked once for each run. It may have been a busy machine, so after
+    /// [`RUNS_ELSEWHERE`] a run is tried here again, and after each further cut twice as many.
+    pub fn begins_elsewhere(&self) -> bool {
+        let count_down = |left: u32| left.checked_sub(1);
+        self.elsewhere.fetch_update(Ordering::Relaxed, Ordering::Relaxed, count_down).is_ok()
     }
 
     pub(crate) fn note_cut(&self) {
-        self.was_cut.store(true, Ordering::Relaxed);
+        let cuts = self.cuts.fetch_add(1, Ordering::Relaxed);
+        self.elsewhere.store(RUNS_ELSEWHERE << cuts.min(MOST_DOUBLINGS), Ordering::Relaxed);
     }
 }
 

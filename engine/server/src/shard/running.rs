@@ -90,7 +90,7 @@ impl Shard {
         let (shards, number) = (self.shards.clone(), self.number);
         let script = script.to_string();
         let shard = (self.shards.clone(), self.number);
-        let elsewhere = version.was_cut();
+        let elsewhere = version.begins_elsewhere();
         let run = desk::run(&self.around.node, tenant, version, start, shard, move |run| {
             shards.boxes[number].push(Input::Finished(call, Box::new(Ended { script, run })));
         });
@@ -164,7 +164,7 @@ impl Shard {
         if let (Some(first), Some(tenant)) = (running.first, self.world.tenant(&record.tenant).cloned()) {
             let (node, mut tape) = (around.node.clone(), running.tape);
             let of = (record.tenant.clone(), record.id);
-            let elsewhere = first.version.was_cut();
+            let elsewhere = first.version.begins_elsewhere();
             let run = desk::run_ended(&around.node, tenant, first, record, move |run| {
                 tape.extend_from_slice(&run.tape);
                 archive::add_tape(&node, &of.0, of.1, &tape);
