@@ -6,7 +6,8 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use serde_json::{Value, json};
+use serde::Serialize;
+use serde_json::Value;
 use tokio::sync::watch;
 
 /// Events kept of one tenant; the oldest make room.
@@ -22,8 +23,15 @@ pub struct Event {
     pub at: f64,
     /// "call.arrived", "script.failed", "user.registered" ...
     pub kind: &'static str,
+    /// What it is about, as JSON: most events are never read, and those who read one read it once.
+    pub data: Arc<str>,
+}
+
+impl Event {
     /// What it is about.
-    pub data: Arc<Value>,
+    pub fn data(&self) -> Value {
+        serde_json::from_str(&self.data).unwrap_or_default()
+    }
 }
 
 /// What a reader gets.
@@ -61,23 +69,30 @@ impl EventBus {
     }
 
     /// Adds an event to a tenant's row. Never waits.
-    pub fn publish(&self, tenant: &str, kind: &'static str, data: Value) {
+    pub fn publish(&self, tenant: &str, kind: &'static str, data: impl Serialize) {
         let at = wall();
+        let data: Arc<str> = serde_json::to_string(&data).unwrap_or_else(|_| "null".into()).into();
         let kept = self.kept;
         self.with_row(tenant, |row| {
             row.last += 1;
             if row.events.len() == kept {
                 row.events.pop_front();
             }
-            row.events.push_back(Event { number: row.last, at, kind, data: Arc::new(data) });
+            row.events.push_back(Event { number: row.last, at, kind, data });
             row.news.send_replace(row.last);
         });
     }
 
     /// Adds what the exchange noted.
     pub fn note(&self, note: &exchange::Note) {
-        let data = json!({ "call": note.call.to_string(), "leg": note.leg.0, "about": note.about });
-        self.publish(&note.tenant, note.kind, data);
+        #[derive(Serialize)]
+        struct Told<'a> {
+            call: String,
+            leg: u32,
+            about: &'a str,
+        }
+        let told = Told { call: note.call.to_string(), leg: note.leg.0, about: &note.about };
+        self.publish(&note.tenant, note.kind, told);
     }
 
     /// The events of a tenant behind number `last`, at most `most`.
@@ -124,6 +139,8 @@ fn since_1970() -> Duration {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
     fn numbers(page: &Page) -> Vec<u64> {

@@ -61,7 +61,7 @@ pub(super) fn wanted(headers: &HeaderMap) -> bool {
 
 /// An event as JSON.
 pub(super) fn view(event: &events::Event, zone: &TimeZone) -> Value {
-    json!({ "at": time(event.at, zone), "kind": event.kind, "data": &*event.data })
+    json!({ "at": time(event.at, zone), "kind": event.kind, "data": event.data() })
 }
 
 /// Follows a row from Last-Event-ID on, or from now on when there is none.

@@ -42,7 +42,7 @@ impl Exchange {
     fn told(&self, kind: &str) -> Vec<serde_json::Value> {
         let page = self.sounds.0.node.events.read("acme", 0, 1000);
         let of_kind = page.events.iter().filter(|event| event.kind == kind);
-        of_kind.map(|event| (*event.data).clone()).collect()
+        of_kind.map(|event| event.data()).collect()
     }
 }
 
