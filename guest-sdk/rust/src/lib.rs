@@ -55,6 +55,8 @@ pub mod sim;
 pub mod strategy;
 
 mod dial;
+#[cfg(target_arch = "wasm32")]
+mod heap;
 mod host;
 mod leg;
 mod routing;
