@@ -17,8 +17,9 @@ use tests::sipp::{REGISTER, Sipp, UAC, UAC_LISTENS, UAS};
 use load::{Load, Machine, Row};
 
 /// Long enough that ticks of 10 ms of CPU time don't matter.
-const CALLS: u32 = 1500;
-const CALLS_PER_SECOND: u32 = 150;
+const CALLS: u32 = 4000;
+/// As many as registrations. With fewer both sides cost more for each, since a thread that wakes finds less to do.
+const CALLS_PER_SECOND: u32 = 400;
 /// Before the measure: caches fill, memory is taken from the system.
 const WARM_UP: u32 = 50;
 const REGISTRATIONS: u32 = 4000;
