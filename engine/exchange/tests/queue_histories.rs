@@ -15,7 +15,7 @@ use support::history::*;
 use support::office::*;
 use support::*;
 
-const HISTORIES: u64 = 2_000;
+const HISTORIES: u64 = 20_000;
 /// Of a history; every twentieth is ten times as long.
 const STEPS: usize = 150;
 

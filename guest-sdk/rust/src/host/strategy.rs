@@ -34,7 +34,22 @@ fn length(millis: u32) -> Duration {
 }
 
 /// The queue.
-pub struct SnapshotRow(ManuallyDrop<wit::Snapshot>);
+pub struct SnapshotRow {
+    now: Now,
+    /// Both lists of agents look at the same ones.
+    all: OnceCell<Rc<All>>,
+}
+
+/// The handle of a snapshot, which others may hold as well.
+struct Now(ManuallyDrop<wit::Snapshot>);
+
+impl Now {
+    #[allow(unsafe_code)]
+    fn of(borrowed: &wit::Snapshot) -> Self {
+        // SAFETY: the handle is valid until the question is answered, nobody holds it longer, and it is never dropped.
+        Self(ManuallyDrop::new(unsafe { wit::Snapshot::from_handle(borrowed.handle()) }))
+    }
+}
 
 /// A caller, by handle or by place in line.
 pub struct WaitingRow(Who);
@@ -46,7 +61,7 @@ enum Who {
 
 /// The line: what strategies look at of every caller came with it, and the handles are asked for when more is.
 struct Line {
-    now: SnapshotRow,
+    now: Now,
     most: u32,
     callers: Vec<(u32, bool, u32)>,
     handles: OnceCell<Vec<ManuallyDrop<wit::Waiting>>>,
@@ -82,7 +97,7 @@ const FEW: usize = 16;
 
 /// All agents, one kind of thing of every one of them at once, asked for when the first of it is looked at.
 struct All {
-    now: SnapshotRow,
+    now: Now,
     states: Vec<(AgentState, bool)>,
     names: OnceCell<Vec<String>>,
     figures: [OnceCell<Vec<u32>>; 9],
@@ -93,44 +108,44 @@ struct All {
 
 impl SnapshotRow {
     /// The one that a question came with.
-    #[allow(unsafe_code)]
     pub fn of(borrowed: &wit::Snapshot) -> Self {
-        // SAFETY: the handle is valid until the question is answered, this row lives no longer, and it is never dropped.
-        Self(ManuallyDrop::new(unsafe { wit::Snapshot::from_handle(borrowed.handle()) }))
+        Self { now: Now::of(borrowed), all: OnceCell::new() }
     }
     pub fn queue(&self) -> String {
-        self.0.queue()
+        self.now.0.queue()
     }
     pub fn settings(&self) -> String {
-        self.0.settings()
+        self.now.0.settings()
     }
     pub fn seed(&self) -> u32 {
-        self.0.seed()
+        self.now.0.seed()
     }
     pub fn last_answered(&self) -> Option<String> {
-        self.0.last_answered()
+        self.now.0.last_answered()
     }
     pub fn service(&self) -> Duration {
-        length(self.0.service())
+        length(self.now.0.service())
     }
     pub fn waiting(&self) -> Vec<WaitingRow> {
-        kept(self.0.waiting()).into_iter().map(|handle| WaitingRow(Who::Handle(handle))).collect()
+        kept(self.now.0.waiting()).into_iter().map(|handle| WaitingRow(Who::Handle(handle))).collect()
     }
     pub fn in_line(&self, most: u32) -> Vec<WaitingRow> {
-        let (now, callers) = (Self::of(&self.0), self.0.line(most));
+        let (now, callers) = (Now::of(&self.now.0), self.now.0.line(most));
         let line = Rc::new(Line { now, most, callers, handles: OnceCell::new() });
         let row = |place| WaitingRow(Who::InLine { line: line.clone(), place });
         (0..line.callers.len()).map(row).collect()
     }
-    fn all(&self) -> Rc<All> {
-        Rc::new(All {
-            now: Self::of(&self.0),
-            states: self.0.states(),
-            names: OnceCell::new(),
-            figures: Default::default(),
-            skills: RefCell::default(),
-            handles: OnceCell::new(),
-            free: OnceCell::new(),
+    fn all(&self) -> &Rc<All> {
+        self.all.get_or_init(|| {
+            Rc::new(All {
+                now: Now::of(&self.now.0),
+                states: self.now.0.states(),
+                names: OnceCell::new(),
+                figures: Default::default(),
+                skills: RefCell::default(),
+                handles: OnceCell::new(),
+                free: OnceCell::new(),
+            })
         })
     }
     pub fn agents(&self) -> Vec<AgentRow> {
