@@ -29,6 +29,17 @@ fn told(events: &mut Lines, kind: &str) -> Value {
     })
 }
 
+/// Ana's telephone rings for the only caller, and they talk.
+fn ana_serves_a_caller(world: &mut World) {
+    let mut ana = world.pjsua("ana", 440.0);
+    let calls = world.patient_calls("800").calls(1, 1).start();
+    ana.event("ringing", SOON);
+    ana.answer();
+    ana.confirmed(SOON);
+    ana.hang_up();
+    calls.finish(LATER).assert_all(1);
+}
+
 fn offered(exchange: &Exchange, agent: &str) -> Value {
     exchange.get(&format!("/tenants/demo/agents/{agent}"))["offered"].clone()
 }
@@ -38,13 +49,7 @@ fn a_strategy_that_traps_is_told_of_and_the_longest_idle_agent_is_rung() {
     let mut world = world(MINE);
     push(&world, "traprank");
     let mut events = world.exchange.events();
-    let mut ana = world.pjsua("ana", 440.0);
-    let calls = world.patient_calls("800").calls(1, 1).start();
-    ana.event("ringing", SOON);
-    ana.answer();
-    ana.confirmed(SOON);
-    ana.hang_up();
-    calls.finish(LATER).assert_all(1);
+    ana_serves_a_caller(&mut world);
     let event = told(&mut events, "strategy.failed");
     let said = [&event["queue"], &event["strategy"], &event["question"]];
     assert_eq!(said, [&json!("sales"), &json!("mine"), &json!("rank")], "{event}");
@@ -58,15 +63,9 @@ fn a_strategy_that_traps_is_told_of_and_the_longest_idle_agent_is_rung() {
 
 #[test]
 fn a_strategy_that_is_not_loaded_yet_loses_no_caller() {
-    let world = world(MINE);
+    let mut world = world(MINE);
     let mut events = world.exchange.events();
-    let mut ana = world.pjsua("ana", 440.0);
-    let calls = world.patient_calls("800").calls(1, 1).start();
-    ana.event("ringing", SOON);
-    ana.answer();
-    ana.confirmed(SOON);
-    ana.hang_up();
-    calls.finish(LATER).assert_all(1);
+    ana_serves_a_caller(&mut world);
     let event = told(&mut events, "strategy.failed");
     assert!(event["reason"].as_str().is_some_and(|why| why.contains("mine")), "{event}");
 }

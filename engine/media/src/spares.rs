@@ -65,7 +65,7 @@ impl Spares {
                 return None;
             }
             let (_, spare) = resting.pop_front()?;
-            if spare.is_quiet() {
+            if spare.drain() == 0 {
                 return Some(spare);
             }
             resting.push_back((now, spare));
@@ -77,16 +77,16 @@ impl Spares {
     pub fn take_any(&self) -> Option<Spare> {
         let mut resting = self.resting.lock().unwrap_or_else(PoisonError::into_inner);
         let (_, spare) = resting.pop_front()?;
-        spare.is_quiet();
+        spare.drain();
         Some(spare)
     }
 }
 
 impl Spare {
-    /// Throws away what came meanwhile; whether that was nothing.
-    fn is_quiet(&self) -> bool {
+    /// Throws away what came meanwhile; how many packets that was.
+    fn drain(&self) -> usize {
         let drain = |socket: &UdpSocket| (0..STRAY).take_while(|_| socket.recv(&mut [0]).is_ok()).count();
-        drain(&self.rtp) + drain(&self.rtcp) == 0
+        drain(&self.rtp) + drain(&self.rtcp)
     }
 }
 

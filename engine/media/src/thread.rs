@@ -243,8 +243,7 @@ impl Thread {
             Message::Leave(id, thread) => {
                 let answer = match self.core.remove(id) {
                     Some(stream) => {
-                        let _ = epoll::delete(&self.epoll, &stream.rtp);
-                        let _ = epoll::delete(&self.epoll, &stream.rtcp);
+                        unwatch(&self.epoll, &stream.rtp, &stream.rtcp);
                         self.inboxes[self.index].load.fetch_sub(1, Ordering::Relaxed);
                         Message::Arrive(stream)
                     }
@@ -282,8 +281,7 @@ impl Thread {
     /// Its sockets rest, or are closed before its ports are free.
     fn close(&mut self, now: Instant, id: StreamId) {
         self.core.close(now, id, |rtp, rtcp| {
-            let _ = epoll::delete(&self.epoll, &rtp);
-            let _ = epoll::delete(&self.epoll, &rtcp);
+            unwatch(&self.epoll, &rtp, &rtcp);
             self.slots.rest(id);
             if let Some(spare) = self.spares.put(now, Spare { id, rtp, rtcp }) {
                 drop(spare);
@@ -292,4 +290,10 @@ impl Thread {
             self.inboxes[self.index].load.fetch_sub(1, Ordering::Relaxed);
         });
     }
+}
+
+/// The sockets of a stream that goes elsewhere or ends; those that are not watched any more stay so.
+fn unwatch(epoll: &OwnedFd, rtp: &UdpSocket, rtcp: &UdpSocket) {
+    let _ = epoll::delete(epoll, rtp);
+    let _ = epoll::delete(epoll, rtcp);
 }
