@@ -14,38 +14,43 @@ fn main() {
         env::var_os("STROWGER_GUESTS").map_or_else(|| workspace.join("target/guests"), PathBuf::from);
     // A script that is new is a new package of the workspace.
     println!("cargo::rerun-if-changed={}", workspace.join("Cargo.lock").display());
+    let out = PathBuf::from(env::var_os("OUT_DIR").expect("cargo says where"));
     let mut text = String::from("/// Every shipped script, by name.\npub const SHIPPED: &[Shipped] = &[\n");
     for folder in scripts(&workspace.join("scripts")) {
-        let name = folder.file_name().expect("a folder of scripts/").to_string_lossy();
-        let component = guests.join(&*name).with_extension("wasm");
+        let name = &*folder.file_name().expect("a folder of scripts/").to_string_lossy();
+        let component = guests.join(name).with_extension("wasm");
         let schema = folder.join("settings.schema.json");
         println!("cargo::rerun-if-changed={}", component.display());
         println!("cargo::rerun-if-changed={}", schema.display());
-        match (fs::canonicalize(&component), fs::canonicalize(&schema)) {
-            (Ok(component), Ok(schema)) => {
-                writeln!(
-                    text,
-                    "    Shipped {{ name: \"strowger/{name}\", component: include_bytes!({component:?}), \
-                     schema: include_str!({schema:?}) }},",
-                )
-                .expect("a string takes what is written");
-            }
-            (Err(why), _) => {
-                println!("cargo::error={} is missing ({why}); run make guests first", component.display());
-            }
-            (_, Err(why)) => {
-                println!(
-                    "cargo::error={} is missing ({why}); STROWGER_WRITE_SCHEMAS=1 cargo test writes it",
-                    schema.display()
-                );
-            }
-        }
+        copy(&component, &out.join(name).with_extension("wasm"), "run make guests first");
+        copy(
+            &schema,
+            &out.join(name).with_extension("json"),
+            "STROWGER_WRITE_SCHEMAS=1 cargo test writes it",
+        );
+        writeln!(
+            text,
+            "    Shipped {{ name: \"strowger/{name}\", component: include_bytes!(concat!(env!(\"OUT_DIR\"), \
+             \"/{name}.wasm\")), schema: include_str!(concat!(env!(\"OUT_DIR\"), \"/{name}.json\")) }},",
+        )
+        .expect("a string takes what is written");
     }
     text.push_str("];\n");
-    let out = PathBuf::from(env::var_os("OUT_DIR").expect("cargo says where")).join("shipped.rs");
-    // Anew, not over what may be another folder's as well: target folders are copied by linking.
-    let _ = fs::remove_file(&out);
-    fs::write(&out, text).expect("cargo's folder can be written");
+    write(&out.join("shipped.rs"), text.as_bytes());
+}
+
+/// Brings a file beside what is generated, which then names no folder that another clone would not have.
+fn copy(from: &Path, to: &Path, otherwise: &str) {
+    match fs::read(from) {
+        Ok(bytes) => write(to, &bytes),
+        Err(why) => println!("cargo::error={} is missing ({why}); {otherwise}", from.display()),
+    }
+}
+
+/// Anew, not over what may be another folder's as well: target folders are copied by linking.
+fn write(to: &Path, bytes: &[u8]) {
+    let _ = fs::remove_file(to);
+    fs::write(to, bytes).expect("cargo's folder can be written");
 }
 
 /// The folders that hold a package, by name.
