@@ -14,6 +14,8 @@ use wasmtime::component::Component;
 use wasmtime::component::types::ComponentItem;
 use wit_parser::{Resolve, WorldItem, WorldKey};
 
+use crate::host::wasi;
+
 const WIT: &str = include_str!("../../../wit/strowger.wit");
 
 /// The longest name that is quoted in an objection.
@@ -116,7 +118,8 @@ pub(crate) fn names(bytes: &[u8], largest: usize, memory: usize) -> Result<Names
         problems.push(Problem { place: "memory".into(), what });
     }
     for import in &imports {
-        if !world.imports.contains_key(unversioned(import)) {
+        let name = unversioned(import);
+        if !world.imports.contains_key(name) && !wasi::answers(name) {
             problems.push(unknown_import(import, kind));
         }
     }
@@ -163,8 +166,8 @@ pub(crate) fn does_not_fit(error: &wasmtime::Error) -> Refused {
 fn unknown_import(import: &str, kind: Kind) -> Problem {
     let name = unversioned(import);
     let what = if name.starts_with("wasi:") {
-        "a script reaches the world through strowger:script alone: build it without WASI \
-         (wasm32-unknown-unknown in Rust, --stub-wasi in JavaScript and Python)"
+        "of WASI a script has clocks, chance and standard output, and else strowger:script alone; where a language's \
+         runtime brings more, build it with strowger script build, or with --stub-wasi"
             .to_owned()
     } else if Worlds::get().call.imports.contains_key(name) {
         format!("world {} may not import it", kind.world())

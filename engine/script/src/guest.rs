@@ -10,11 +10,12 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use exchange::{Answer, BridgeEnd, CallId, Command, Failure, LegNo};
+use exchange::{Answer, BridgeEnd, CallId, Command, Failure, LegNo, Level};
 use tokio::time::Instant;
 use wasmtime::component::ResourceTable;
 use wasmtime::{ResourceLimiter, UpdateDeadline};
 
+use crate::host::Wasi;
 use crate::limits::{self, Limits};
 use crate::slice::{self, Tick};
 use crate::tape::{Finish, Start, Step, TrapKind, Writer};
@@ -30,6 +31,12 @@ pub trait World: Send + Sync + 'static {
     ///
     /// Once the caller has left, a verb that waits is answered with [`Failure::HungUp`].
     fn ask(&self, call: CallId, command: Command) -> Asked<'_>;
+
+    /// How long the call has gone on, in a world with a time of its own; by the machine's clock if none.
+    fn elapsed(&self, call: CallId) -> Option<Duration> {
+        let _ = call;
+        None
+    }
 
     /// The next bytes of the call's tape, whole entries, to be appended where the tape is kept. The
     /// same bytes are in [`crate::Run::tape`] at the end.
@@ -76,6 +83,12 @@ pub(crate) struct Guest {
     writer: Writer,
     limits: Limits,
     began: Instant,
+    /// When the last import was answered, counted from the start of the run: what the guest's clocks show. Taken from
+    /// what the tape says, so that it is the same in a replay.
+    pub(crate) at: Duration,
+    pub(crate) wasi: Wasi,
+    /// What the guest has logged as errors since it last did something else: why it gives up, if it does.
+    last_words: String,
     calls: u32,
     /// The second that is being counted, and imports in it.
     second: (Instant, u32),
@@ -102,6 +115,9 @@ impl Guest {
             caps: Caps::new(limits),
             stretch: Stretch::new(limits.stretch),
             chance: Chance(start.seed),
+            at: Duration::ZERO,
+            wasi: Wasi::new(start.seed, limits),
+            last_words: String::new(),
             start,
             world,
             past: past.into(),
@@ -131,7 +147,7 @@ impl Guest {
 
     /// Closes the segment and gives it away.
     pub(crate) fn write_ended(&mut self, finish: &Finish) -> Vec<u8> {
-        let at_ms = millis(self.began.elapsed());
+        let at_ms = millis(self.elapsed());
         let bytes = self.writer.ended(at_ms, finish);
         if let Some(world) = &self.world {
             world.tape(self.start.call, bytes);
@@ -144,11 +160,38 @@ impl Guest {
         self.handed_over.take()
     }
 
+    /// What the guest said of its failure before it was stopped, a line each; empty when it said nothing.
+    pub(crate) fn last_words(&self) -> &str {
+        self.last_words.trim_end()
+    }
+
+    fn elapsed(&self) -> Duration {
+        let played = self.world.as_ref().and_then(|world| world.elapsed(self.start.call));
+        played.unwrap_or_else(|| self.began.elapsed())
+    }
+
     /// One import: the whole of what a guest can do.
     pub(crate) async fn ask(&mut self, command: Command) -> wasmtime::Result<Answer> {
-        let answer = self.answer(command).await;
+        let answer = match self.log_output().await {
+            Ok(()) => self.answer(command).await,
+            Err(stop) => Err(stop),
+        };
         self.stretch.begin();
         answer.map_err(wasmtime::Error::from)
+    }
+
+    /// The guest has returned or was stopped: what it wrote last is logged too, as far as its bounds allow.
+    pub(crate) async fn end_output(&mut self) {
+        self.wasi.end_lines();
+        let _ = self.log_output().await;
+    }
+
+    /// Logs the lines that the guest wrote to standard output and error since its last import.
+    async fn log_output(&mut self) -> Result<(), Stop> {
+        while let Some((level, message)) = self.wasi.next_line() {
+            self.answer(Command::Log { level, message }).await?;
+        }
+        Ok(())
     }
 
     async fn answer(&mut self, command: Command) -> Result<Answer, Stop> {
@@ -157,6 +200,7 @@ impl Guest {
             return Err(Stop::Limit(TrapKind::TooManyHostCalls));
         }
         let Some(command) = self.trim_log(command) else { return Ok(Answer::Done) };
+        self.hear(&command);
         if let Some(cleaning_up) = &mut self.cleaning_up {
             match cleaning_up.calls_left.checked_sub(1) {
                 Some(left) => cleaning_up.calls_left = left,
@@ -193,6 +237,7 @@ impl Guest {
             return Err(Stop::Parted { step: self.played, recorded, now: Box::new(command) });
         }
         self.played += 1;
+        self.note_time(step.at_ms, step.took_ms);
         Ok(step.answer)
     }
 
@@ -201,13 +246,14 @@ impl Guest {
             return Err(Stop::Parted { step: self.played, recorded: None, now: Box::new(command) });
         };
         self.keep_pace().await;
-        let asked_at = self.began.elapsed();
+        let asked_at = self.elapsed();
         self.writer.asked(millis(asked_at), &command);
         let answer = match local {
             Some(answer) => answer,
             None => self.answer_of(world.as_ref(), command).await?,
         };
-        let took = self.began.elapsed().saturating_sub(asked_at);
+        let took = self.elapsed().saturating_sub(asked_at);
+        self.note_time(millis(asked_at), millis(took));
         match self.writer.answered(millis(took), &answer) {
             Ok(bytes) => world.tape(self.start.call, bytes),
             Err(_full) => return Err(Stop::Limit(TrapKind::TapeFull)),
@@ -244,6 +290,25 @@ impl Guest {
             Ok(answer) => Ok(answer),
             Err(_) if can_fail => Ok(Answer::Failed(Failure::TimedOut)),
             Err(_) => Err(Stop::Limit(TrapKind::Engine)),
+        }
+    }
+
+    /// A step's times as the tape has them. A run that was resumed is counted anew, and its clock does not go back.
+    fn note_time(&mut self, at_ms: u32, took_ms: u32) {
+        let answered = Duration::from_millis(u64::from(at_ms) + u64::from(took_ms));
+        self.at = self.at.max(answered);
+    }
+
+    /// Remembers why the guest may be about to give up.
+    fn hear(&mut self, command: &Command) {
+        match command {
+            Command::Log { level: Level::Error, message } => {
+                let room = limits::LAST_WORDS.saturating_sub(self.last_words.len());
+                self.last_words.push_str(&message[..message.floor_char_boundary(room)]);
+                self.last_words.push('\n');
+            }
+            Command::Log { .. } => {}
+            _ => self.last_words.clear(),
         }
     }
 
@@ -342,17 +407,20 @@ impl Leaving {
 }
 
 /// Chance from a seed: SplitMix64 (Steele, Lea and Flood, 2014).
-struct Chance(u64);
+pub(crate) struct Chance(pub(crate) u64);
 
 impl Chance {
     fn below(&mut self, below: u32) -> u32 {
+        // The high half of the product: even to one part in 2^32.
+        ((u128::from(self.next()) * u128::from(below)) >> 64) as u32
+    }
+
+    pub(crate) fn next(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
         let mut mixed = self.0;
         mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
         mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        mixed ^= mixed >> 31;
-        // The high half of the product: even to one part in 2^32.
-        ((u128::from(mixed) * u128::from(below)) >> 64) as u32
+        mixed ^ (mixed >> 31)
     }
 }
 

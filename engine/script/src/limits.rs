@@ -55,6 +55,8 @@ pub const HANDLES_STRATEGY: usize = 20_000;
 pub const HOST_CALL_BYTES: usize = 1 << 20;
 /// A tape that would grow beyond this ends the run.
 pub const TAPE: usize = 4 << 20;
+/// Bytes of what a script said of its failure that stand before its backtrace; the rest is in its log.
+pub const LAST_WORDS: usize = 4 << 10;
 /// Frames of a backtrace that are kept.
 pub const BACKTRACE_FRAMES: usize = 32;
 

@@ -15,8 +15,8 @@ use std::task::Poll;
 use std::time::{Duration, Instant};
 
 use exchange::strategy::{Admission, Announcement, KeyAction, Offer, Ranking, Snapshot};
-use exchange::{CallRecord, Level, Refusal};
-use wasmtime::component::{Linker, Resource};
+use exchange::{CallRecord, Refusal};
+use wasmtime::component::{InstancePre, Linker, Resource};
 use wasmtime::{
     Config, Engine, InstanceAllocationStrategy, PoolConcurrencyLimitError, PoolingAllocationConfig, Store,
     Trap, WasmBacktrace,
@@ -206,14 +206,26 @@ impl Sandboxes {
             .map_err(|error| Refused::one("component", format!("{error:#}")))?;
         check::functions(&self.engine, &component, names.kind)?;
         let ready = match names.kind {
-            Kind::Call => self.call.instantiate_pre(&component).and_then(CallScriptPre::new).map(Ready::Call),
+            Kind::Call => self.prepare(&self.call, &component).and_then(CallScriptPre::new).map(Ready::Call),
             Kind::Strategy => {
-                self.strategy.instantiate_pre(&component).and_then(QueueStrategyPre::new).map(Ready::Strategy)
+                self.prepare(&self.strategy, &component).and_then(QueueStrategyPre::new).map(Ready::Strategy)
             }
         };
         let ready = ready.map_err(|error| check::does_not_fit(&error))?;
         let (imports, exports) = (names.imports, names.exports);
         Ok(Arc::new(Component { hash: hash.into(), size: bytes.len(), imports, exports, ready }))
+    }
+
+    /// Joins a component with its imports. What it imports of WASI is defined for it alone, so that one that imports
+    /// nothing of it has nothing of it.
+    fn prepare<T: host::wasi::Run>(
+        &self,
+        linker: &Linker<T>,
+        component: &wasmtime::component::Component,
+    ) -> wasmtime::Result<InstancePre<T>> {
+        let mut linker = linker.clone();
+        host::wasi::link(&mut linker, &self.engine, component)?;
+        linker.instantiate_pre(component)
     }
 
     /// Components compiled since the start, and not found compiled.
@@ -307,6 +319,10 @@ impl Sandboxes {
             })
             .await
         };
+        let parted = |error: &wasmtime::Error| matches!(error.downcast_ref(), Some(Stop::Parted { .. }));
+        if !returned.as_ref().is_err_and(parted) {
+            store.data_mut().end_output().await;
+        }
         let end = match returned {
             Ok(Ok(())) => End::Finish(match store.data_mut().handed_over() {
                 Some((script, settings)) => Finish::HandedOver { script, settings },
@@ -314,7 +330,7 @@ impl Sandboxes {
             }),
             Ok(Err(wit::Failure::HungUp)) => End::Finish(Finish::HungUp),
             Ok(Err(failure)) => End::Finish(Finish::Failed(failure.into())),
-            Err(error) => stopped(error, store.data().caps.refused),
+            Err(error) => stopped(error, store.data().caps.refused, store.data().last_words()),
         };
         (store.into_data(), end, cpu)
     }
@@ -455,17 +471,12 @@ impl Sandboxes {
             .and_then(|strategy| ask(&strategy, &mut store, Question::snapshot()));
         let took = begin.elapsed();
         version.figures.note(took, answer.is_err());
+        let question = store.data_mut();
+        question.end_output();
         match answer {
-            Ok(answer) => Ok(Decision { answer, log: std::mem::take(&mut store.data_mut().log), took }),
-            Err(error) => match stopped(error, store.data().caps.refused) {
-                End::Finish(Finish::Trapped { kind, backtrace }) => {
-                    // There is no answer for the log to go with, so what the guest said of it stands here.
-                    let backtrace = match store.data().log.last() {
-                        Some((Level::Error, words)) => format!("{words}\n{backtrace}"),
-                        _ => backtrace,
-                    };
-                    Err(Finish::Trapped { kind, backtrace })
-                }
+            Ok(answer) => Ok(Decision { answer, log: std::mem::take(&mut question.log), took }),
+            // There is no answer for the log to go with, so what the guest said of it stands in the backtrace.
+            Err(error) => match stopped(error, question.caps.refused, &question.last_words()) {
                 End::Finish(finish) => Err(finish),
                 End::Parted { .. } => unreachable!("a strategy has no tape"),
             },
@@ -508,9 +519,13 @@ fn not_started(why: &str) -> Finish {
     Finish::Trapped { kind: TrapKind::NotStarted, backtrace: why.into() }
 }
 
-/// Why Wasm was left other than by returning. `refused`: memory was refused to the guest before.
-fn stopped(error: wasmtime::Error, refused: bool) -> End {
-    let backtrace = backtrace(&error);
+/// Why Wasm was left other than by returning. `refused`: memory was refused to the guest before. `last_words`: what it
+/// said of its failure.
+fn stopped(error: wasmtime::Error, refused: bool, last_words: &str) -> End {
+    let mut backtrace = backtrace(&error);
+    if !last_words.is_empty() {
+        backtrace = format!("{last_words}\n{backtrace}");
+    }
     let error = match error.downcast::<Stop>() {
         Ok(Stop::Parted { recorded, now, .. }) => return End::Parted { recorded, now, backtrace },
         Ok(Stop::Limit(kind)) => return End::Finish(Finish::Trapped { kind, backtrace }),

@@ -3,7 +3,7 @@
 //!
 //! What is read from a handle (a leg's party, a user's name, all of the call's record) came with the
 //! handle and is answered from it; everything else goes through [`Guest::ask`]. The imports of a
-//! queue strategy are in `strategy`.
+//! queue strategy are in `strategy`, and what a language's runtime imports besides in `wasi`.
 
 pub(crate) mod call;
 mod clock;
@@ -16,11 +16,13 @@ pub(crate) mod queue;
 mod settings;
 pub(crate) mod strategy;
 pub(crate) mod types;
+pub(crate) mod wasi;
 
 use exchange::Answer;
 use wasmtime::component::{HasSelf, Linker, Resource, ResourceTable};
 
 pub(crate) use self::strategy::Question;
+pub(crate) use self::wasi::Wasi;
 use crate::bindings::call_script::CallScript;
 use crate::bindings::call_script::strowger::script::types as wit;
 use crate::bindings::queue_strategy::QueueStrategy;

@@ -8,11 +8,12 @@ use exchange::Level;
 use exchange::strategy::{Agent, Snapshot, Waiting};
 use wasmtime::component::Resource;
 
+use super::Wasi;
 use super::types::millis;
 use crate::bindings::call_script::strowger::script::types as types_wit;
 use crate::bindings::queue_strategy::strowger::script::{log as log_wit, strategy as wit};
 use crate::guest::{Caps, Stop, Stretch};
-use crate::limits::Limits;
+use crate::limits::{self, Limits};
 use crate::tape::TrapKind;
 
 /// Stands for the snapshot; a question has one.
@@ -30,6 +31,7 @@ pub(crate) struct Question {
     now: Arc<Snapshot>,
     pub(crate) caps: Caps,
     pub(crate) stretch: Stretch,
+    pub(crate) wasi: Wasi,
     pub(crate) log: Vec<(Level, String)>,
     log_line: usize,
     log_left: usize,
@@ -42,6 +44,7 @@ impl Question {
             now: now.clone(),
             caps: Caps::new(limits),
             stretch: Stretch::new(limits.stretch),
+            wasi: Wasi::new(now.seed.into(), limits),
             log: Vec::new(),
             log_line: limits.log_line,
             log_left: limits.log,
@@ -309,19 +312,49 @@ impl wit::Host for Question {}
 impl types_wit::Host for Question {}
 
 impl log_wit::Host for Question {
-    fn write(&mut self, level: log_wit::Level, mut message: String) -> wasmtime::Result<()> {
+    fn write(&mut self, level: log_wit::Level, message: String) -> wasmtime::Result<()> {
         let level = match level {
             log_wit::Level::Debug => Level::Debug,
             log_wit::Level::Info => Level::Info,
             log_wit::Level::Warn => Level::Warn,
             log_wit::Level::Error => Level::Error,
         };
+        self.log_output();
+        self.write_line(level, message);
+        Ok(())
+    }
+}
+
+impl Question {
+    fn write_line(&mut self, level: Level, mut message: String) {
         let room = self.log_line.min(self.log_left);
         message.truncate(message.floor_char_boundary(room));
         if !message.is_empty() {
             self.log_left -= message.len();
             self.log.push((level, message));
         }
-        Ok(())
+    }
+
+    /// Logs the lines that were written to standard output and error.
+    fn log_output(&mut self) {
+        while let Some((level, message)) = self.wasi.next_line() {
+            self.write_line(level, message);
+        }
+    }
+
+    /// The guest has answered or was stopped: what it wrote last is logged too.
+    pub(crate) fn end_output(&mut self) {
+        self.wasi.end_lines();
+        self.log_output();
+    }
+
+    /// The errors that it logged last, a line each.
+    pub(crate) fn last_words(&self) -> String {
+        let calm =
+            self.log.iter().rposition(|(level, _)| *level != Level::Error).map_or(0, |place| place + 1);
+        let lines: Vec<_> = self.log[calm..].iter().map(|(_, message)| message.as_str()).collect();
+        let mut words = lines.join("\n");
+        words.truncate(words.floor_char_boundary(limits::LAST_WORDS));
+        words
     }
 }

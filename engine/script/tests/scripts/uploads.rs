@@ -36,13 +36,16 @@ fn a_good_component_tells_its_imports_and_exports() {
 fn forbidden_imports_are_named() {
     let component = format!(
         r#"(component
-            (import "wasi:filesystem/types@0.2.3" (instance))
+            (import "wasi:clocks/wall-clock@0.2.3" (instance))
+            (import "wasi:sockets/tcp@0.2.3" (instance))
+            (import "wasi:http/outgoing-handler@0.2.3" (instance))
             (import "strowger:script/crystal-ball@0.1.0" (instance))
             (import "strowger:script/strategy@0.1.0" (instance))
             {EXPORTS})"#
     );
     let named = [
-        "import wasi:filesystem/types",
+        "import wasi:sockets/tcp",
+        "import wasi:http/outgoing-handler",
         "import strowger:script/crystal-ball",
         "import strowger:script/strategy",
     ];

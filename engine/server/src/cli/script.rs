@@ -203,9 +203,11 @@ pub(super) fn component(path: &Path) -> Result<(String, Vec<u8>), Failed> {
     Ok((name, bytes))
 }
 
-/// Sandboxes enough for one script at a time.
+/// Sandboxes enough for one script at a time, in any language.
 pub(super) fn sandboxes() -> Result<Sandboxes, Failed> {
-    let settings = Settings { sandboxes: 4, per_tenant: 4, component: 64 << 20, ..Settings::default() };
+    let memory = ::script::limits::MEMORY_PYTHON;
+    let settings =
+        Settings { sandboxes: 4, per_tenant: 4, memory, component: 64 << 20, ..Settings::default() };
     Ok(Sandboxes::new(settings)?)
 }
 

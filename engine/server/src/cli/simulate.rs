@@ -106,7 +106,8 @@ pub(super) fn run(call: &Call) -> Result<ExitCode, Failed> {
     let world = Arc::new(Simulated { began: began.clone(), state: Mutex::new(State::new(call)) });
     println!("{} calls {} at {}", call.from, call.to, began.strftime("%Y-%m-%d %H:%M:%S %Z"));
     // Time is virtual here, so imports may come as fast as they like.
-    let limits = Limits { host_calls_per_second: u32::MAX, ..Limits::call() };
+    let limits =
+        Limits { host_calls_per_second: u32::MAX, memory: ::script::limits::MEMORY_PYTHON, ..Limits::call() };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let run = runtime.block_on(sandboxes.run_call(&version, start, world.clone(), &limits));
     let state = world.state.lock().unwrap_or_else(PoisonError::into_inner);
@@ -170,6 +171,10 @@ impl World for Simulated {
         let said = words::answer(&answer).map(|said| format!(" -> {said}")).unwrap_or_default();
         println!("{:>8.1} s  {asked}{said}", at.as_secs_f64());
         Box::pin(std::future::ready(answer))
+    }
+
+    fn elapsed(&self, _call: CallId) -> Option<Duration> {
+        Some(self.state.lock().unwrap_or_else(PoisonError::into_inner).now)
     }
 }
 
