@@ -38,6 +38,12 @@ pub trait World: Send + Sync + 'static {
         None
     }
 
+    /// How long the guest computed since its last import returned, said before each import is asked. It is
+    /// not on the tape, since no two runs compute equally long.
+    fn computed(&self, call: CallId, time: Duration) {
+        let _ = (call, time);
+    }
+
     /// The next bytes of the call's tape, whole entries, to be appended where the tape is kept. The
     /// same bytes are in [`crate::Run::tape`] at the end.
     fn tape(&self, call: CallId, bytes: &[u8]) {
@@ -89,6 +95,8 @@ pub(crate) struct Guest {
     pub(crate) wasi: Wasi,
     /// What the guest has logged as errors since it last did something else: why it gives up, if it does.
     last_words: String,
+    /// The last import returned, by the clock of the machine: tests have another.
+    computes_since: std::time::Instant,
     calls: u32,
     /// The second that is being counted, and imports in it.
     second: (Instant, u32),
@@ -125,6 +133,7 @@ impl Guest {
             writer: Writer::new(limits.tape),
             limits: limits.clone(),
             began,
+            computes_since: std::time::Instant::now(),
             calls: 0,
             second: (began, 0),
             logged: 0,
@@ -172,11 +181,15 @@ impl Guest {
 
     /// One import: the whole of what a guest can do.
     pub(crate) async fn ask(&mut self, command: Command) -> wasmtime::Result<Answer> {
+        if let Some(world) = &self.world {
+            world.computed(self.start.call, self.computes_since.elapsed());
+        }
         let answer = match self.log_output().await {
             Ok(()) => self.answer(command).await,
             Err(stop) => Err(stop),
         };
         self.stretch.begin();
+        self.computes_since = std::time::Instant::now();
         answer.map_err(wasmtime::Error::from)
     }
 

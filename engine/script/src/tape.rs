@@ -155,11 +155,31 @@ impl fmt::Display for TrapKind {
     }
 }
 
-#[derive(Serialize, Deserialize)]
-enum Entry {
-    Began { start: Start, version: String },
+/// A piece of a tape, as [`crate::World::tape`] hears of them one by one.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum Entry {
+    /// A run begins.
+    Began {
+        /// With what.
+        start: Start,
+        /// The component's hash, hex.
+        version: String,
+    },
+    /// An import was answered.
     Step(Step),
-    Ended { at_ms: u32, finish: Finish },
+    /// The run is over.
+    Ended {
+        /// Milliseconds from its start.
+        at_ms: u32,
+        /// How.
+        finish: Finish,
+    },
+}
+
+/// The entries in bytes that [`crate::World::tape`] was handed.
+pub fn entries(bytes: &[u8]) -> Vec<Entry> {
+    let mut rest = bytes.strip_prefix(MAGIC).and_then(|rest| rest.get(1..)).unwrap_or(bytes);
+    std::iter::from_fn(|| take_entry(&mut rest)).collect()
 }
 
 /// The tag of `Entry::Step`, which is written piece by piece.

@@ -21,5 +21,8 @@ pub mod shard;
 pub mod shards;
 pub mod shipped;
 pub mod signalling;
+pub mod simulation;
 pub mod sounds;
 pub mod speech;
+pub mod timeline;
+mod words;

@@ -1,4 +1,4 @@
-//! A new project for a script: Cargo.toml, a script of thirty lines with its test, README.
+//! A new project for a script: Cargo.toml, a script of thirty lines with its test, imaginary calls, README.
 
 use std::fmt;
 use std::io;
@@ -88,8 +88,9 @@ pub fn new_project(dir: &Path, name: &str, kind: Kind, sdk: Sdk<'_>) -> Result<P
         (".gitignore", "/target\n"),
         ("src/lib.rs", script),
     ];
+    let calls = (kind == Kind::Call).then_some(("calls.toml", include_str!("../template/calls.toml.in")));
     let lock = lock.as_deref().map(|lock| ("Cargo.lock", lock));
-    for (file, text) in files.into_iter().chain(lock) {
+    for (file, text) in files.into_iter().chain(calls).chain(lock) {
         let path = project.join(file);
         let text = text.replace("@NAME@", name).replace("@SDK@", &sdk);
         std::fs::write(&path, text).map_err(|error| NewProjectError::File(path, error))?;

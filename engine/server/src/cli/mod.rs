@@ -10,7 +10,7 @@ mod replay;
 mod script;
 mod serve;
 mod simulate;
-mod words;
+mod trial;
 
 use std::path::PathBuf;
 use std::process::ExitCode;

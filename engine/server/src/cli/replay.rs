@@ -14,9 +14,9 @@ use serde_json::{Value, json};
 use tokio::runtime::Runtime;
 
 use super::api::{Api, escaped, rows};
-use super::{Failed, Remote, script, words};
+use super::{Failed, Remote, script};
 use crate::http::TAPE_TYPE;
-use crate::shipped;
+use crate::{shipped, words};
 
 #[derive(Args)]
 pub(super) struct Replay {

@@ -4,6 +4,7 @@
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::LazyLock;
 
 use ::script::{Sandboxes, Settings};
 use clap::{Args, Subcommand, ValueEnum};
@@ -11,10 +12,15 @@ use guest_build::{Kind, Sdk, Source};
 use serde_json::{Value, json};
 
 use super::api::{Api, escaped, rows, table};
-use super::{Failed, Remote};
+use super::{Failed, Remote, trial};
+use crate::simulation::scenario;
 
 /// A version is printed up to here; as much is enough to name one.
 const SHORT: usize = 12;
+
+/// With the format of the file, since that is what one looks for.
+static TEST_HELP: LazyLock<String> =
+    LazyLock::new(|| format!("Example:\n  strowger script test mine\n\n{}", scenario::FORMAT));
 
 #[derive(Subcommand)]
 pub(super) enum Verb {
@@ -44,6 +50,9 @@ pub(super) enum Verb {
         #[arg(default_value = ".")]
         path: PathBuf,
     },
+    /// Play the imaginary calls of calls.toml to a script, and show what is not as it must be
+    #[command(after_help = TEST_HELP.as_str())]
+    Test(trial::Trial),
     /// Load a component: the next call runs it
     #[command(after_help = "Example:\n  strowger script push --tenant demo mine")]
     Push(Push),
@@ -123,6 +132,7 @@ pub(super) fn run(verb: Verb) -> Result<ExitCode, Failed> {
         Verb::New { name, lang: Lang::Rust, kind } => new(&name, kind)?,
         Verb::Build { folder } => build(&folder)?,
         Verb::Check { path } => check(&path)?,
+        Verb::Test(wanted) => return trial::run(&wanted),
         Verb::Push(push) => push.run()?,
         Verb::List { remote, json } => list(&remote, json)?,
         Verb::Activate { name, version, remote } => {

@@ -9,7 +9,7 @@ mod crm;
 mod demo;
 mod limits;
 mod queue;
-mod section;
+pub(crate) mod section;
 mod speech;
 mod tenant;
 mod world;
@@ -22,8 +22,6 @@ use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
-
-use toml::de::DeTable;
 
 pub use demo::{Demo, demo};
 pub use limits::Limits;
@@ -80,18 +78,7 @@ pub fn read(files: &[(PathBuf, String)], env: &dyn Fn(&str) -> Option<String>) -
     let mut parts = Parts::default();
     for (file, text) in files {
         let source = Source { file, text, env, mistakes: RefCell::default() };
-        let (table, errors) = DeTable::parse_recoverable(text);
-        for error in &errors {
-            let line =
-                error.span().map_or(1, |span| 1 + text[..span.start.min(text.len())].matches('\n').count());
-            source.mistake(
-                line,
-                format!("this is not TOML: {}; write KEY = VALUE or [SECTION]", error.message()),
-            );
-        }
-        if errors.is_empty() {
-            parts.read(Section::root(&source, table.get_ref()));
-        }
+        source.read(|section| parts.read(section));
         mistakes.append(&mut source.mistakes.into_inner());
     }
     let world = parts.join(files.first().map(|(file, _)| file.as_path()), &mut mistakes);

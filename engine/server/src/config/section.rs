@@ -35,7 +35,7 @@ impl fmt::Display for Mistake {
 }
 
 /// One file being read.
-pub(super) struct Source<'s> {
+pub(crate) struct Source<'s> {
     pub file: &'s Path,
     pub text: &'s str,
     /// Environment variables, for secrets.
@@ -44,6 +44,19 @@ pub(super) struct Source<'s> {
 }
 
 impl Source<'_> {
+    /// Hands the file to whoever reads it, unless it is no TOML: that is a mistake then.
+    pub fn read(&self, read: impl FnOnce(Section<'_, '_>)) {
+        let (table, errors) = DeTable::parse_recoverable(self.text);
+        for error in &errors {
+            let line = error.span().map_or(1, |span| self.line(span.start));
+            let what = format!("this is not TOML: {}; write KEY = VALUE or [SECTION]", error.message());
+            self.mistake(line, what);
+        }
+        if errors.is_empty() {
+            read(Section::root(self, table.get_ref()));
+        }
+    }
+
     /// The line, from 1, that a byte offset is in.
     fn line(&self, offset: usize) -> usize {
         1 + self.text.as_bytes()[..offset.min(self.text.len())].iter().filter(|b| **b == b'\n').count()
@@ -61,19 +74,19 @@ impl Source<'_> {
 
 /// Words in a file, and their line.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Text<'s> {
+pub(crate) struct Text<'s> {
     pub value: &'s str,
     pub line: usize,
 }
 
 /// What stands in a list of texts and tables.
-pub(super) enum Item<'s, 'i> {
+pub(crate) enum Item<'s, 'i> {
     Text(Text<'s>),
     Section(Section<'s, 'i>),
 }
 
 /// A table being read.
-pub(super) struct Section<'s, 'i> {
+pub(crate) struct Section<'s, 'i> {
     pub source: &'s Source<'s>,
     /// As it is written: `[sip]`, `[[tenant.user]]`.
     pub name: String,
@@ -428,7 +441,7 @@ impl<'s, 'i> Section<'s, 'i> {
 }
 
 /// The name among `known` that was probably meant: at most a third of it is different.
-pub(super) fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+pub(crate) fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     known
         .into_iter()
         .map(|candidate| (strsim::damerau_levenshtein(name, candidate), candidate))
@@ -440,7 +453,7 @@ pub(super) fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) 
 }
 
 /// `write "boris"` for the nearest of `known`, or all of them when none is near.
-pub(super) fn hint<'a>(name: &str, known: impl IntoIterator<Item = &'a str> + Clone) -> String {
+pub(crate) fn hint<'a>(name: &str, known: impl IntoIterator<Item = &'a str> + Clone) -> String {
     match nearest(name, known.clone()) {
         Some(near) => format!("write \"{near}\""),
         None => {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use exchange::{Answer, BridgeEnd, Command, EndOfDigits, Prompt, Target, Waited};
 
 /// A command in a line.
-pub(super) fn command(command: &Command) -> String {
+pub(crate) fn command(command: &Command) -> String {
     match command {
         Command::SetLanguage { tag, .. } => format!("set-language {tag}"),
         Command::Ring { early: None, .. } => "ring".to_owned(),
@@ -86,7 +86,7 @@ pub(super) fn command(command: &Command) -> String {
 }
 
 /// An answer in a few words; none where there is nothing to say.
-pub(super) fn answer(answer: &Answer) -> Option<String> {
+pub(crate) fn answer(answer: &Answer) -> Option<String> {
     Some(match answer {
         Answer::Done => return None,
         Answer::Failed(why) => why.to_string(),
@@ -157,7 +157,7 @@ pub(super) fn answer(answer: &Answer) -> Option<String> {
 }
 
 /// How a run ended.
-pub(super) fn finish(finish: &::script::Finish) -> String {
+pub(crate) fn finish(finish: &::script::Finish) -> String {
     use ::script::Finish;
     match finish {
         Finish::Returned => "the script returns: the call ends".to_owned(),
@@ -170,7 +170,7 @@ pub(super) fn finish(finish: &::script::Finish) -> String {
 }
 
 /// A target as it stands in settings and fallbacks.
-pub(super) fn target(target: &Target) -> String {
+pub(crate) fn target(target: &Target) -> String {
     match target {
         Target::User(name) => format!("user:{name}"),
         Target::Number(number) => format!("tel:{number}"),
@@ -182,7 +182,12 @@ fn prompts(what: &[Prompt]) -> String {
     if what.is_empty() {
         return "nothing".to_owned();
     }
-    let one = |prompt: &Prompt| match prompt {
+    what.iter().map(prompt).collect::<Vec<_>>().join(", ")
+}
+
+/// What is heard.
+pub(crate) fn prompt(prompt: &Prompt) -> String {
+    match prompt {
         Prompt::Recording(name) => name.clone(),
         Prompt::Text(words) => format!("\"{words}\""),
         Prompt::Digits(digits) => format!("digits {digits}"),
@@ -192,11 +197,10 @@ fn prompts(what: &[Prompt]) -> String {
         Prompt::Quantity(number, noun) => format!("{number} {noun}"),
         Prompt::Duration(time) => format!("about {}", length(*time)),
         Prompt::Position(place) => format!("place {place}"),
-    };
-    what.iter().map(one).collect::<Vec<_>>().join(", ")
+    }
 }
 
-fn length(time: Duration) -> String {
+pub(crate) fn length(time: Duration) -> String {
     match time.as_millis() {
         ms if ms % 1000 == 0 => format!("{} s", ms / 1000),
         ms => format!("{ms} ms"),

@@ -1,0 +1,186 @@
+//! `script test`: the imaginary calls of `calls.toml` are played to the script, and what is not as it must be is
+//! shown, with the call's timeline.
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use ::script::{Sandboxes, Version};
+use clap::Args;
+use serde_json::{Value, json};
+
+use super::simulate::print_timeline;
+use super::{Failed, script};
+use crate::shipped;
+use crate::simulation::{self, Played, scenario};
+
+/// The file that is looked for in a folder; `NAME.calls.toml` beside it are others.
+const FILE: &str = "calls.toml";
+
+#[derive(Args)]
+pub(super) struct Trial {
+    /// A project's folder, a component, or a file of imaginary calls
+    #[arg(default_value = ".")]
+    path: PathBuf,
+    /// Only calls in whose name this stands
+    #[arg(long)]
+    only: Option<String>,
+    /// Print the timeline of every call
+    #[arg(long, short)]
+    verbose: bool,
+    /// Print what came of the calls as JSON
+    #[arg(long)]
+    json: bool,
+}
+
+pub(super) fn run(trial: &Trial) -> Result<ExitCode, Failed> {
+    let sandboxes = script::sandboxes()?;
+    let mut tried = Vec::new();
+    for file in files(&trial.path)? {
+        tried.extend(try_file(&sandboxes, &file, trial.only.as_deref())?);
+    }
+    let failed = tried.iter().filter(|tried| !tried.differences.is_empty()).count();
+    if trial.json {
+        let calls: Vec<Value> = tried.iter().map(Tried::told).collect();
+        println!("{:#}", json!({ "passed": tried.len() - failed, "failed": failed, "calls": calls }));
+    } else {
+        tried.iter().for_each(|tried| tried.print(trial.verbose));
+        println!("{} as they must be, {failed} not", tried.len() - failed);
+    }
+    if tried.is_empty() {
+        return Err(Failed(format!(
+            "no call has \"{}\" in its name; write less of it",
+            trial.only.as_deref().unwrap_or_default()
+        )));
+    }
+    Ok(if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// The files of imaginary calls that a path means.
+fn files(path: &Path) -> Result<Vec<PathBuf>, Failed> {
+    let extension = path.extension().unwrap_or_default();
+    if extension == "toml" {
+        return Ok(vec![path.to_owned()]);
+    }
+    if extension == "wasm" {
+        let beside = path.with_extension(FILE);
+        return if beside.is_file() { Ok(vec![beside]) } else { Err(none(&beside)) };
+    }
+    let entries = std::fs::read_dir(path).map_err(|why| Failed(format!("{}: {why}", path.display())))?;
+    let is_one = |name: &str| name == FILE || name.ends_with(&format!(".{FILE}"));
+    let mut found: Vec<PathBuf> = entries
+        .filter_map(|entry| Some(entry.ok()?.path()))
+        .filter(|file| file.file_name().and_then(|name| name.to_str()).is_some_and(is_one))
+        .collect();
+    found.sort();
+    if found.is_empty() { Err(none(&path.join(FILE))) } else { Ok(found) }
+}
+
+fn none(file: &Path) -> Failed {
+    Failed(format!("there is no {}; strowger script test --help says how to write it", file.display()))
+}
+
+/// A call that was played.
+pub(super) struct Tried {
+    file: PathBuf,
+    line: usize,
+    name: String,
+    differences: Vec<String>,
+    played: Played,
+}
+
+impl Tried {
+    /// Nothing was other than it must be.
+    pub fn passed(&self) -> bool {
+        self.differences.is_empty()
+    }
+
+    pub fn print(&self, verbose: bool) {
+        let (name, seconds) = (&self.name, self.played.length.as_secs_f64());
+        if self.passed() {
+            println!("ok    {name} ({} imports, {seconds:.1} s)", self.played.lines.len());
+        } else {
+            println!("FAIL  {name} ({}:{})", self.file.display(), self.line);
+            self.differences.iter().for_each(|told| println!("    {told}"));
+        }
+        if verbose || !self.passed() {
+            print_timeline(&self.played);
+        }
+    }
+
+    fn told(&self) -> Value {
+        json!({
+            "file": self.file.display().to_string(),
+            "line": self.line,
+            "name": self.name,
+            "passed": self.passed(),
+            "differences": self.differences,
+            "lines": self.played.lines,
+            "outcome": self.played.outcome.name(),
+        })
+    }
+}
+
+/// Plays the calls of a file to the component that it is for.
+pub(super) fn try_file(sandboxes: &Sandboxes, file: &Path, only: Option<&str>) -> Result<Vec<Tried>, Failed> {
+    let text = std::fs::read_to_string(file).map_err(|why| Failed(format!("{}: {why}", file.display())))?;
+    let read = scenario::read(file, &text).map_err(|mistakes| Failed(mistakes.to_string()))?;
+    let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let (name, bytes) = match read.script.as_deref() {
+        Some(named) if named.starts_with("strowger/") => {
+            let shipped = shipped::find(named);
+            let shipped = shipped
+                .ok_or_else(|| Failed(format!("{}: there is no script \"{named}\"", file.display())))?;
+            (named.to_owned(), shipped.component.to_vec())
+        }
+        Some(named) => script::component(&folder.join(named))?,
+        // NAME.calls.toml is for NAME.wasm where that stands beside it.
+        None => {
+            let beside = file.with_extension("").with_extension("wasm");
+            script::component(if beside.is_file() { &beside } else { folder })?
+        }
+    };
+    let version = Version::new(sandboxes.compile(&bytes)?);
+    if version.component().kind() != ::script::Kind::Call {
+        return Err(Failed(format!(
+            "{name} is a queue's strategy; {} is for scripts that take calls",
+            file.display()
+        )));
+    }
+    let mut tried = Vec::new();
+    for call in read.calls.iter().filter(|call| only.is_none_or(|only| call.name.contains(only))) {
+        let played = simulation::play(sandboxes, &version, &name, &call.scene)?;
+        tried.push(Tried {
+            file: file.to_owned(),
+            line: call.line,
+            name: call.name.clone(),
+            differences: call.expect.differences(&played),
+            played,
+        });
+    }
+    Ok(tried)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_scripts_that_are_shipped_do_what_their_files_of_calls_say() {
+        let scripts = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../scripts");
+        let sandboxes = script::sandboxes().expect("sandboxes for a test");
+        let mut count = 0;
+        for shipped in shipped::SHIPPED {
+            let name = shipped.name.trim_start_matches("strowger/");
+            let file = scripts.join(name).join(FILE);
+            if !file.is_file() {
+                continue;
+            }
+            let tried = try_file(&sandboxes, &file, None).unwrap_or_else(|Failed(why)| panic!("{why}"));
+            for call in &tried {
+                assert!(call.passed(), "{name}: {}: {:#?}", call.name, call.differences);
+            }
+            count += tried.len();
+        }
+        assert!(count >= 10, "only {count} calls were played");
+    }
+}

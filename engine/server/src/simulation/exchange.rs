@@ -1,0 +1,588 @@
+//! The exchange around an imaginary call: what each import is answered, and what time that takes.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use exchange::{
+    AgentState, Answer, BridgeEnd, CallId, Command, Contact, Dial, Direction, EndOfDigits, Failure, Gather,
+    LegInfo, LegNo, LocalTime, Outcome, Outlook, Party, PlaceNo, Presence, Prompt, Target, UserInfo, Waited,
+};
+use jiff::tz::TimeZone;
+use script::tape::{self, Entry};
+use script::{Asked, Finish, World};
+
+use super::{Does, IN_LINE, NO_KEY, Others, Person, Played, QueueEnd, QueueScene, RINGING, Scene, TALK};
+use crate::timeline::Line;
+use crate::words;
+
+/// What a recording or spoken words take when nobody knows how long they are.
+const RECORDING: Duration = Duration::from_secs(2);
+/// One character of digits.
+const DIGIT: Duration = Duration::from_millis(500);
+/// Between two keys of the caller.
+const KEY: Duration = Duration::from_millis(800);
+/// The longest wait in a queue, unless the script says another.
+const LONGEST_WAIT: Duration = Duration::from_secs(600);
+/// The agent of every queue of which the scene says nothing.
+const AGENT: &str = "agent";
+
+/// The exchange, played.
+pub(super) struct Simulated {
+    pub scene: Scene,
+    pub state: Mutex<State>,
+}
+
+/// How far the call is.
+#[derive(Default)]
+pub(super) struct State {
+    now: Duration,
+    leaves: Duration,
+    keys: VecDeque<char>,
+    places: Vec<Place>,
+    /// Whom each leg but the caller's is with, and how long they talk.
+    legs: Vec<(String, Duration)>,
+    language: String,
+    kept: BTreeMap<String, Vec<u8>>,
+    computed: Duration,
+    lines: Vec<Line>,
+    heard: Vec<String>,
+    rung: Vec<String>,
+    talked: Vec<String>,
+    tags: Vec<(String, String)>,
+    logs: Vec<String>,
+    answered: bool,
+    rejected: bool,
+    message_left: bool,
+    promised: bool,
+    caller_left: bool,
+}
+
+/// A place in a queue, as the caller has it.
+struct Place {
+    queue: String,
+    entered: Duration,
+    longest: Duration,
+    over: bool,
+}
+
+impl World for Simulated {
+    fn ask(&self, _call: CallId, command: Command) -> Asked<'_> {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let answer = state.answer(command, &self.scene);
+        Box::pin(std::future::ready(answer))
+    }
+
+    fn elapsed(&self, _call: CallId) -> Option<Duration> {
+        Some(self.state.lock().unwrap_or_else(PoisonError::into_inner).now)
+    }
+
+    fn computed(&self, _call: CallId, time: Duration) {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner).computed = time;
+    }
+
+    fn tape(&self, _call: CallId, bytes: &[u8]) {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        for entry in tape::entries(bytes) {
+            let Entry::Step(step) = entry else { continue };
+            let line = Line::of(&step, state.computed);
+            state.lines.push(line);
+        }
+    }
+}
+
+impl State {
+    pub fn new(scene: &Scene) -> Self {
+        Self {
+            leaves: scene.hangs_up_after,
+            keys: scene.keys.chars().collect(),
+            language: scene.language.clone(),
+            kept: scene.kept.iter().map(|(key, value)| (key.clone(), value.clone().into_bytes())).collect(),
+            ..Self::default()
+        }
+    }
+
+    /// The call is over.
+    pub fn over(self, finish: Finish, cpu: Duration) -> Played {
+        let failed = matches!(finish, Finish::Failed(_) | Finish::Trapped { .. } | Finish::NoRoom);
+        let outcome = if self.message_left && self.talked.is_empty() {
+            Outcome::Voicemail
+        } else if !self.talked.is_empty() {
+            Outcome::Answered
+        } else if self.rejected && self.rung.is_empty() {
+            Outcome::Rejected
+        } else if failed {
+            Outcome::Failed
+        } else if self.promised {
+            Outcome::Missed
+        } else if self.caller_left {
+            Outcome::Abandoned
+        } else if !self.rung.is_empty() || !self.answered {
+            Outcome::Missed
+        } else {
+            Outcome::Answered
+        };
+        Played {
+            lines: self.lines,
+            finish,
+            outcome,
+            length: self.now,
+            cpu,
+            heard: self.heard,
+            rung: self.rung,
+            talked: self.talked,
+            tags: self.tags,
+            logs: self.logs,
+        }
+    }
+
+    fn answer(&mut self, command: Command, scene: &Scene) -> Answer {
+        match command {
+            Command::Play { leg, what, cut_by_key } => {
+                self.hear(leg, &what);
+                match cut_by_key && self.keys.front().is_some_and(|key| *key != NO_KEY) {
+                    true => self.wait(Duration::ZERO, Answer::Done),
+                    false => self.wait(nominal(&what), Answer::Done),
+                }
+            }
+            Command::Gather { leg, options } => {
+                self.hear(leg, &options.prompts);
+                self.gather(&options)
+            }
+            Command::RecordMessage { most, .. } => {
+                let length = most.min(RECORDING * 5);
+                let id = "simulated-recording".to_owned();
+                let recorded = self.wait(length, Answer::Recorded { id, length });
+                self.message_left |= matches!(recorded, Answer::Recorded { .. });
+                recorded
+            }
+            Command::SendDigits { digits, .. } => {
+                let time = DIGIT * u32::try_from(digits.len()).unwrap_or(u32::MAX);
+                self.wait(time, Answer::Done)
+            }
+            Command::Sleep { length } => self.wait(length, Answer::Done),
+            Command::Dial(dial) => self.dial(&dial, scene),
+            Command::Bridge { a, b, keys } | Command::Talk { a, b, keys } => self.bridge([a, b], &keys),
+            Command::StartRecording { .. } => Answer::Text("simulated-recording".to_owned()),
+            Command::SetLanguage { tag, .. } => {
+                self.language = tag;
+                Answer::Done
+            }
+            Command::Ring { .. } | Command::Hold { .. } | Command::Resume { .. } => {
+                self.wait(Duration::ZERO, Answer::Done)
+            }
+            Command::Answer { .. } => {
+                self.answered = true;
+                self.wait(Duration::ZERO, Answer::Done)
+            }
+            Command::Reject { .. } => {
+                self.leaves = self.now;
+                self.rejected = true;
+                Answer::Done
+            }
+            Command::HangUp { leg, .. } => {
+                if leg == LegNo::CALLER {
+                    self.leaves = self.now;
+                }
+                Answer::Done
+            }
+            Command::Tag { key, value } => {
+                self.tags.retain(|(known, _)| *known != key);
+                self.tags.push((key, value));
+                Answer::Done
+            }
+            Command::Log { message, .. } => {
+                self.logs.push(message);
+                Answer::Done
+            }
+            Command::StopRecording { .. } | Command::HandOver { .. } => Answer::Done,
+            Command::FindUser { name_or_number } => {
+                Answer::Users(scene.find(&name_or_number).map(|person| user(&person)).into_iter().collect())
+            }
+            Command::Group { name } => Answer::Users(scene.group(&name).map(user).collect()),
+            Command::Now => Answer::Instant(
+                scene.at.timestamp().as_millisecond() as f64 / 1000.0 + self.now.as_secs_f64(),
+            ),
+            Command::LocalTime => Answer::LocalTime(Some(self.local(scene, scene.at.time_zone().clone()))),
+            Command::TimeIn { zone } => {
+                Answer::LocalTime(TimeZone::get(&zone).ok().map(|zone| self.local(scene, zone)))
+            }
+            Command::KvGet { key } => Answer::Value(self.kept.get(&key).cloned()),
+            Command::KvSet { key, value, .. } => {
+                self.kept.insert(key, value);
+                Answer::Done
+            }
+            Command::KvSwap { key, was, value } => {
+                let swapped = self.kept.get(&key) == was.as_ref();
+                if swapped {
+                    self.kept.insert(key, value);
+                }
+                Answer::Swapped(swapped)
+            }
+            Command::KvAdd { key, amount } => {
+                let is =
+                    self.kept.get(&key).map_or(Some(0), |text| std::str::from_utf8(text).ok()?.parse().ok());
+                match is.and_then(|is: i32| is.checked_add(amount)) {
+                    Some(sum) => {
+                        self.kept.insert(key, sum.to_string().into_bytes());
+                        Answer::Sum(sum)
+                    }
+                    None => Answer::Failed(Failure::Invalid("key: not a number, or too large".to_owned())),
+                }
+            }
+            Command::KvDelete { key } => {
+                self.kept.remove(&key);
+                Answer::Done
+            }
+            Command::Scheme { calendar } => {
+                let said = scene.calendars.get(&calendar).map_or("open", String::as_str);
+                Answer::Word(Some(said.to_owned()))
+            }
+            Command::LastSpokeWith { .. } => {
+                let last = scene.spoke_with.as_deref().and_then(|name| scene.find(name));
+                Answer::Users(last.map(|person| user(&person)).into_iter().collect())
+            }
+            Command::Conversations { .. } => Answer::Count(u32::from(scene.spoke_with.is_some())),
+            Command::FindContact { number } => Answer::Contact(scene.contact(&number).map(Box::new)),
+            Command::LookAtQueue { queue } => {
+                let queue = scene.queue(&queue);
+                let expected = match queue.ends {
+                    QueueEnd::Agent(_, after) => Some(after),
+                    _ => None,
+                };
+                Answer::Outlook(Some(Outlook {
+                    waiting: queue.waiting,
+                    available: queue.available,
+                    serving: u32::from(expected.is_some()).max(queue.available),
+                    longest: Duration::ZERO,
+                    expected,
+                }))
+            }
+            Command::EnterQueue { queue, longest, .. } => {
+                if let QueueEnd::Refused(why) = scene.queue(&queue).ends {
+                    return Answer::RefusedEntry(why);
+                }
+                let longest = if longest.is_zero() { LONGEST_WAIT } else { longest };
+                let place = PlaceNo(u32::try_from(self.places.len()).unwrap_or(u32::MAX));
+                self.places.push(Place { queue, entered: self.now, longest, over: false });
+                self.wait(Duration::ZERO, Answer::Place { place, resumed: false })
+            }
+            Command::Position { place } => {
+                let waiting = |place: &mut Place| 1 + scene.queue(&place.queue).waiting;
+                Answer::Count(self.place(place).filter(|place| !place.over).map_or(0, waiting))
+            }
+            Command::ExpectedWait { place } => {
+                let now = self.now;
+                Answer::Length(self.place(place).and_then(|place| match scene.queue(&place.queue).ends {
+                    QueueEnd::Agent(_, after) => Some((place.entered + after).saturating_sub(now)),
+                    _ => None,
+                }))
+            }
+            Command::Wait { place, keys, .. } => self.wait_in_line(place, &keys, scene),
+            Command::CallBack { place, .. } => {
+                self.promised = true;
+                self.leave(place)
+            }
+            Command::LeaveQueue { place } => self.leave(place),
+            Command::AgentState { user } => {
+                Answer::AgentState(scene.find(&user).map(|person| match person.does {
+                    Does::Offline => AgentState::Offline,
+                    Does::Busy => AgentState::Talking,
+                    _ => AgentState::Available,
+                }))
+            }
+            Command::SetPriority { .. }
+            | Command::MakeAvailable { .. }
+            | Command::Pause { .. }
+            | Command::SignIn { .. }
+            | Command::SignOut { .. } => Answer::Done,
+            // There is one call here, and its telephones ask for nothing.
+            Command::CarryOut { .. } | Command::RefuseTransfer { .. } => {
+                Answer::Failed(Failure::Invalid("no transfer is asked for".to_owned()))
+            }
+            Command::TransferredBy => Answer::Name(None),
+            Command::Park { most, .. } => self.wait(most, Answer::Failed(Failure::NoAnswer)),
+            Command::Retrieve { slot: what } | Command::PickUp { user: what } => {
+                Answer::Failed(Failure::NotFound(what))
+            }
+            // The guest answers these itself.
+            Command::Random { .. } => Answer::Random(0),
+            Command::Settings => Answer::Text(scene.settings.clone()),
+        }
+    }
+
+    fn hear(&mut self, leg: LegNo, what: &[Prompt]) {
+        if leg == LegNo::CALLER {
+            self.heard.extend(what.iter().map(|prompt| match prompt {
+                Prompt::Text(text) => text.clone(),
+                other => words::prompt(other),
+            }));
+        }
+    }
+
+    fn place(&mut self, place: PlaceNo) -> Option<&mut Place> {
+        self.places.get_mut(usize::try_from(place.0).ok()?)
+    }
+
+    fn leave(&mut self, place: PlaceNo) -> Answer {
+        if let Some(place) = self.place(place) {
+            place.over = true;
+        }
+        Answer::Done
+    }
+
+    /// The next key that the script listens for, or whatever comes first: an agent, the longest wait.
+    fn wait_in_line(&mut self, number: PlaceNo, keys: &str, scene: &Scene) -> Answer {
+        let now = self.now;
+        let Some(place) = self.place(number).filter(|place| !place.over) else {
+            return Answer::Failed(Failure::Invalid("place: it is over".to_owned()));
+        };
+        let (entered, ends, queue) = (place.entered, place.entered + place.longest, place.queue.clone());
+        while let Some(key) = self.keys.pop_front() {
+            if keys.contains(key) {
+                return self.wait(KEY, Answer::Waited(Waited::Digit(key)));
+            }
+            if key == NO_KEY {
+                break;
+            }
+        }
+        self.leave(number);
+        match scene.queue(&queue).ends {
+            QueueEnd::Agent(name, after) if entered + after < ends => {
+                let talks = match scene.find(&name).map(|person| person.does) {
+                    Some(Does::Answers(_, talks)) => talks,
+                    _ => TALK,
+                };
+                self.rung.push(name.clone());
+                let leg = self.leg(&Target::User(name), talks);
+                let time = (entered + after).saturating_sub(now);
+                self.wait(time, Answer::Waited(Waited::Connected(Box::new(leg))))
+            }
+            QueueEnd::Nobody(after) if entered + after < ends => {
+                self.wait((entered + after).saturating_sub(now), Answer::Waited(Waited::Nobody))
+            }
+            _ => self.wait(ends.saturating_sub(now), Answer::Waited(Waited::LongestWait)),
+        }
+    }
+
+    /// Time goes by, unless the caller leaves before.
+    fn wait(&mut self, time: Duration, then: Answer) -> Answer {
+        if self.now + time >= self.leaves {
+            self.now = self.leaves.max(self.now);
+            self.caller_left |= !self.rejected;
+            return Answer::Failed(Failure::HungUp);
+        }
+        self.now += time;
+        then
+    }
+
+    fn gather(&mut self, options: &Gather) -> Answer {
+        let mut digits = String::new();
+        let presses = self.keys.front().is_some_and(|key| *key != NO_KEY);
+        let mut time = if presses { Duration::ZERO } else { nominal(&options.prompts) };
+        let ended = loop {
+            if digits.len() >= options.most.into() {
+                break EndOfDigits::Enough;
+            }
+            match self.keys.pop_front() {
+                Some(key) if key != NO_KEY => {
+                    time += KEY;
+                    if Some(key) == options.terminator {
+                        break EndOfDigits::Terminator;
+                    }
+                    digits.push(key);
+                }
+                _ => {
+                    time += if digits.is_empty() { options.first } else { options.between };
+                    break EndOfDigits::TimeOut;
+                }
+            }
+        };
+        self.wait(time, Answer::Gathered { digits, ended })
+    }
+
+    /// Stages ring at their time, or when all before have failed; the first to answer has the call.
+    fn dial(&mut self, dial: &Dial, scene: &Scene) -> Answer {
+        let mut stages: Vec<_> = dial.stages.iter().collect();
+        stages.sort_by_key(|stage| stage.after);
+        let mut first: Option<(Duration, &Target, Duration)> = None;
+        let mut all_failed_at = Some(Duration::ZERO);
+        let mut failures = Vec::new();
+        for stage in stages {
+            let begins = all_failed_at.map_or(stage.after, |at| at.min(stage.after));
+            if first.is_some_and(|(at, ..)| at <= begins) || begins >= dial.timeout {
+                break;
+            }
+            for target in &stage.targets {
+                let (Target::User(name) | Target::Number(name) | Target::Uri(name)) = target;
+                let does = scene.does(name);
+                if !(dial.skip_busy && does == Some(Does::Busy)) && does.is_some_and(|it| it != Does::Offline)
+                {
+                    self.rung.push(name.clone());
+                }
+                let (failed_at, why) = match does {
+                    Some(Does::Answers(after, talks)) => {
+                        let at = begins + after;
+                        if at < dial.timeout && first.is_none_or(|(best, ..)| at < best) {
+                            first = Some((at, target, talks));
+                        }
+                        (None, Failure::NoAnswer)
+                    }
+                    Some(Does::NoAnswer) => (None, Failure::NoAnswer),
+                    Some(Does::Busy) => (Some(begins), Failure::Busy),
+                    Some(Does::Offline) => (Some(begins), Failure::Unreachable),
+                    Some(Does::Refuses(after, status)) => (Some(begins + after), Failure::Refused(status)),
+                    None => (Some(begins), Failure::NotFound(name.clone())),
+                };
+                all_failed_at = all_failed_at.zip(failed_at).map(|(one, other)| one.max(other));
+                failures.push(why);
+            }
+        }
+        if let Some((at, target, talks)) = first {
+            let leg = self.leg(target, talks);
+            return self.wait(at, Answer::Leg(Box::new(leg)));
+        }
+        match all_failed_at.filter(|at| *at < dial.timeout) {
+            // Whoever is busy is there at least; a caller is told that before that someone is not.
+            Some(at) => {
+                let busy = failures.iter().position(|why| *why == Failure::Busy).unwrap_or(0);
+                let why = if failures.is_empty() { Failure::Unreachable } else { failures.swap_remove(busy) };
+                self.wait(at, Answer::Failed(why))
+            }
+            None => self.wait(dial.timeout, Answer::Failed(Failure::NoAnswer)),
+        }
+    }
+
+    /// Until a key that the script listens for, the other's end of the conversation, or the caller's.
+    fn bridge(&mut self, legs: [LegNo; 2], keys: &str) -> Answer {
+        let other = legs.iter().find(|leg| **leg != LegNo::CALLER);
+        let other = other.and_then(|leg| self.legs.get(usize::try_from(leg.0).ok()?.checked_sub(1)?));
+        // An echo lasts for as long as the caller likes it.
+        let (name, talks) = other.cloned().unwrap_or(("itself".to_owned(), Duration::MAX));
+        if legs.contains(&LegNo::CALLER) {
+            self.talked.push(name);
+        }
+        if self.keys.front().is_some_and(|key| keys.contains(*key)) {
+            let key = self.keys.pop_front().expect("looked a line ago");
+            return self.wait(KEY, Answer::BridgeEnded(BridgeEnd::Digit(key)));
+        }
+        let (left, ended) = match legs[0] {
+            LegNo::CALLER => (BridgeEnd::AHungUp, BridgeEnd::BHungUp),
+            _ => (BridgeEnd::BHungUp, BridgeEnd::AHungUp),
+        };
+        if self.now.saturating_add(talks) >= self.leaves {
+            self.now = self.leaves.max(self.now);
+            self.caller_left = true;
+            return Answer::BridgeEnded(left);
+        }
+        self.wait(talks, Answer::BridgeEnded(ended))
+    }
+
+    /// The leg of whoever has answered.
+    fn leg(&mut self, target: &Target, talks: Duration) -> LegInfo {
+        let (Target::User(name) | Target::Number(name) | Target::Uri(name)) = target;
+        self.legs.push((name.clone(), talks));
+        LegInfo {
+            leg: LegNo(u32::try_from(self.legs.len()).unwrap_or(u32::MAX)),
+            party: Party { number: name.clone(), name: None, uri: words::target(target) },
+            dialled: name.clone(),
+            direction: Direction::Outbound,
+            user: matches!(target, Target::User(_)).then(|| name.clone()),
+            headers: Vec::new(),
+            language: self.language.clone(),
+        }
+    }
+
+    fn local(&self, scene: &Scene, zone: TimeZone) -> LocalTime {
+        let began = scene.at.timestamp();
+        let at = began.saturating_add(self.now).unwrap_or(began).to_zoned(zone);
+        LocalTime {
+            year: at.year().into(),
+            month: at.month().unsigned_abs(),
+            day: at.day().unsigned_abs(),
+            weekday: at.weekday().to_monday_one_offset().unsigned_abs(),
+            hour: at.hour().unsigned_abs(),
+            minute: at.minute().unsigned_abs(),
+            second: at.second().unsigned_abs(),
+            offset_minutes: at.offset().seconds() / 60,
+        }
+    }
+}
+
+impl Scene {
+    /// Somebody by name, extension or number.
+    fn find(&self, name: &str) -> Option<Person> {
+        let named = |person: &&Person| person.name == name || person.number == name;
+        let found = self.people.iter().find(named).cloned();
+        found.or_else(|| (self.others != Others::Unknown).then(|| self.somebody(name)))
+    }
+
+    /// Somebody of whom the scene does not speak.
+    fn somebody(&self, name: &str) -> Person {
+        let does = if self.others == Others::Answer { Does::Answers(RINGING, TALK) } else { Does::NoAnswer };
+        Person { name: name.to_owned(), number: name.to_owned(), mobile: None, groups: None, does }
+    }
+
+    /// What comes of ringing a user or number; none when there is nobody of the name.
+    fn does(&self, name: &str) -> Option<Does> {
+        let mobile = self.people.iter().find(|person| person.mobile.as_deref() == Some(name));
+        mobile.cloned().or_else(|| self.find(name)).map(|person| person.does)
+    }
+
+    /// The users of a group: a number in the world is in none.
+    fn group(&self, name: &str) -> impl Iterator<Item = &Person> {
+        let inside = move |person: &&Person| match &person.groups {
+            Some(groups) => groups.iter().any(|group| group == name),
+            None => !person.name.starts_with('+'),
+        };
+        self.people.iter().filter(inside)
+    }
+
+    fn contact(&self, number: &str) -> Option<Contact> {
+        let fits = |(known, _): &&(Option<String>, Contact)| known.as_ref().is_none_or(|it| it == number);
+        self.contacts.iter().find(fits).map(|(_, contact)| contact.clone())
+    }
+
+    /// Where nothing is said, the first user who answers does, or someone when nobody is named.
+    fn queue(&self, name: &str) -> QueueScene {
+        if let Some(said) = self.queues.get(name) {
+            return said.clone();
+        }
+        let answers =
+            |person: &&Person| matches!(person.does, Does::Answers(..)) && !person.name.starts_with('+');
+        let agent = match self.people.iter().find(answers) {
+            Some(person) => Some(person.name.clone()),
+            None => (self.others == Others::Answer).then(|| AGENT.to_owned()),
+        };
+        let ends = agent.map_or(QueueEnd::LongestWait, |agent| QueueEnd::Agent(agent, IN_LINE));
+        QueueScene { ends, waiting: 0, available: 0 }
+    }
+}
+
+fn user(person: &Person) -> UserInfo {
+    UserInfo {
+        name: person.name.clone(),
+        number: person.number.clone(),
+        mobile: person.mobile.clone(),
+        presence: match person.does {
+            Does::Offline => Presence::Offline,
+            Does::Busy => Presence::Busy,
+            _ => Presence::Free,
+        },
+        skills: Vec::new(),
+    }
+}
+
+fn nominal(what: &[Prompt]) -> Duration {
+    let one = |prompt: &Prompt| match prompt {
+        Prompt::Recording(_)
+        | Prompt::Text(_)
+        | Prompt::Quantity(..)
+        | Prompt::Duration(_)
+        | Prompt::Position(_) => RECORDING,
+        Prompt::Digits(digits) => DIGIT * u32::try_from(digits.chars().count()).unwrap_or(u32::MAX),
+        Prompt::Silence(time) | Prompt::Tone(_, time) => *time,
+        Prompt::Music(_) => Duration::ZERO,
+    };
+    what.iter().map(one).sum()
+}

@@ -1,0 +1,369 @@
+//! The file of imaginary calls that stands beside a script: `calls.toml`. Each `[[call]]` is a [`Scene`] and what
+//! must happen in it; what stands above the calls holds for all of them. A key that means nothing is a mistake
+//! with its line and the nearest name that does.
+
+use std::cell::RefCell;
+use std::path::Path;
+use std::time::Duration;
+
+use exchange::{Contact, Outcome, Refusal};
+use jiff::civil::DateTime;
+use jiff::tz::TimeZone;
+use jiff::{Timestamp, Zoned};
+use serde_json::Value;
+
+use super::expectation::Expectation;
+use super::{Does, IN_LINE, Others, PATIENCE, Person, QueueEnd, QueueScene, RINGING, Scene, TALK};
+use crate::config::Mistakes;
+use crate::config::section::{Section, Source, Text, hint};
+
+/// How the file is written, for `--help` and the README of a new project.
+pub const FORMAT: &str = r#"The file of imaginary calls, calls.toml. What stands above the first [[call]] holds for all of them.
+
+  script   = "target/mine.wasm"    # the component, from this file; the project's own unless said, or "strowger/menu"
+  timezone = "Europe/Sofia"        # the tenant's; UTC unless said
+  settings = { sales = "ana" }     # a call's own are laid over these
+
+  [[user]]                         # who can be rung, and what comes of it; without any, everybody answers
+  name = "ana"                     # a user, or a number in the world: "+359888000101"
+  does = "answers"                 # answers | no-answer | busy | offline | refuses
+  after = 4                        # seconds until they answer or refuse
+  talks = 30                       # seconds of conversation
+  status = 603                     # of a refusal
+  number = "101"   mobile = "+359888000101"   groups = ["sales"]     # in all groups unless said
+
+  [[queue]]
+  name = "sales"
+  ends = "agent"                   # agent | longest-wait | nobody | full | closed
+  agent = "ana"   after = 20   waiting = 3   available = 1
+
+  [[contact]]                      # of the CRM
+  number = "+359888123456"   name = "Iva"   company = "..."   owner = "ana"   fields = { vip = "yes" }
+
+  [[call]]
+  name = "whoever presses 1 speaks with sales"
+  at = "2026-11-27 23:58"          # in the time zone above; a fixed moment unless said
+  from = "+359888123456"   to = "700"   language = "bg"   settings = {}
+  keys = "1"                       # one for each time a key is asked for; - for none
+  hangs_up_after = 40              # seconds
+  calendars = { office = "closed" }   spoke_with = "ana"   remembers = { visits = "7" }
+  # and [[call.user]], [[call.queue]], [[call.contact]] in place of those above
+
+    [call.expect]                  # at least one of these; * stands for anything
+    imports = ["answer", "play welcome", "dial user:ana*"]   # these and no others, but for settings and log
+    contains = ["dial user:ana*"]  # these in this order, others may be between
+    never = ["record-message*"]
+    plays = ["welcome"]            # what the caller hears, in this order, others may be between
+    rings = ["ana"]   talks_with = ["ana"]                   # these and no others, in order
+    outcome = "answered"           # answered | missed | abandoned | voicemail | rejected | failed
+    ends = "returned"              # returned | hung-up | failed | trapped | handed-over
+    hands_over = "strowger/voicemail"
+    tags = { wants = "sales" }     # others may be there
+    logs = ["sales did not answer*"]"#;
+
+/// Calls that say no moment arrive at this one, a Friday, so that a file passes tomorrow as it does today.
+const SOME_MOMENT: &str = "2026-11-27T10:00";
+/// Longest wait, conversation and patience that a file may give.
+const DAY: Duration = Duration::from_secs(24 * 3600);
+
+/// A file of imaginary calls.
+#[derive(Debug)]
+pub struct Scenarios {
+    /// The component's file or a shipped script's name; none for the project around the file.
+    pub script: Option<String>,
+    /// In the file's order.
+    pub calls: Vec<Scenario>,
+}
+
+/// One imaginary call, and what must happen.
+#[derive(Debug)]
+pub struct Scenario {
+    /// What it is about, in words.
+    pub name: String,
+    /// Where it stands in the file.
+    pub line: usize,
+    /// The world around it.
+    pub scene: Scene,
+    /// What must happen.
+    pub expect: Expectation,
+}
+
+/// Reads a file's text.
+///
+/// # Errors
+/// Every mistake, with its line.
+pub fn read(file: &Path, text: &str) -> Result<Scenarios, Mistakes> {
+    let source = Source { file, text, env: &|_| None, mistakes: RefCell::default() };
+    let mut read = Scenarios { script: None, calls: Vec::new() };
+    source.read(|root| {
+        read.script = root.text("script", "target/mine.wasm").map(|text| text.value.to_owned());
+        let base = Base::read(&root);
+        let calls = root.sections("call");
+        if calls.is_empty() {
+            root.mistake(1, "there is no call; write [[call]]");
+        }
+        read.calls = calls.into_iter().filter_map(|section| base.call(section)).collect();
+        root.finish();
+    });
+    let mut mistakes = source.mistakes.into_inner();
+    mistakes.sort();
+    if mistakes.is_empty() { Ok(read) } else { Err(Mistakes(mistakes)) }
+}
+
+/// What holds for all calls of a file.
+struct Base {
+    zone: TimeZone,
+    settings: Value,
+    scene: Scene,
+    people: Vec<Person>,
+}
+
+impl Base {
+    fn read(root: &Section<'_, '_>) -> Self {
+        let zone = root.text("timezone", "Europe/Sofia").and_then(|text| {
+            let zone = TimeZone::get(text.value).ok();
+            if zone.is_none() {
+                let what = format!("\"{}\" is no time zone; write one like \"Europe/Sofia\"", text.value);
+                root.mistake(text.line, what);
+            }
+            zone
+        });
+        let zone = zone.unwrap_or(TimeZone::UTC);
+        let moment = SOME_MOMENT.parse::<DateTime>().expect("it is written as it should be");
+        let mut scene = Scene::at(moment.to_zoned(zone.clone()).unwrap_or_else(|_| Zoned::default()));
+        surroundings(root, &mut scene);
+        let people = people(root);
+        Self { zone, settings: root.json("settings"), scene, people }
+    }
+
+    fn call(&self, section: Section<'_, '_>) -> Option<Scenario> {
+        let name = section.required("name", "whoever presses 1 speaks with sales");
+        let mut scene = self.scene.clone();
+        if let Some(at) = section.text("at", "2026-11-27 23:58") {
+            match moment(at.value, &self.zone) {
+                Some(moment) => scene.at = moment,
+                None => section.mistake(
+                    at.line,
+                    format!("\"{}\" is no moment; write one like \"2026-11-27 23:58\"", at.value),
+                ),
+            }
+        }
+        let mut settings = self.settings.clone();
+        if let (Some(all), Value::Object(own)) = (settings.as_object_mut(), section.json("settings")) {
+            all.extend(own);
+        }
+        scene.settings = settings.to_string();
+        if let Some(keys) = section.text("keys", "1") {
+            let key = |c: char| c.is_ascii_digit() || "*#-ABCD".contains(c);
+            if !keys.value.chars().all(key) {
+                let what = format!("\"{}\" are no keys; write 0-9, * and #, and - for none", keys.value);
+                section.mistake(keys.line, what);
+            }
+            scene.keys = keys.value.to_owned();
+        }
+        surroundings(&section, &mut scene);
+        scene.people = people(&section);
+        let others =
+            self.people.iter().filter(|known| !scene.people.iter().any(|own| own.name == known.name));
+        scene.people = scene.people.iter().chain(others).cloned().collect();
+        scene.others = if scene.people.is_empty() { Others::Answer } else { Others::Unknown };
+        let line = section.line;
+        let expect = match section.section("expect") {
+            Some(expect) => expectation(expect),
+            None => {
+                section.mistake(line, "this call expects nothing; write [call.expect]");
+                None
+            }
+        };
+        section.finish();
+        Some(Scenario { name: name?.value.to_owned(), line, scene, expect: expect? })
+    }
+}
+
+/// A moment in a time zone: "2026-11-27 23:58", or RFC 3339 with an offset.
+pub fn moment(text: &str, zone: &TimeZone) -> Option<Zoned> {
+    if let Ok(moment) = text.parse::<Timestamp>() {
+        return Some(moment.to_zoned(zone.clone()));
+    }
+    text.parse::<DateTime>().ok()?.to_zoned(zone.clone()).ok()
+}
+
+/// What may stand above the calls and in each of them.
+fn surroundings(section: &Section<'_, '_>, scene: &mut Scene) {
+    let word = |key, example| section.text(key, example).map(|text| text.value.to_owned());
+    scene.from = word("from", "+359888123456").unwrap_or_else(|| scene.from.clone());
+    scene.to = word("to", "700").unwrap_or_else(|| scene.to.clone());
+    scene.language = word("language", "bg").unwrap_or_else(|| scene.language.clone());
+    scene.spoke_with = word("spoke_with", "ana").or_else(|| scene.spoke_with.clone());
+    if section.has("hangs_up_after") {
+        scene.hangs_up_after = section.duration("hangs_up_after", Duration::ZERO..=DAY, PATIENCE);
+    }
+    scene.calendars.extend(section.texts_by_name("calendars", "{ office = \"closed\" }"));
+    scene.kept.extend(section.texts_by_name("remembers", "{ visits = \"7\" }"));
+    for queue in section.sections("queue") {
+        let name = queue.required("name", "sales").map(|text| text.value.to_owned());
+        let after = |default| queue.duration("after", Duration::ZERO..=DAY, default);
+        let agent = queue.text("agent", "ana").map_or("agent", |text| text.value).to_owned();
+        let ends = match choice(&queue, "ends", &["agent", "longest-wait", "nobody", "full", "closed"]) {
+            "longest-wait" => QueueEnd::LongestWait,
+            "nobody" => QueueEnd::Nobody(after(IN_LINE)),
+            "full" => QueueEnd::Refused(Refusal::Full),
+            "closed" => QueueEnd::Refused(Refusal::Closed),
+            _ => QueueEnd::Agent(agent, after(IN_LINE)),
+        };
+        let count = |key| u32::try_from(queue.integer(key, 0..=100_000, 0)).unwrap_or(0);
+        let said = QueueScene { ends, waiting: count("waiting"), available: count("available") };
+        // Asked for, so that it is no unknown key where it has no meaning.
+        after(IN_LINE);
+        queue.finish();
+        if let Some(name) = name {
+            scene.queues.insert(name, said);
+        }
+    }
+    let mut contacts = Vec::new();
+    for contact in section.sections("contact") {
+        let word = |key, example| contact.text(key, example).map(|text| text.value.to_owned());
+        let number = word("number", "+359888123456");
+        let name = contact.required("name", "Iva").map(|text| text.value.to_owned()).unwrap_or_default();
+        let (company, owner) = (word("company", "Acme"), word("owner", "ana"));
+        let fields = contact.texts_by_name("fields", "{ vip = \"yes\" }");
+        contact.finish();
+        contacts.push((number, Contact { id: name.clone(), name, company, owner, fields }));
+    }
+    contacts.append(&mut scene.contacts);
+    scene.contacts = contacts;
+}
+
+fn people(section: &Section<'_, '_>) -> Vec<Person> {
+    let mut people = Vec::new();
+    for user in section.sections("user") {
+        let name = user.required("name", "ana").map(|text| text.value.to_owned());
+        let after = user.duration("after", Duration::ZERO..=DAY, RINGING);
+        let talks = user.duration("talks", Duration::ZERO..=DAY, TALK);
+        let status = u16::try_from(user.integer("status", 300..=699, 603)).unwrap_or(603);
+        let does = match choice(&user, "does", &["answers", "no-answer", "busy", "offline", "refuses"]) {
+            "no-answer" => Does::NoAnswer,
+            "busy" => Does::Busy,
+            "offline" => Does::Offline,
+            "refuses" => Does::Refuses(after, status),
+            _ => Does::Answers(after, talks),
+        };
+        let number = user.text("number", "101").map(|text| text.value.to_owned());
+        let mobile = user.text("mobile", "+359888000101").map(|text| text.value.to_owned());
+        let groups = user.texts("groups", r#"["sales"]"#);
+        let groups = groups.map(|groups| groups.into_iter().map(|text| text.value.to_owned()).collect());
+        user.finish();
+        if let Some(name) = name {
+            let number = number.unwrap_or_else(|| name.clone());
+            people.push(Person { name, number, mobile, groups, does });
+        }
+    }
+    people
+}
+
+/// One of several words, the first unless said.
+fn choice<'s>(section: &Section<'s, '_>, key: &str, words: &[&'s str]) -> &'s str {
+    let Some(Text { value, line }) = section.text(key, words[0]) else { return words[0] };
+    if !words.contains(&value) {
+        section.mistake(line, format!("\"{key}\" is \"{value}\"; {}", hint(value, words.iter().copied())));
+    }
+    value
+}
+
+const ENDS: [&str; 5] = ["returned", "hung-up", "failed", "trapped", "handed-over"];
+const OUTCOMES: [Outcome; 6] = [
+    Outcome::Answered,
+    Outcome::Missed,
+    Outcome::Abandoned,
+    Outcome::Voicemail,
+    Outcome::Rejected,
+    Outcome::Failed,
+];
+
+fn expectation(section: Section<'_, '_>) -> Option<Expectation> {
+    let list = |key, example| {
+        let texts = section.texts(key, example)?;
+        Some(texts.into_iter().map(|text| text.value.to_owned()).collect::<Vec<_>>())
+    };
+    let outcome = section.text("outcome", "answered").map(|text| {
+        let found = OUTCOMES.into_iter().find(|outcome| outcome.name() == text.value);
+        if found.is_none() {
+            let hint = hint(text.value, OUTCOMES.map(Outcome::name));
+            section.mistake(text.line, format!("there is no outcome \"{}\"; {hint}", text.value));
+        }
+        found
+    });
+    let expect = Expectation {
+        imports: list("imports", r#"["answer", "play welcome"]"#),
+        contains: list("contains", r#"["dial user:ana*"]"#).unwrap_or_default(),
+        never: list("never", r#"["record-message*"]"#).unwrap_or_default(),
+        plays: list("plays", r#"["welcome"]"#).unwrap_or_default(),
+        rings: list("rings", r#"["ana"]"#),
+        talks_with: list("talks_with", r#"["ana"]"#),
+        outcome: outcome.flatten(),
+        ends: section.has("ends").then(|| choice(&section, "ends", &ENDS).to_owned()),
+        hands_over: section.text("hands_over", "strowger/voicemail").map(|text| text.value.to_owned()),
+        tags: section.texts_by_name("tags", "{ wants = \"sales\" }"),
+        logs: list("logs", r#"["sales did not answer*"]"#).unwrap_or_default(),
+    };
+    if expect == Expectation::default() && outcome.is_none() {
+        section.mistake(section.line, "this call expects nothing; write outcome = \"answered\", or imports");
+    }
+    section.finish();
+    Some(expect)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn mistakes(text: &str) -> String {
+        read(Path::new("calls.toml"), text).expect_err("it is wrong").to_string()
+    }
+
+    #[test]
+    fn a_call_is_read_with_what_stands_above_it() {
+        let text = r#"
+            timezone = "Europe/Sofia"
+            settings = { sales = "ana", night = true }
+            [[user]]
+            name = "ana"
+            does = "busy"
+            [[call]]
+            name = "at night"
+            at = "2026-11-27 23:58"
+            settings = { night = false }
+            keys = "1-2"
+              [[call.user]]
+              name = "boris"
+              after = 7
+              [call.expect]
+              rings = []
+        "#;
+        let read = read(Path::new("calls.toml"), text).expect("it is right");
+        let [call] = &read.calls[..] else { panic!("one call: {read:?}") };
+        // Sofia is two hours ahead of UTC in November (IANA time zone database, EET).
+        assert_eq!(call.scene.at.timestamp().to_string(), "2026-11-27T21:58:00Z");
+        let settings: Value = serde_json::from_str(&call.scene.settings).expect("settings are JSON");
+        assert_eq!(settings, serde_json::json!({ "sales": "ana", "night": false }));
+        let does: Vec<_> = call.scene.people.iter().map(|p| (p.name.as_str(), p.does)).collect();
+        assert_eq!(does, [("boris", Does::Answers(Duration::from_secs(7), TALK)), ("ana", Does::Busy)]);
+        assert_eq!((call.line, call.expect.rings.as_deref()), (7, Some(&[][..])));
+    }
+
+    #[test]
+    fn every_mistake_is_told_with_its_line_and_what_to_write() {
+        let told =
+            mistakes("[[call]]\nname = \"a\"\nkesy = \"1\"\n[call.expect]\nringz = [\"ana\"]\nrings = []\n");
+        assert!(told.contains("calls.toml:3: [[call]] has no key \"kesy\"; write \"keys\""), "{told}");
+        assert!(told.contains("calls.toml:5: [call.expect] has no key \"ringz\"; write \"rings\""), "{told}");
+        let told = mistakes("[[call]]\nname = \"a\"\n[call.expect]\noutcome = \"answerd\"\n");
+        assert!(told.contains("calls.toml:4: there is no outcome \"answerd\"; write \"answered\""), "{told}");
+        let told =
+            mistakes("[[user]]\nname = \"ana\"\ndoes = \"bussy\"\n[[call]]\nname = \"a\"\nat = \"noon\"\n");
+        assert!(told.contains("calls.toml:3: \"does\" is \"bussy\"; write \"busy\""), "{told}");
+        assert!(told.contains("calls.toml:4: this call expects nothing"), "{told}");
+        assert!(told.contains("calls.toml:6: \"noon\" is no moment"), "{told}");
+        assert!(mistakes("").contains("there is no call"), "{}", mistakes(""));
+    }
+}
