@@ -5,7 +5,8 @@ use std::fs;
 use std::time::Duration;
 
 use serde_json::Value;
-use tests::exchange::guest;
+use tests::exchange::{Exchange, guest};
+use tests::sound::tone_wav;
 
 use crate::demo::tape;
 use crate::world::{LATER, SOON, World};
@@ -52,6 +53,37 @@ fn a_script_is_swapped_under_fifty_calls_and_none_is_lost() {
     assert!((200..300).contains(&status), "{status} {answer}");
     world.carrier_calls("703").calls(1, 1).talks(A_SECOND).run(SOON).assert_all(1);
     assert_eq!(world.exchange.calls(51)[50]["version"], *first);
+}
+
+#[test]
+fn a_script_that_waits_holds_no_sandbox_and_hears_the_next_key() {
+    let music = "  [[tenant.music]]\n  name = \"shop\"\n  play = [\"low\"]\n  [[tenant.number]]\n  number = \"900\"\n  \
+                 script = \"behave\"\n  settings = { does = \"wait\" }\n";
+    let world = World::with(|_| music.to_owned());
+    world.exchange.keep_prompt("low", tone_wav(600.0, A_SECOND * 4));
+    let mut ana = world.pjsua("ana", 440.0);
+    ana.call(&world.uri("900"));
+    ana.confirmed(SOON);
+    let rests = |exchange: &Exchange| {
+        exchange.metrics().lines().any(|line| line == "strowger_sandboxes 0").then_some(())
+    };
+    for _ in 0..2 {
+        world.exchange.eventually("the script rests", rests);
+        ana.press("5");
+        ana.talk(A_SECOND * 2);
+    }
+    ana.hang_up();
+    ana.disconnected(SOON);
+    let announced = ana.heard().tone(1300.0).length;
+    assert!((A_SECOND * 14 / 10..A_SECOND * 22 / 10).contains(&announced), "heard for {announced:?}");
+    let call = world.exchange.calls(1).remove(0);
+    assert!(call["failure"].is_null(), "{call}");
+    let (status, said, why) = world.exchange.cli(&["replay", call["id"].as_str().expect("it has one")]);
+    assert_eq!((status, said.contains("same")), (0, true), "{said}{why}");
+    let counted = "strowger_script_rests_total{tenant=\"demo\",script=\"behave\"} ";
+    let metrics = world.exchange.metrics();
+    let count = metrics.lines().find_map(|line| line.strip_prefix(counted));
+    assert!(count.is_some_and(|count| count.parse::<u32>().is_ok_and(|count| count >= 2)), "{metrics}");
 }
 
 #[test]

@@ -124,7 +124,7 @@ pub fn mark<'c>(call: &'c Value, key: &str) -> Option<&'c str> {
     tags.filter(|tag| tag["key"] == key).find_map(|tag| tag["value"].as_str())
 }
 
-/// The tenant as TOML.
+/// The tenant as TOML. Scripts rest as soon as they may, so that every test of a longer call is one of that, too.
 pub fn tenants(domain: &str, carrier: SocketAddrV4, more: &str) -> String {
     let users: String = USERS
         .iter()
@@ -146,6 +146,7 @@ domains = ["{domain}"]
   [tenant.limits]
   calls_per_second = 200
   host_calls = 1000
+  script_rest = "1 s"
   [[tenant.group]]
   name = "all"
   members = ["ana", "boris", "vera"]

@@ -83,24 +83,42 @@ fn decisions(criterion: &mut Criterion) {
         bench.iter_custom(|n| cpu_of(n, || drop(black_box(replay()))));
     });
 
+    parked("rest", &sandboxes, &version, &Limits { rest: Duration::ZERO, ..limits.clone() });
+    parked("keep their sandboxes", &sandboxes, &version, &limits);
+}
+
+/// What a call holds that waits for its caller, and what ending it takes.
+fn parked(how: &str, sandboxes: &Sandboxes, version: &Version, limits: &Limits) {
     const PARKED: usize = 4_000;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().expect("a runtime");
+    let world = Arc::new(Prompt);
     let before = resident();
     let begin = Instant::now();
     let mut parked: Vec<_> = (0..PARKED)
-        .map(|_| Box::pin(sandboxes.run_call(&version, start("wait"), world.clone(), &limits)))
+        .map(|_| Box::pin(sandboxes.run_call(version, start("wait"), world.clone(), limits)))
         .collect();
     runtime.block_on(async {
-        for run in &mut parked {
-            std::future::poll_fn(|cx| std::task::Poll::Ready(run.as_mut().poll(cx).is_pending())).await;
+        // As calls come in: those before have begun to rest, if they do.
+        for arrivals in parked.chunks_mut(50) {
+            for _ in 0..2 {
+                for run in &mut *arrivals {
+                    std::future::poll_fn(|cx| std::task::Poll::Ready(run.as_mut().poll(cx).is_pending()))
+                        .await;
+                }
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
         }
     });
     let took = begin.elapsed();
     let after = resident();
     let [all, own] = [0, 1].map(|n| after[n].saturating_sub(before[n]) / PARKED);
-    println!("parked: {PARKED} calls wait, {own} bytes each ({all} with shared pages), parked in {took:?}");
+    let alive = sandboxes.alive();
+    println!(
+        "{PARKED} calls wait and {how}: {alive} sandboxes, {own} bytes each ({all} with shared pages), in {took:?}"
+    );
     let begin = Instant::now();
     drop(parked);
-    println!("parked: dropped in {:?}", begin.elapsed());
+    println!("dropped in {:?}", begin.elapsed());
 }
 
 /// CPU time of this thread, on which all of it happens: what else runs on the machine does not count.

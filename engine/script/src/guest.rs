@@ -17,6 +17,8 @@ use wasmtime::{ResourceLimiter, UpdateDeadline};
 
 use crate::host::Wasi;
 use crate::limits::{self, Limits};
+use crate::reins::Reins;
+use crate::rest::Rest;
 use crate::slice::{self, Tick};
 use crate::tape::{Finish, Start, Step, TrapKind, Writer};
 
@@ -42,6 +44,11 @@ pub trait World: Send + Sync + 'static {
     /// not on the tape, since no two runs compute equally long.
     fn computed(&self, call: CallId, time: Duration) {
         let _ = (call, time);
+    }
+
+    /// By what a run is held; of each run its own, and none if nothing will be wished of it.
+    fn reins(&self) -> Option<Arc<Reins>> {
+        None
     }
 
     /// The next bytes of the call's tape, whole entries, to be appended where the tape is kept. The
@@ -79,16 +86,16 @@ pub(crate) struct Guest {
     pub(crate) table: ResourceTable,
     pub(crate) caps: Caps,
     pub(crate) stretch: Stretch,
-    start: Start,
+    pub(crate) start: Start,
     /// None in a replay: at the end of the tape it is over.
-    world: Option<Arc<dyn World>>,
+    pub(crate) world: Option<Arc<dyn World>>,
     /// What is answered from a tape first.
-    past: VecDeque<Step>,
+    pub(crate) past: VecDeque<Step>,
     /// Steps answered from the tape.
     pub(crate) played: usize,
-    writer: Writer,
-    limits: Limits,
-    began: Instant,
+    pub(crate) writer: Writer,
+    pub(crate) limits: Limits,
+    pub(crate) began: Instant,
     /// When the last import was answered, counted from the start of the run: what the guest's clocks show. Taken from
     /// what the tape says, so that it is the same in a replay.
     pub(crate) at: Duration,
@@ -97,16 +104,17 @@ pub(crate) struct Guest {
     last_words: String,
     /// The last import returned, by the clock of the machine: tests have another.
     computes_since: std::time::Instant,
-    calls: u32,
+    pub(crate) calls: u32,
     /// The second that is being counted, and imports in it.
     second: (Instant, u32),
     chance: Chance,
     logged: usize,
-    cleaning_up: Option<CleaningUp>,
+    pub(crate) cleaning_up: Option<CleaningUp>,
     handed_over: Option<(String, String)>,
+    pub(crate) rest: Rest,
 }
 
-struct CleaningUp {
+pub(crate) struct CleaningUp {
     calls_left: u32,
     until: Instant,
 }
@@ -114,6 +122,7 @@ struct CleaningUp {
 impl Guest {
     pub(crate) fn new(start: Start, past: Vec<Step>, world: Option<Arc<dyn World>>, limits: &Limits) -> Self {
         let began = Instant::now();
+        let rest = Rest::new(world.as_ref().and_then(|world| world.reins()));
         let mut table = ResourceTable::new();
         table.set_max_capacity(limits.handles);
         let cleaning_up =
@@ -139,6 +148,7 @@ impl Guest {
             logged: 0,
             cleaning_up,
             handed_over: None,
+            rest,
         }
     }
 
@@ -174,7 +184,7 @@ impl Guest {
         self.last_words.trim_end()
     }
 
-    fn elapsed(&self) -> Duration {
+    pub(crate) fn elapsed(&self) -> Duration {
         let played = self.world.as_ref().and_then(|world| world.elapsed(self.start.call));
         played.unwrap_or_else(|| self.began.elapsed())
     }
@@ -263,15 +273,24 @@ impl Guest {
         self.writer.asked(millis(asked_at), &command);
         let answer = match local {
             Some(answer) => answer,
+            None if self.can_rest(&command) => self.wait(world, command, asked_at).await,
             None => self.answer_of(world.as_ref(), command).await?,
         };
+        match self.write_answer(asked_at, &answer) {
+            Ok(()) => Ok(answer),
+            Err(kind) => Err(Stop::Limit(kind)),
+        }
+    }
+
+    /// Puts the answer to what was asked on the tape. `asked_at`: from the start of the run.
+    pub(crate) fn write_answer(&mut self, asked_at: Duration, answer: &Answer) -> Result<(), TrapKind> {
         let took = self.elapsed().saturating_sub(asked_at);
         self.note_time(millis(asked_at), millis(took));
-        match self.writer.answered(millis(took), &answer) {
-            Ok(bytes) => world.tape(self.start.call, bytes),
-            Err(_full) => return Err(Stop::Limit(TrapKind::TapeFull)),
+        let bytes = self.writer.answered(millis(took), answer).map_err(|_full| TrapKind::TapeFull)?;
+        if let Some(world) = &self.world {
+            world.tape(self.start.call, bytes);
         }
-        Ok(answer)
+        Ok(())
     }
 
     async fn answer_of(&mut self, world: &dyn World, command: Command) -> Result<Answer, Stop> {
@@ -363,7 +382,7 @@ impl Guest {
     }
 }
 
-fn millis(length: Duration) -> u32 {
+pub(crate) fn millis(length: Duration) -> u32 {
     u32::try_from(length.as_millis()).unwrap_or(u32::MAX)
 }
 

@@ -4,7 +4,9 @@
 //! a [`Library`] says which version takes a tenant's next call, and [`Sandboxes::run_call`] runs one
 //! call in a sandbox of its own: every import becomes an [`exchange::Command`] that a [`World`]
 //! answers, and what it answered is written on the call's tape ([`tape`]). From the tape a run can be
-//! played again ([`Sandboxes::replay`]) or gone on with ([`Sandboxes::resume`]).
+//! played again ([`Sandboxes::replay`]) or gone on with ([`Sandboxes::resume`]); so a run that waits for long gives its
+//! sandbox back and is rebuilt when its answer is there ([`Limits::rest`]), on another version if that is wished
+//! ([`Reins::move_to`]).
 //!
 //! What calls, legs and queues are is not known here, and neither is where tapes and components are
 //! kept.
@@ -16,7 +18,10 @@ mod guest;
 mod host;
 mod library;
 pub mod limits;
+mod reins;
 mod replay;
+mod rest;
+mod room;
 mod sandbox;
 pub mod slice;
 mod strategy;
@@ -27,6 +32,7 @@ pub use compiled::KEPT as KEPT_COMPILED;
 pub use guest::{Asked, World};
 pub use library::{Fares, KEPT_VERSIONS, Library, Listed, NoVersion, RUNS_ELSEWHERE, SCRIPTS, Version};
 pub use limits::Limits;
+pub use reins::{Moved, Reins};
 pub use replay::Verdict;
 pub use sandbox::{Component, NoEngine, Run, Sandboxes, Settings};
 pub use strategy::Decision;

@@ -60,6 +60,14 @@ pub const LAST_WORDS: usize = 4 << 10;
 /// Frames of a backtrace that are kept.
 pub const BACKTRACE_FRAMES: usize = 32;
 
+/// A script that waits for longer than this gives its sandbox back, and is rebuilt from its tape when its answer is
+/// there.
+pub const REST: Duration = Duration::from_secs(5);
+/// A run with more imports behind it keeps its sandbox: to rebuild it would take milliseconds.
+pub const REST_STEPS: u32 = 1_000;
+/// How long a run waits for a sandbox where none is free; then it ends without one.
+pub const LET_IN: Duration = Duration::from_secs(1);
+
 /// How long the engine looks something up before the import fails.
 pub const WAIT_LOOK_UP: Duration = Duration::from_secs(5);
 /// How long signalling may take: 64 × T1 (RFC 3261 §17.1.1.2) and a little.
@@ -100,6 +108,8 @@ pub struct Limits {
     pub cleaning_up_calls: u32,
     /// Time after the caller has left.
     pub cleaning_up_time: Duration,
+    /// How long it waits in one import before it gives its sandbox back.
+    pub rest: Duration,
 }
 
 /// How long a CRM may take: the caller hears nothing meanwhile.
@@ -122,6 +132,7 @@ impl Limits {
             tape: TAPE,
             cleaning_up_calls: CLEANING_UP_CALLS,
             cleaning_up_time: CLEANING_UP_TIME,
+            rest: REST,
         }
     }
 
@@ -140,6 +151,24 @@ impl Default for Limits {
     fn default() -> Self {
         Self::call()
     }
+}
+
+/// Whether a script may have to wait long for the answer, and hears of it itself when its time is up: then its sandbox
+/// can be given back meanwhile.
+pub(crate) fn waits_long(command: &Command) -> bool {
+    matches!(
+        command,
+        Command::Play { .. }
+            | Command::Gather { .. }
+            | Command::RecordMessage { .. }
+            | Command::Dial(_)
+            | Command::Sleep { .. }
+            | Command::Bridge { .. }
+            | Command::Talk { .. }
+            | Command::Wait { .. }
+            | Command::CarryOut { .. }
+            | Command::Park { .. }
+    )
 }
 
 /// How long the engine may take to answer a command before the import fails as timed out. A verb

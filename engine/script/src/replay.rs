@@ -53,6 +53,7 @@ impl Sandboxes {
         let recorded = segment.finish.as_ref().map(|(_, finish)| finish);
         match end {
             End::Finish(Finish::NoRoom) => Verdict::NoRoom,
+            End::Rests => unreachable!("nobody waits in a replay"),
             End::Parted { recorded: None, .. } if recorded.is_none_or(stopped_by_the_engine) => {
                 Verdict::Same { steps }
             }

@@ -1,16 +1,16 @@
 //! The engine that runs guests: its settings, its pool, its clock, and one sandbox per run.
 //!
 //! A guest runs on a fiber of its own inside the future that its run is, so one that waits holds
-//! memory and no thread. The pool is laid out once for as many sandboxes as may be alive; a permit is
-//! taken first, and a run without one ends as [`Finish::NoRoom`].
+//! memory and no thread, and one that waits for long gives its sandbox back and is made again from its tape. The pool is
+//! laid out once for as many sandboxes as may be alive; a permit is taken first, and a run without one ends as
+//! [`Finish::NoRoom`].
 
-use std::collections::HashMap;
 use std::fmt::Write as _;
 use std::io;
 use std::path::PathBuf;
 use std::pin::pin;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::task::Poll;
 use std::time::{Duration, Instant};
 
@@ -33,6 +33,9 @@ use crate::host::types::length;
 use crate::host::{self, Question};
 use crate::library::Version;
 use crate::limits::{self, Limits};
+use crate::reins::{Moved, Wish};
+use crate::rest::Roused;
+use crate::room::{Permit, Room};
 use crate::slice;
 use crate::strategy::Decision;
 use crate::tape::{Finish, Segment, Start, TrapKind};
@@ -162,6 +165,8 @@ pub struct Run {
     pub tape: Vec<u8>,
     /// Time on a thread, waits left out.
     pub cpu: Duration,
+    /// How often it gave its sandbox back while it waited.
+    pub rests: u32,
 }
 
 /// Runs guests.
@@ -187,11 +192,7 @@ impl Sandboxes {
         host::link_strategy(&mut strategy).map_err(NoEngine::Engine)?;
         let computing = Arc::new(AtomicUsize::new(0));
         start_clock(&engine, computing.clone()).map_err(NoEngine::Thread)?;
-        let room = Arc::new(Room {
-            sandboxes: settings.sandboxes,
-            per_tenant: settings.per_tenant,
-            taken: Mutex::default(),
-        });
+        let room = Room::new(settings.sandboxes, settings.per_tenant);
         Ok(Self { engine, call, strategy, compiled, settings, room, computing })
     }
 
@@ -235,76 +236,168 @@ impl Sandboxes {
 
     /// Runs a call's script to its end. One such future per call, on a tokio runtime with time;
     /// dropping it ends the guest at once and leaves the tape without an end.
-    pub async fn run_call(
+    pub fn run_call(
         &self,
         version: &Version,
         start: Start,
         world: Arc<dyn World>,
         limits: &Limits,
-    ) -> Run {
-        self.resume(version, start, Vec::new(), world, limits).await
+    ) -> impl Future<Output = Run> + Send {
+        self.resume(version, start, Vec::new(), world, limits)
     }
 
     /// Runs `on-ended` with the call's record.
-    pub async fn run_ended(
+    pub fn run_ended(
         &self,
         version: &Version,
         mut start: Start,
         record: &CallRecord,
         world: Arc<dyn World>,
         limits: &Limits,
-    ) -> Run {
+    ) -> impl Future<Output = Run> + Send {
         start.ended = Some(Box::new(record.clone()));
-        self.resume(version, start, Vec::new(), world, limits).await
+        self.resume(version, start, Vec::new(), world, limits)
     }
 
     /// Goes on with a run from what its tape has of it: `past` is answered from the tape and not
     /// written again, what comes after goes to the world. A guest that asks something else than it
     /// did is stopped as [`TrapKind::Parted`].
-    pub async fn resume(
+    pub fn resume(
         &self,
         version: &Version,
         start: Start,
         past: Vec<crate::Step>,
         world: Arc<dyn World>,
         limits: &Limits,
-    ) -> Run {
-        let resumed = !past.is_empty();
-        let mut guest = Guest::new(start, past, Some(world), limits);
-        let Some(_permit) = Room::enter(&self.room, &guest.start().tenant) else {
-            return Run { finish: Finish::NoRoom, tape: Vec::new(), cpu: Duration::ZERO };
+    ) -> impl Future<Output = Run> + Send {
+        // In a box, because this is all that a run is while it rests.
+        let guest = Box::new(Guest::new(start, past, Some(world), limits));
+        self.run(version, guest, limits)
+    }
+
+    async fn run(&self, version: &Version, mut guest: Box<Guest>, limits: &Limits) -> Run {
+        let Some(permit) = self.room.let_in(&guest.start().tenant).await else {
+            return Run { finish: Finish::NoRoom, tape: Vec::new(), cpu: Duration::ZERO, rests: 0 };
         };
-        if !resumed {
+        let mut spent = Spent { permit: Some(permit), cpu: Duration::ZERO, rests: 0 };
+        if guest.past.is_empty() {
             guest.write_began(version.hash());
         }
-        let _running = version.figures.begin();
-        let (mut guest, end, cpu) = self.play(version, guest, limits).await;
-        let finish = match end {
-            End::Finish(finish) => finish,
-            End::Parted { backtrace, .. } => Finish::Trapped { kind: TrapKind::Parted, backtrace },
+        guest.may_rest(&self.room);
+        let mut moved: Option<Arc<Version>> = None;
+        let finish = loop {
+            let on = moved.as_deref().unwrap_or(version);
+            let left;
+            (guest, left) = self.run_on(on, guest, limits, &mut spent).await;
+            match left {
+                Left::Finish(finish) => break finish,
+                Left::For(version) => moved = Some(version),
+            }
         };
-        version.figures.note(cpu, matches!(finish, Finish::Failed(_) | Finish::Trapped { .. }));
         let tape = guest.write_ended(&finish);
-        Run { finish, tape, cpu }
+        Run { finish, tape, cpu: spent.cpu, rests: spent.rests }
+    }
+
+    /// Runs on one version, which ends with the run or with its move to another.
+    async fn run_on(
+        &self,
+        version: &Version,
+        mut guest: Box<Guest>,
+        limits: &Limits,
+        spent: &mut Spent,
+    ) -> (Box<Guest>, Left) {
+        let _running = version.figures.begin();
+        let before = spent.cpu;
+        let finish = loop {
+            if guest.rests() {
+                let roused;
+                (guest, roused) = guest.rest().await;
+                match roused {
+                    Roused::Answered(Ok(())) => {}
+                    Roused::Answered(Err(kind)) => break Finish::Trapped { kind, backtrace: String::new() },
+                    Roused::Wished(wish) => match self.grant(wish, &mut guest, limits).await {
+                        Some(version) => return (guest, Left::For(version)),
+                        None => continue,
+                    },
+                }
+            }
+            if spent.permit.is_none() {
+                spent.permit = self.room.let_in(&guest.start().tenant).await;
+                if spent.permit.is_none() {
+                    break Finish::NoRoom;
+                }
+            }
+            // In a box of its own, which is given back with the sandbox.
+            let (played, end, took) = Box::pin(self.play(version, guest, limits)).await;
+            (guest, spent.cpu) = (played, spent.cpu + took);
+            match end {
+                End::Finish(finish) => break finish,
+                End::Parted { backtrace, .. } => {
+                    break Finish::Trapped { kind: TrapKind::Parted, backtrace };
+                }
+                End::Rests => (spent.permit, spent.rests) = (None, spent.rests + 1),
+            }
+        };
+        let failed = matches!(finish, Finish::Failed(_) | Finish::Trapped { .. });
+        version.figures.note(spent.cpu.saturating_sub(before), failed);
+        (guest, Left::Finish(finish))
+    }
+
+    /// Plays what has happened to the version that is wished: there the run goes on, if it comes to the same.
+    async fn grant(&self, wish: Wish, guest: &mut Guest, limits: &Limits) -> Option<Arc<Version>> {
+        // Only what the guest does is compared, not how fast it may do it.
+        let limits = Limits { host_calls_per_second: u32::MAX, ..limits.clone() };
+        let (trial, waits_for) = guest.so_far(&limits);
+        let Some(_permit) = self.room.let_in(&guest.start().tenant).await else {
+            wish.tell(Moved::Stays("no sandbox was free to try it".into()));
+            return None;
+        };
+        let (trial, end, _cpu) = Box::pin(self.play(&wish.version, trial, &limits)).await;
+        let step = trial.played + 1;
+        let why = match end {
+            End::Parted { recorded: None, now, .. } if waits_for.as_ref() == Some(&*now) => {
+                let version = wish.version.clone();
+                guest.moved(version.hash());
+                wish.tell(Moved::There);
+                return Some(version);
+            }
+            End::Parted { now, .. } => format!("at step {step} it would ask {now:?}"),
+            End::Finish(finish) => format!("it would end before step {step}: {finish:?}"),
+            End::Rests => unreachable!("nobody waits in a replay"),
+        };
+        wish.tell(Moved::Stays(why));
+        None
+    }
+
+    /// Sandboxes alive; runs that rest have none.
+    pub fn alive(&self) -> u32 {
+        self.room.alive()
     }
 
     /// Plays a segment of a tape to a version, the same or another; nothing outside happens.
     pub(crate) async fn rerun(&self, version: &Version, segment: &Segment, limits: &Limits) -> (usize, End) {
-        let guest = Guest::new(segment.start.clone(), segment.steps.clone(), None, limits);
-        let Some(_permit) = Room::enter(&self.room, &segment.start.tenant) else {
+        let guest = Box::new(Guest::new(segment.start.clone(), segment.steps.clone(), None, limits));
+        let Some(_permit) = self.room.enter(&segment.start.tenant) else {
             return (0, End::Finish(Finish::NoRoom));
         };
         let (guest, end, _cpu) = self.play(version, guest, limits).await;
         (guest.played, end)
     }
 
-    async fn play(&self, version: &Version, guest: Guest, limits: &Limits) -> (Guest, End, Duration) {
-        let mut store = Store::new(&self.engine, guest);
+    async fn play(
+        &self,
+        version: &Version,
+        guest: Box<Guest>,
+        limits: &Limits,
+    ) -> (Box<Guest>, End, Duration) {
+        let reins = guest.reins();
+        let mut store = Store::new(&self.engine, *guest);
         store.limiter(|guest| &mut guest.caps);
         store.set_hostcall_fuel(limits.host_call_bytes);
         store.epoch_deadline_callback(|mut store| store.data_mut().stretch.check());
         store.set_epoch_deadline(1);
         let mut cpu = Duration::ZERO;
+        // None: it rests, and its fiber ends with this block.
         let returned = {
             let mut running = pin!(enter(&version.component().ready, &mut store));
             std::future::poll_fn(|cx| {
@@ -312,13 +405,17 @@ impl Sandboxes {
                 let begin = Instant::now();
                 let poll: Poll<_> = running.as_mut().poll(cx);
                 cpu += begin.elapsed();
+                if poll.is_pending() && reins.rests() {
+                    return Poll::Ready(None);
+                }
                 if poll.is_pending() && slice::is_cut() {
                     version.note_cut();
                 }
-                poll
+                poll.map(Some)
             })
             .await
         };
+        let Some(returned) = returned else { return (Box::new(store.into_data()), End::Rests, cpu) };
         let parted = |error: &wasmtime::Error| matches!(error.downcast_ref(), Some(Stop::Parted { .. }));
         if !returned.as_ref().is_err_and(parted) {
             store.data_mut().end_output().await;
@@ -332,7 +429,7 @@ impl Sandboxes {
             Ok(Err(failure)) => End::Finish(Finish::Failed(failure.into())),
             Err(error) => stopped(error, store.data().caps.refused, store.data().last_words()),
         };
-        (store.into_data(), end, cpu)
+        (Box::new(store.into_data()), end, cpu)
     }
 
     /// May this caller wait? `who`, like everywhere below: the caller's place in `now.waiting`. Blocks
@@ -478,7 +575,7 @@ impl Sandboxes {
             // There is no answer for the log to go with, so what the guest said of it stands in the backtrace.
             Err(error) => match stopped(error, question.caps.refused, &question.last_words()) {
                 End::Finish(finish) => Err(finish),
-                End::Parted { .. } => unreachable!("a strategy has no tape"),
+                End::Parted { .. } | End::Rests => unreachable!("a strategy has no tape"),
             },
         }
     }
@@ -487,9 +584,25 @@ impl Sandboxes {
 type SnapshotOf = crate::host::strategy::SnapshotHandle;
 type WaitingOf = crate::host::strategy::WaitingHandle;
 
+/// What a run has used so far.
+struct Spent {
+    /// None while it rests.
+    permit: Option<Permit>,
+    cpu: Duration,
+    rests: u32,
+}
+
+/// Why a run is no longer on a version.
+enum Left {
+    Finish(Finish),
+    For(Arc<Version>),
+}
+
 /// How playing ended.
 pub(crate) enum End {
     Finish(Finish),
+    /// It waits for an answer, and needs no sandbox until that is there.
+    Rests,
     /// The guest asked `now` where the tape has `recorded`.
     Parted {
         recorded: Option<Box<exchange::Command>>,
@@ -623,50 +736,5 @@ impl<'a> Computing<'a> {
 impl Drop for Computing<'_> {
     fn drop(&mut self) {
         self.0.fetch_sub(1, Ordering::Relaxed);
-    }
-}
-
-/// Counts sandboxes, in all and by tenant.
-struct Room {
-    sandboxes: u32,
-    per_tenant: u32,
-    taken: Mutex<Taken>,
-}
-
-#[derive(Default)]
-struct Taken {
-    all: u32,
-    by_tenant: HashMap<Arc<str>, u32>,
-}
-
-/// The right to one sandbox; given back when dropped.
-struct Permit {
-    room: Arc<Room>,
-    tenant: Arc<str>,
-}
-
-impl Room {
-    fn enter(room: &Arc<Self>, tenant: &Arc<str>) -> Option<Permit> {
-        let mut taken = room.taken.lock().unwrap_or_else(PoisonError::into_inner);
-        let mine = taken.by_tenant.get(tenant).copied().unwrap_or(0);
-        if taken.all >= room.sandboxes || mine >= room.per_tenant {
-            return None;
-        }
-        taken.all += 1;
-        taken.by_tenant.insert(tenant.clone(), mine + 1);
-        Some(Permit { room: room.clone(), tenant: tenant.clone() })
-    }
-}
-
-impl Drop for Permit {
-    fn drop(&mut self) {
-        let mut taken = self.room.taken.lock().unwrap_or_else(PoisonError::into_inner);
-        taken.all -= 1;
-        if let Some(mine) = taken.by_tenant.get_mut(&self.tenant) {
-            *mine -= 1;
-            if *mine == 0 {
-                taken.by_tenant.remove(&self.tenant);
-            }
-        }
     }
 }

@@ -10,6 +10,7 @@
 //!   0 Began { start, version }                         once, first
 //!   1 Step { at_ms, command, took_ms, answer }         per import
 //!   2 Ended { at_ms, finish }                          once, last; missing when the engine stopped
+//!   3 Moved { at_ms, version }                         goes on with this version, which asked all before likewise
 //! ```
 //!
 //! Appended as the call goes; a cut tail (the power went) is left out when reading. What a command
@@ -174,6 +175,13 @@ pub enum Entry {
         /// How.
         finish: Finish,
     },
+    /// The run goes on with another version, which asked the same up to here.
+    Moved {
+        /// Milliseconds from its start.
+        at_ms: u32,
+        /// The component's hash, hex.
+        version: String,
+    },
 }
 
 /// The entries in bytes that [`crate::World::tape`] was handed.
@@ -190,7 +198,7 @@ const STEP: u8 = 1;
 pub struct Segment {
     /// What the run began with.
     pub start: Start,
-    /// The component's hash, hex.
+    /// The component's hash, hex; the last one's where the run went on with another.
     pub version: String,
     /// Its imports.
     pub steps: Vec<Step>,
@@ -270,6 +278,7 @@ impl Tape {
                 self.segments.push(Segment { start, version, steps: Vec::new(), finish: None });
             }
             (Entry::Step(step), Some(segment)) => segment.steps.push(step),
+            (Entry::Moved { version, .. }, Some(segment)) => segment.version = version,
             (Entry::Ended { at_ms, finish }, Some(segment)) => {
                 segment.finish = Some((Duration::from_millis(at_ms.into()), finish));
             }
@@ -342,6 +351,38 @@ impl Writer {
         self.put(&Entry::Ended { at_ms, finish: finish.clone() });
         self.close(from);
         &self.bytes[from..]
+    }
+
+    /// What is being asked.
+    pub(crate) fn asking(&self) -> Option<Command> {
+        let step = &self.bytes[self.asking? + size_of::<u32>()..];
+        let ((_at_ms, command), _) =
+            postcard::take_from_bytes::<(u32, Command)>(step.strip_prefix(&[STEP])?).ok()?;
+        Some(command)
+    }
+
+    /// Goes before the step that is being asked.
+    pub(crate) fn moved(&mut self, at_ms: u32, version: &str) -> &[u8] {
+        let from = self.asking.unwrap_or(self.bytes.len());
+        let asked = self.bytes.split_off(from);
+        let entry = self.open();
+        self.put(&Entry::Moved { at_ms, version: version.into() });
+        self.close(entry);
+        let to = self.bytes.len();
+        self.asking = self.asking.map(|_| to);
+        self.bytes.extend(asked);
+        &self.bytes[from..to]
+    }
+
+    /// The steps that were written so far.
+    pub(crate) fn steps(&self) -> Vec<Step> {
+        let step = |entry| if let Entry::Step(step) = entry { Some(step) } else { None };
+        entries(&self.bytes).into_iter().filter_map(step).collect()
+    }
+
+    /// Gives memory back that was kept for more to come.
+    pub(crate) fn shrink(&mut self) {
+        self.bytes.shrink_to_fit();
     }
 
     pub(crate) fn take(&mut self) -> Vec<u8> {

@@ -67,6 +67,10 @@ pub struct Metrics {
     pub script_failures: Family<OfFailure, Counter>,
     /// CPU time of one run of a script.
     pub script_cpu: Family<OfScript, Histogram>,
+    /// How often runs of a script gave their sandbox back while they waited.
+    pub script_rests: Family<OfScript, Counter>,
+    /// Sandboxes alive, as last looked.
+    pub sandboxes: Gauge,
     /// From a question to a strategy until its answer, in seconds: what a queue waits for.
     pub strategy_decision: Family<OfScript, Histogram>,
     /// Carriers that went out of service.
@@ -100,6 +104,8 @@ impl Default for Metrics {
             registered: Family::default(),
             script_failures: Family::default(),
             script_cpu: Family::new_with_constructor(histogram),
+            script_rests: Family::default(),
+            sandboxes: Gauge::default(),
             strategy_decision: Family::new_with_constructor(histogram),
             trunks_lost: Family::default(),
             rtp_received: Counter::default(),
@@ -121,6 +127,8 @@ impl Default for Metrics {
         registry.register("script_failures", "Runs that failed", metrics.script_failures.clone());
         let cpu = "CPU time of one run";
         registry.register_with_unit("script_cpu", cpu, Unit::Seconds, metrics.script_cpu.clone());
+        registry.register("script_rests", "Sandboxes given back while waiting", metrics.script_rests.clone());
+        registry.register("sandboxes", "Sandboxes alive", metrics.sandboxes.clone());
         let decision = "From a question to a strategy until its answer";
         let family = metrics.strategy_decision.clone();
         registry.register_with_unit("strategy_decision", decision, Unit::Seconds, family);

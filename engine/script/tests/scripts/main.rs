@@ -6,6 +6,7 @@ mod calls;
 mod floor;
 mod histories;
 mod replays;
+mod rests;
 mod runtimes;
 mod slices;
 mod strategies;

@@ -22,6 +22,8 @@ pub struct Limits {
     pub script_memory: u64,
     /// `script_cpu`: computing between two imports; a sandbox that computes longer traps.
     pub script_cpu: Duration,
+    /// `script_rest`: a script that waits longer gives its sandbox back until the answer is there.
+    pub script_rest: Duration,
     /// `strategy_cpu`: the same for a queue strategy.
     pub strategy_cpu: Duration,
     /// `host_calls`: imports in one call; one more traps.
@@ -51,6 +53,7 @@ impl Default for Limits {
             script_size: 4 << 20,
             script_memory: 16 << 20,
             script_cpu: Duration::from_millis(20),
+            script_rest: script::limits::REST,
             strategy_cpu: Duration::from_millis(10),
             host_calls: 10_000,
             host_calls_per_second: 200,

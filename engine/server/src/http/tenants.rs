@@ -132,6 +132,7 @@ pub(super) async fn reload(State(api): State<Api>, _operator: Operator) -> Resul
     responses((status = 200, content_type = "application/openmetrics-text")))]
 pub(super) async fn metrics(State(api): State<Api>, _operator: Operator) -> Response {
     let kind = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+    api.node.metrics.sandboxes.set(api.node.scripts.sandboxes.alive().into());
     ([(header::CONTENT_TYPE, kind)], api.node.metrics.render()).into_response()
 }
 

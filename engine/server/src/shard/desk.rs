@@ -192,6 +192,7 @@ fn limits(tenant: &Tenant, run: Limits) -> Limits {
     Limits {
         memory: set.script_memory as usize,
         stretch: set.script_cpu,
+        rest: set.script_rest,
         host_calls: run.host_calls.min(set.host_calls),
         host_calls_per_second: set.host_calls_per_second,
         log_line: set.log_line as usize,

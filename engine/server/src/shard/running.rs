@@ -105,6 +105,9 @@ impl Shard {
         let tenant = running.tenant.clone();
         let of = OfScript { tenant: tenant.clone(), script: ended.script.clone() };
         self.around.node.metrics.script_cpu.get_or_create(&of).observe(ended.run.cpu.as_secs_f64());
+        if ended.run.rests > 0 {
+            self.around.node.metrics.script_rests.get_or_create(&of).inc_by(ended.run.rests.into());
+        }
         let (why, name) = match ended.run.finish {
             script::Finish::Returned | script::Finish::HandedOver { .. } => {
                 return self.finish(now, call, Finish::Returned);
