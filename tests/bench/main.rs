@@ -24,8 +24,9 @@ const CALLS_PER_SECOND: u32 = 400;
 const WARM_UP: u32 = 50;
 const REGISTRATIONS: u32 = 4000;
 const REGISTRATIONS_PER_SECOND: u32 = 400;
-/// Up at once when memory is measured.
-const HELD: u32 = 300;
+/// Up at once when memory is measured: most of them for longer than it takes a script to rest, as conversations are.
+const HELD: u32 = 1500;
+const HELD_PER_SECOND: u32 = 100;
 /// A run of sipp.
 const RUN: Duration = Duration::from_secs(90);
 const PASSWORD: &str = "bench-password";
@@ -153,17 +154,14 @@ fn held() -> Row {
     let run = |talk, calls| {
         let sipp =
             Sipp::scenario(UAC, phone).to(exchange.sip()).service("901").word("from", "caller").talks(talk);
-        sipp.calls(calls, CALLS_PER_SECOND).start()
+        sipp.calls(calls, HELD_PER_SECOND).start()
     };
     run(TALK, WARM_UP).finish(RUN).assert_all(WARM_UP);
     let before = load::resident(exchange.pid());
     // The last call begins before the first one ends.
-    let talk = Duration::from_secs(u64::from(HELD / CALLS_PER_SECOND) + 6);
-    let sipp = run(talk, HELD);
-    let most = load::most_resident_until(
-        exchange.pid(),
-        Duration::from_secs(u64::from(HELD / CALLS_PER_SECOND) + 3),
-    );
+    let arriving = Duration::from_secs(u64::from(HELD / HELD_PER_SECOND));
+    let sipp = run(arriving + Duration::from_secs(8), HELD);
+    let most = load::most_resident_until(exchange.pid(), arriving + Duration::from_secs(5));
     sipp.finish(RUN).assert_all(HELD);
     Row::kilobytes(
         "a bridged call that is up, resident",

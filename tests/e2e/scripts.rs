@@ -59,7 +59,7 @@ fn a_script_is_swapped_under_fifty_calls_and_none_is_lost() {
 fn a_script_that_waits_holds_no_sandbox_and_hears_the_next_key() {
     let music = "  [[tenant.music]]\n  name = \"shop\"\n  play = [\"low\"]\n  [[tenant.number]]\n  number = \"900\"\n  \
                  script = \"behave\"\n  settings = { does = \"wait\" }\n";
-    let world = World::with(|_| music.to_owned());
+    let mut world = World::with(|_| music.to_owned());
     world.exchange.keep_prompt("low", tone_wav(600.0, A_SECOND * 4));
     let mut ana = world.pjsua("ana", 440.0);
     ana.call(&world.uri("900"));

@@ -29,6 +29,9 @@ pub const TABLES: u32 = 16;
 /// tick of 1 ms that counts from its first sight of the stretch, so the guest gets this much at
 /// least and twice as much at most.
 pub const STRETCH: Duration = Duration::from_millis(20);
+/// CPU of all of a tenant's call scripts in a second; when they have had more, the next one waits until it is made up for,
+/// for [`LET_IN`] at most, and then ends without a sandbox. Those that run already are bounded by their stretch.
+pub const CPU_PER_SECOND: Duration = Duration::from_millis(500);
 /// CPU of one question to a queue strategy; then there is no ranking.
 pub const STRETCH_STRATEGY: Duration = Duration::from_millis(10);
 /// Imports in one run; the next one ends it.
@@ -88,6 +91,8 @@ pub struct Limits {
     pub table_elements: usize,
     /// CPU between two imports.
     pub stretch: Duration,
+    /// CPU of all of the tenant's call scripts in a second.
+    pub cpu_per_second: Duration,
     /// Imports in the run.
     pub host_calls: u32,
     /// Imports in a second; at least 1.
@@ -122,6 +127,7 @@ impl Limits {
             memory: MEMORY,
             table_elements: TABLE_ELEMENTS,
             stretch: STRETCH,
+            cpu_per_second: CPU_PER_SECOND,
             host_calls: HOST_CALLS,
             host_calls_per_second: HOST_CALLS_PER_SECOND,
             time: None,

@@ -1,14 +1,18 @@
-//! How many sandboxes are alive, in the process and of one tenant: a permit is taken before one is made.
+//! Who may have a sandbox: how many are alive, in the process and of one tenant, and what CPU time a tenant's scripts have
+//! had lately. A permit is taken before a sandbox is made.
 //!
 //! Where none is left, whoever of those that only wait has waited longest is asked to rest, and the newcomer waits a
-//! moment for the permit. So a run is refused only where all others compute.
+//! moment for the permit. So a run is refused only where all others compute, or where its own tenant's compute for more
+//! than they may.
 
 use std::collections::{BTreeMap, HashMap};
 use std::pin::pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use std::time::Duration;
+
 use tokio::sync::Notify;
-use tokio::time::timeout;
+use tokio::time::{Instant, sleep, timeout};
 
 use crate::limits::LET_IN;
 use crate::reins::Reins;
@@ -26,9 +30,29 @@ pub(crate) struct Room {
 struct Taken {
     all: u32,
     by_tenant: HashMap<Arc<str>, u32>,
+    /// CPU time that tenants' scripts have had.
+    spent: HashMap<Arc<str>, Spent>,
     /// Runs that hold a sandbox and only wait, in the order in which they began to.
     waiting: BTreeMap<u64, (Arc<str>, Arc<Reins>)>,
     next: u64,
+}
+
+/// A leaking bucket: what a tenant's scripts had, less what they may have since.
+struct Spent {
+    level: Duration,
+    at: Instant,
+}
+
+impl Spent {
+    /// How far it is above a second's worth, at `per_second`.
+    fn over(&self, now: Instant, per_second: Duration) -> Duration {
+        self.left(now, per_second).saturating_sub(per_second)
+    }
+
+    fn left(&self, now: Instant, per_second: Duration) -> Duration {
+        let leaked = now.saturating_duration_since(self.at).mul_f64(per_second.as_secs_f64());
+        self.level.saturating_sub(leaked)
+    }
 }
 
 impl Room {
@@ -41,35 +65,53 @@ impl Room {
         self.taken().all
     }
 
-    /// A permit, if there is one now.
-    pub(crate) fn enter(self: &Arc<Self>, tenant: &Arc<str>) -> Option<Permit> {
+    /// A permit, if there is one now; its tenant's scripts may compute for `cpu` in a second.
+    pub(crate) fn enter(self: &Arc<Self>, tenant: &Arc<str>, cpu: Duration) -> Result<Permit, NotYet> {
         let mut taken = self.taken();
+        if let Some(spent) = taken.spent.get(tenant) {
+            let over = spent.over(Instant::now(), cpu);
+            if !over.is_zero() {
+                return Err(NotYet::For(over.div_f64(cpu.as_secs_f64())));
+            }
+        }
         let mine = taken.by_tenant.get(tenant).copied().unwrap_or(0);
         if taken.all >= self.sandboxes || mine >= self.per_tenant {
-            return None;
+            return Err(NotYet::Full);
         }
         taken.all += 1;
         taken.by_tenant.insert(tenant.clone(), mine + 1);
-        Some(Permit { room: self.clone(), tenant: tenant.clone() })
+        Ok(Permit { room: self.clone(), tenant: tenant.clone() })
     }
 
     /// A permit, waited for at most [`LET_IN`].
-    pub(crate) async fn let_in(self: &Arc<Self>, tenant: &Arc<str>) -> Option<Permit> {
-        if let Some(permit) = self.enter(tenant) {
+    pub(crate) async fn let_in(self: &Arc<Self>, tenant: &Arc<str>, cpu: Duration) -> Option<Permit> {
+        if let Ok(permit) = self.enter(tenant, cpu) {
             return Some(permit);
         }
         let waits = async {
             loop {
                 let mut left = pin!(self.left.notified());
                 left.as_mut().enable();
-                if let Some(permit) = self.enter(tenant) {
-                    return permit;
+                match self.enter(tenant, cpu) {
+                    Ok(permit) => return permit,
+                    Err(NotYet::For(length)) => sleep(length).await,
+                    Err(NotYet::Full) => {
+                        self.ask_one_to_rest(tenant);
+                        left.await;
+                    }
                 }
-                self.ask_one_to_rest(tenant);
-                left.await;
             }
         };
         timeout(LET_IN, waits).await.ok()
+    }
+
+    /// A tenant's scripts have computed for so long; they may for `cpu` in a second.
+    pub(crate) fn charge(&self, tenant: &Arc<str>, took: Duration, cpu: Duration) {
+        let (mut taken, now) = (self.taken(), Instant::now());
+        match taken.spent.get_mut(tenant) {
+            Some(spent) => *spent = Spent { level: spent.left(now, cpu) + took, at: now },
+            None => drop(taken.spent.insert(tenant.clone(), Spent { level: took, at: now })),
+        }
     }
 
     /// From here until dropped, a run of this tenant only waits.
@@ -96,6 +138,14 @@ impl Room {
     fn taken(&self) -> MutexGuard<'_, Taken> {
         self.taken.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Why there is no permit now.
+pub(crate) enum NotYet {
+    /// All are taken.
+    Full,
+    /// The tenant's scripts computed for too long; it may be tried again after this.
+    For(Duration),
 }
 
 /// The right to one sandbox; given back when dropped.

@@ -276,7 +276,7 @@ impl Sandboxes {
     }
 
     async fn run(&self, version: &Version, mut guest: Box<Guest>, limits: &Limits) -> Run {
-        let Some(permit) = self.room.let_in(&guest.start().tenant).await else {
+        let Some(permit) = self.room.let_in(&guest.start().tenant, limits.cpu_per_second).await else {
             return Run { finish: Finish::NoRoom, tape: Vec::new(), cpu: Duration::ZERO, rests: 0 };
         };
         let mut spent = Spent { permit: Some(permit), cpu: Duration::ZERO, rests: 0 };
@@ -322,7 +322,7 @@ impl Sandboxes {
                 }
             }
             if spent.permit.is_none() {
-                spent.permit = self.room.let_in(&guest.start().tenant).await;
+                spent.permit = self.room.let_in(&guest.start().tenant, limits.cpu_per_second).await;
                 if spent.permit.is_none() {
                     break Finish::NoRoom;
                 }
@@ -330,6 +330,7 @@ impl Sandboxes {
             // In a box of its own, which is given back with the sandbox.
             let (played, end, took) = Box::pin(self.play(version, guest, limits)).await;
             (guest, spent.cpu) = (played, spent.cpu + took);
+            self.room.charge(&guest.start().tenant, took, limits.cpu_per_second);
             match end {
                 End::Finish(finish) => break finish,
                 End::Parted { backtrace, .. } => {
@@ -348,7 +349,7 @@ impl Sandboxes {
         // Only what the guest does is compared, not how fast it may do it.
         let limits = Limits { host_calls_per_second: u32::MAX, ..limits.clone() };
         let (trial, waits_for) = guest.so_far(&limits);
-        let Some(_permit) = self.room.let_in(&guest.start().tenant).await else {
+        let Some(_permit) = self.room.let_in(&guest.start().tenant, limits.cpu_per_second).await else {
             wish.tell(Moved::Stays("no sandbox was free to try it".into()));
             return None;
         };
@@ -377,7 +378,7 @@ impl Sandboxes {
     /// Plays a segment of a tape to a version, the same or another; nothing outside happens.
     pub(crate) async fn rerun(&self, version: &Version, segment: &Segment, limits: &Limits) -> (usize, End) {
         let guest = Box::new(Guest::new(segment.start.clone(), segment.steps.clone(), None, limits));
-        let Some(_permit) = self.room.enter(&segment.start.tenant) else {
+        let Ok(_permit) = self.room.enter(&segment.start.tenant, limits.cpu_per_second) else {
             return (0, End::Finish(Finish::NoRoom));
         };
         let (guest, end, _cpu) = self.play(version, guest, limits).await;

@@ -169,3 +169,22 @@ async fn one_tenant_does_not_take_every_sandbox() {
     let run = sandboxes.run_call(&actor, other, obliging, &Limits::call()).await;
     assert_eq!(run.finish, Finish::Returned);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_tenant_that_computes_too_much_waits_and_nobody_else_does() {
+    let sandboxes = sandboxes();
+    let actor = actor(&sandboxes);
+    // So little that the first run takes many seconds' worth.
+    let limits = Limits { cpu_per_second: Duration::from_micros(1), ..unhurried() };
+    let call = async |tenant: &str| {
+        let start = Start { tenant: tenant.into(), ..start("menu") };
+        sandboxes.run_call(&actor, start, Puppet::obliging(), &limits).await.finish
+    };
+    assert_eq!(call("one").await, Finish::Returned);
+    let begin = tokio::time::Instant::now();
+    assert_eq!(call("one").await, Finish::NoRoom);
+    assert_eq!(begin.elapsed(), script::limits::LET_IN);
+    assert_eq!(call("two").await, Finish::Returned);
+    tokio::time::advance(Duration::from_secs(3_600)).await;
+    assert_eq!(call("one").await, Finish::Returned);
+}

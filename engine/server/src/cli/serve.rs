@@ -55,8 +55,8 @@ pub(super) fn run(serve: Serve, start: StartShards) -> Result<ExitCode, Failed> 
             (demo.world.clone(), Some(demo))
         }
     };
-    let scripts = runtime("scripts", guest_threads())?;
-    let others = runtime("http", HTTP_THREADS)?;
+    let scripts = runtime("scripts", guest_threads(), GUESTS_NICE)?;
+    let others = runtime("http", HTTP_THREADS, 0)?;
     let address = world.http.listen;
     let (node, unsealed) = Node::open(world, serve.config, scripts.handle().clone())?;
     let listener = others.block_on(TcpListener::bind(address)).map_err(|why| {
@@ -118,10 +118,14 @@ fn guest_threads() -> usize {
     std::thread::available_parallelism().map_or(1, |cores| cores.get().div_ceil(2))
 }
 
-fn runtime(name: &'static str, threads: usize) -> Result<Runtime, StartError> {
+/// How much guests that compute for long leave the processor to others: signalling and sound run at 0.
+const GUESTS_NICE: i32 = 10;
+
+fn runtime(name: &'static str, threads: usize, nice: i32) -> Result<Runtime, StartError> {
     Builder::new_multi_thread()
         .worker_threads(threads)
         .thread_name(name)
+        .on_thread_start(move || drop(rustix::process::nice(nice)))
         .enable_all()
         .build()
         .map_err(|why| StartError::Os("threads can't start", why))

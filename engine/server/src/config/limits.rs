@@ -24,6 +24,9 @@ pub struct Limits {
     pub script_cpu: Duration,
     /// `script_rest`: a script that waits longer gives its sandbox back until the answer is there.
     pub script_rest: Duration,
+    /// `script_cpu_per_second`: computing of all the tenant's call scripts; when they have had more, the next call's script
+    /// waits, for a second at most, and then the call goes to its fallback.
+    pub script_cpu_per_second: Duration,
     /// `strategy_cpu`: the same for a queue strategy.
     pub strategy_cpu: Duration,
     /// `host_calls`: imports in one call; one more traps.
@@ -54,6 +57,7 @@ impl Default for Limits {
             script_memory: 16 << 20,
             script_cpu: Duration::from_millis(20),
             script_rest: script::limits::REST,
+            script_cpu_per_second: script::limits::CPU_PER_SECOND,
             strategy_cpu: Duration::from_millis(10),
             host_calls: 10_000,
             host_calls_per_second: 200,

@@ -534,6 +534,11 @@ fn limits(section: Section<'_, '_>) -> Limits {
         script_memory: section.size("script_memory", 1 << 20..=256 << 20, d.script_memory),
         script_cpu: section.duration("script_cpu", Duration::from_millis(1)..=5 * SECOND, d.script_cpu),
         script_rest: section.duration("script_rest", SECOND..=DAY, d.script_rest),
+        script_cpu_per_second: section.duration(
+            "script_cpu_per_second",
+            Duration::from_millis(10)..=64 * SECOND,
+            d.script_cpu_per_second,
+        ),
         strategy_cpu: section.duration("strategy_cpu", Duration::from_millis(1)..=SECOND, d.strategy_cpu),
         host_calls: count("host_calls", 10..=10_000_000, d.host_calls),
         host_calls_per_second: count("host_calls_per_second", 1..=100_000, d.host_calls_per_second),

@@ -192,6 +192,7 @@ fn limits(tenant: &Tenant, run: Limits) -> Limits {
     Limits {
         memory: set.script_memory as usize,
         stretch: set.script_cpu,
+        cpu_per_second: set.script_cpu_per_second,
         rest: set.script_rest,
         host_calls: run.host_calls.min(set.host_calls),
         host_calls_per_second: set.host_calls_per_second,
