@@ -28,9 +28,9 @@ fn half_a_minute() -> u32 {
 
 #[queue_strategy]
 fn rank(now: &Snapshot, set: Skills) -> Offers {
-    let tiers = Tiers::new(now, set.opens_after.secs());
+    let mut tiers = Tiers::new(now, set.opens_after.secs());
     // Whoever has rested longest first within a tier, so that of those who are as good the first in order is the one.
-    let agents = now.free_agents().sorted_by_key(|agent| Reverse(agent.since_offered())).by_level();
+    let agents = now.free_agents().sorted_by_key(|agent| (agent.level(), Reverse(agent.since_offered())));
     let mut again: Option<Duration> = None;
     let mut offers = now.waiting_by_priority().pair_by(agents, |caller, left| {
         let (open, next) = tiers.open_for(caller);
@@ -55,48 +55,47 @@ fn fittest<'l>(caller: &Waiting, mut left: impl Iterator<Item = Candidate<'l>>) 
     if tried.is_empty() {
         let first = left.next()?;
         let tier = left.take_while(|agent| agent.level() == first.level());
-        return std::iter::once(first).chain(tier).min_by_key(|agent| Reverse(fitness(agent, caller)));
+        return std::iter::once(first).chain(tier).min_by_key(|agent| Reverse(agent.fitness()));
     }
     let times = |agent: &Agent| tried.iter().filter(|name| *name == agent.name()).count();
-    left.min_by_key(|agent| (times(agent), agent.level(), Reverse(fitness(agent, caller))))
-}
-
-/// The levels of the skills wanted, together; 0 for a caller who wants none.
-fn fitness(agent: &Agent, caller: &Waiting) -> u32 {
-    caller.skills().iter().filter_map(|(skill, _)| agent.skill(skill)).map(u32::from).sum()
+    left.min_by_key(|agent| (times(agent), agent.level(), Reverse(agent.fitness())))
 }
 
 /// Who serves, by tier.
 struct Tiers {
     /// Level and agents, the lowest first.
     serving: Vec<(u8, Vec<Agent>)>,
+    /// The tiers in which someone has the skills that a caller wants, the lowest first.
+    skilled: PerSkills<Vec<u8>>,
     opens_after: Duration,
 }
 
 impl Tiers {
     fn new(now: &Snapshot, opens_after: Duration) -> Self {
         let mut serving: Vec<(u8, Vec<Agent>)> = Vec::new();
-        for agent in now.agents().only(Agent::serving).by_level() {
-            match serving.last_mut() {
-                Some((level, agents)) if *level == agent.level() => agents.push(agent),
-                _ => serving.push((agent.level(), vec![agent])),
+        for agent in now.agents().only(Agent::serving) {
+            match serving.binary_search_by_key(&agent.level(), |(level, _)| *level) {
+                Ok(tier) => serving[tier].1.push(agent),
+                Err(tier) => serving.insert(tier, (agent.level(), vec![agent])),
             }
         }
-        Self { serving, opens_after }
+        Self { serving, skilled: PerSkills::default(), opens_after }
     }
 
     /// The highest tier that is open for a caller, and how long until the next opens.
-    fn open_for(&self, caller: &Waiting) -> (u8, Option<Duration>) {
+    fn open_for(&mut self, caller: &Waiting) -> (u8, Option<Duration>) {
         if self.opens_after.is_zero() {
             return (u8::MAX, None);
         }
+        let wanted = caller.skills();
+        let skilled = self.skilled.of(wanted, || {
+            let has_some = |(_, agents): &&(u8, Vec<Agent>)| agents.iter().any(|agent| agent.has(wanted));
+            self.serving.iter().filter(has_some).map(|(level, _)| *level).collect()
+        });
         let waited = caller.waited();
         let mut opens = Duration::ZERO;
         let mut open = 0;
-        for (level, agents) in &self.serving {
-            if !agents.iter().any(|agent| agent.has(caller.skills())) {
-                continue;
-            }
+        for level in skilled {
             if opens > waited {
                 return (open, Some(opens - waited));
             }

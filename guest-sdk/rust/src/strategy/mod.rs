@@ -37,6 +37,7 @@ mod offers;
 mod rules;
 #[cfg(not(target_arch = "wasm32"))]
 mod table;
+mod wanted;
 
 // The same rows on both sides, so that nothing here knows which of them it reads.
 #[cfg(target_arch = "wasm32")]
@@ -51,6 +52,7 @@ pub use rules::{Announcements, RING_FOR, Rules, WhenNobody};
 pub use table::{
     Caller, Desk, caller, idle, offered_a_call, offline, paused, snapshot, talking, wrapping_up,
 };
+pub use wanted::PerSkills;
 
 /// What a strategy is written with: `use strowger_script::strategy::prelude::*;`.
 pub mod prelude {
@@ -287,7 +289,15 @@ impl Agent {
 
     /// Whether each of these skills is there, at its least level or better.
     pub fn has(&self, wanted: &[(String, u8)]) -> bool {
-        wanted.iter().all(|(skill, least)| self.skill(skill).is_some_and(|level| level >= *least))
+        self.fitness_for(wanted).is_some()
+    }
+
+    /// The levels of these skills together, if each is there at its least level or better; 0 for no skills.
+    pub fn fitness_for(&self, wanted: &[(String, u8)]) -> Option<u32> {
+        wanted
+            .iter()
+            .map(|(skill, least)| self.skill(skill).filter(|level| level >= least).map(u32::from))
+            .sum()
     }
 }
 

@@ -1,7 +1,8 @@
 //! From callers in line and agents in an order to offers: one agent rings for one caller, a caller who wants skills gets
 //! an agent who has them, and whoever missed a caller's call before is asked again after the others.
 
-use super::{Agent, Agents, Snapshot, Waiting};
+use super::{Agent, Agents, PerSkills, Snapshot, Waiting};
+use std::cell::Cell;
 use std::ops::Deref;
 use std::time::Duration;
 
@@ -176,16 +177,26 @@ struct Table {
     count: usize,
     /// All before it are taken.
     begin: usize,
+    fit: PerSkills<Fit>,
 }
+
+/// How well each agent of a table fits who wants a set of skills, as far as that was looked at: [`Agent::fitness_for`].
+type Fit = Vec<Cell<Option<Option<u32>>>>;
 
 impl Table {
     fn new(agents: Agents) -> Self {
         let agents: Vec<_> = agents.into_iter().collect();
-        Self { taken: vec![false; agents.len()], count: agents.len(), begin: 0, agents }
+        let taken = vec![false; agents.len()];
+        Self { taken, count: agents.len(), begin: 0, agents, fit: PerSkills::default() }
     }
 
-    fn left_for<'l>(&'l self, caller: &'l Waiting) -> Left<'l> {
-        Left { table: self, wanted: caller.skills(), slot: self.begin }
+    fn left_for<'l>(&'l mut self, caller: &'l Waiting) -> Left<'l> {
+        let (wanted, count) = (caller.skills(), self.agents.len());
+        let fit = match wanted {
+            [] => &[],
+            wanted => self.fit.of(wanted, || vec![Cell::new(None); count]).as_slice(),
+        };
+        Left { agents: &self.agents, taken: &self.taken, wanted, fit, slot: self.begin }
     }
 
     fn take(&mut self, slot: usize) {
@@ -200,8 +211,11 @@ impl Table {
 /// The agents who have no offer yet and have the skills that a caller wants, in order.
 #[derive(Clone)]
 pub struct Left<'l> {
-    table: &'l Table,
+    agents: &'l [Agent],
+    taken: &'l [bool],
     wanted: &'l [(String, u8)],
+    /// Of each agent, where skills are wanted.
+    fit: &'l [Cell<Option<Option<u32>>>],
     slot: usize,
 }
 
@@ -211,10 +225,21 @@ impl<'l> Iterator for Left<'l> {
     fn next(&mut self) -> Option<Candidate<'l>> {
         loop {
             let slot = self.slot;
-            let agent = self.table.agents.get(slot)?;
+            let agent = self.agents.get(slot)?;
             self.slot += 1;
-            if !self.table.taken[slot] && agent.has(self.wanted) {
-                return Some(Candidate { agent, slot });
+            if self.taken[slot] {
+                continue;
+            }
+            let fitness = match self.fit.get(slot) {
+                None => Some(0),
+                Some(known) => known.get().unwrap_or_else(|| {
+                    let fitness = agent.fitness_for(self.wanted);
+                    known.set(Some(fitness));
+                    fitness
+                }),
+            };
+            if let Some(fitness) = fitness {
+                return Some(Candidate { agent, slot, fitness });
             }
         }
     }
@@ -225,6 +250,14 @@ impl<'l> Iterator for Left<'l> {
 pub struct Candidate<'l> {
     agent: &'l Agent,
     slot: usize,
+    fitness: u32,
+}
+
+impl Candidate<'_> {
+    /// The levels of the skills that the caller wants, together; 0 for a caller who wants none.
+    pub fn fitness(&self) -> u32 {
+        self.fitness
+    }
 }
 
 impl Deref for Candidate<'_> {
