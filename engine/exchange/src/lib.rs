@@ -6,6 +6,7 @@
 //! and `server` joins them.
 
 mod call;
+mod call_id;
 mod dial;
 pub mod directory;
 pub mod effect;
@@ -14,7 +15,9 @@ mod fallback;
 mod gather;
 mod leg;
 mod load;
+mod prompt;
 pub mod queue;
+mod record;
 pub mod strategy;
 pub mod verb;
 

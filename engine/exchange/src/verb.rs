@@ -1,70 +1,15 @@
 //! The vocabulary that scripts and exchange share: one [`Command`] per import of `wit/`, and the
 //! [`Answer`] it gets. A tape is a list of these pairs, so their order is part of its format: new
-//! variants are added at the end. What a party, a target and a prompt are is said here once.
+//! variants are added at the end. What a party, a target and a prompt are is said once, here and beside.
 
 use std::fmt;
-use std::str::FromStr;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-/// Names a call for ever: 48 bits of milliseconds since 1970 and 80 bits of chance, so ids sort by
-/// time. Written as 26 characters of Crockford's base 32 (a ULID).
-#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-pub struct CallId(pub u128);
-
-const BASE32: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
-
-impl CallId {
-    /// `millis`: since 1970-01-01 UTC. Only the low 80 bits of `chance` are used.
-    pub fn new(millis: u64, chance: u128) -> Self {
-        Self((u128::from(millis) << 80) | (chance & ((1 << 80) - 1)))
-    }
-
-    /// When the call arrived: milliseconds since 1970-01-01 UTC.
-    pub fn millis(self) -> u64 {
-        (self.0 >> 80) as u64
-    }
-}
-
-impl fmt::Display for CallId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let text: [u8; 26] = std::array::from_fn(|i| BASE32[(self.0 >> (125 - 5 * i)) as usize & 31]);
-        f.write_str(std::str::from_utf8(&text).expect("base 32 is ASCII"))
-    }
-}
-
-impl fmt::Debug for CallId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(self, f)
-    }
-}
-
-impl FromStr for CallId {
-    type Err = NotACallId;
-
-    fn from_str(text: &str) -> Result<Self, NotACallId> {
-        if text.len() != 26 || text.as_bytes()[0] > b'7' {
-            return Err(NotACallId);
-        }
-        text.bytes().try_fold(Self(0), |id, byte| {
-            let digit = BASE32.iter().position(|b| *b == byte.to_ascii_uppercase()).ok_or(NotACallId)?;
-            Ok(Self(id.0 << 5 | digit as u128))
-        })
-    }
-}
-
-/// The text is not 26 characters of Crockford's base 32.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct NotACallId;
-
-impl fmt::Display for NotACallId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a call id is 26 characters of 0-9 and A-Z without I, L, O and U")
-    }
-}
-
-impl std::error::Error for NotACallId {}
+pub use crate::call_id::{CallId, NotACallId};
+pub use crate::prompt::{Prompt, length_in_words};
+pub use crate::record::{CallRecord, LegRecord, Outcome};
 
 /// A leg of a call: 0 is the caller, the others count up as they are dialled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -125,29 +70,6 @@ pub enum Target {
     Number(String),
     /// A SIP URI.
     Uri(String),
-}
-
-/// Something to hear.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Prompt {
-    /// A recording of the tenant by name.
-    Recording(String),
-    /// Words to speak.
-    Text(String),
-    /// Characters spoken one by one.
-    Digits(String),
-    /// Nothing, for so long.
-    Silence(Duration),
-    /// Hz and how long.
-    Tone(u16, Duration),
-    /// Music on hold by name; plays on until something else is asked.
-    Music(String),
-    /// A number and what is counted, in words.
-    Quantity(i32, String),
-    /// A length of time in words, rounded for the ear.
-    Duration(Duration),
-    /// A place in line as a sentence: "You are third in line."; the first is 1, and is next.
-    Position(u32),
 }
 
 /// Why a verb did not do what was asked.
@@ -591,118 +513,4 @@ pub enum Answer {
     AgentState(Option<AgentState>),
     /// To `TransferredBy`: a user's name.
     Name(Option<String>),
-}
-
-/// What came of a call.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Outcome {
-    /// Someone, or a script that answered, spoke with the caller.
-    Answered,
-    /// Someone was rung and nobody answered.
-    Missed,
-    /// The caller left first.
-    Abandoned,
-    /// A message was left.
-    Voicemail,
-    /// The script refused the call.
-    Rejected,
-    /// The script failed and no fallback answered.
-    Failed,
-}
-
-impl Outcome {
-    /// As written in a record: "answered", "missed" ...
-    pub fn name(self) -> &'static str {
-        match self {
-            Outcome::Answered => "answered",
-            Outcome::Missed => "missed",
-            Outcome::Abandoned => "abandoned",
-            Outcome::Voicemail => "voicemail",
-            Outcome::Rejected => "rejected",
-            Outcome::Failed => "failed",
-        }
-    }
-}
-
-/// What is kept of a call. Times are seconds since 1970 UTC with the fraction.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct CallRecord {
-    /// The call.
-    pub id: CallId,
-    /// The tenant's name.
-    pub tenant: String,
-    /// How it arrived.
-    pub direction: Direction,
-    /// Who called.
-    pub from: Party,
-    /// The number dialled.
-    pub dialled: String,
-    /// The number's advertising source, from the configuration.
-    pub source: Option<String>,
-    /// The script that took the call first, by name.
-    pub script: String,
-    /// Its version (component hash, hex), empty when it was missing.
-    pub version: String,
-    /// When it arrived.
-    pub started: f64,
-    /// When the caller's leg was answered.
-    pub answered: Option<f64>,
-    /// When it ended.
-    pub ended: f64,
-    /// From arrival until someone answered, or the end.
-    pub wait: Duration,
-    /// From then to the end.
-    pub talk: Duration,
-    /// What came of it.
-    pub outcome: Outcome,
-    /// The user or number that answered.
-    pub answered_by: Option<String>,
-    /// Every leg, the caller's first.
-    pub legs: Vec<LegRecord>,
-    /// Marks of the script.
-    pub tags: Vec<(String, String)>,
-    /// Recordings made, by name.
-    pub recordings: Vec<String>,
-    /// What went wrong with the script: in words, with the Wasm backtrace after a trap.
-    pub failure: Option<String>,
-}
-
-/// What is kept of a leg.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct LegRecord {
-    /// Which.
-    pub leg: LegNo,
-    /// The user's name, number or URI.
-    pub party: String,
-    /// Through which trunk, if one.
-    pub trunk: Option<String>,
-    /// Seconds since 1970 UTC.
-    pub started: f64,
-    /// When it was answered.
-    pub answered: Option<f64>,
-    /// When it ended.
-    pub ended: Option<f64>,
-    /// SIP status or "hung up", "answered elsewhere" ...; of a supervisor's leg, and only there, "listened: hung up",
-    /// "whispered: ..." or "barged: ...".
-    pub end: String,
-    /// The SIP Call-ID.
-    pub sip_call_id: String,
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_call_id_reads_back_and_sorts_by_time() {
-        let early = CallId::new(1_795_000_000_000, 7);
-        let late = CallId::new(1_795_000_000_001, 3);
-        assert_eq!(early.to_string().len(), 26);
-        assert_eq!(early.to_string().parse(), Ok(early));
-        assert!(early < late && early.to_string() < late.to_string());
-        assert_eq!(late.millis(), 1_795_000_000_001);
-        assert_eq!("8ZZZZZZZZZZZZZZZZZZZZZZZZZ".parse::<CallId>(), Err(NotACallId));
-        assert_eq!("é".repeat(13).parse::<CallId>(), Err(NotACallId));
-    }
 }

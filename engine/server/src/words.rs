@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use exchange::length_in_words as length;
 use exchange::{Answer, BridgeEnd, Command, EndOfDigits, Prompt, Target, Waited};
 
 /// A command in a line.
@@ -182,29 +183,7 @@ fn prompts(what: &[Prompt]) -> String {
     if what.is_empty() {
         return "nothing".to_owned();
     }
-    what.iter().map(prompt).collect::<Vec<_>>().join(", ")
-}
-
-/// What is heard.
-pub(crate) fn prompt(prompt: &Prompt) -> String {
-    match prompt {
-        Prompt::Recording(name) => name.clone(),
-        Prompt::Text(words) => format!("\"{words}\""),
-        Prompt::Digits(digits) => format!("digits {digits}"),
-        Prompt::Silence(time) => format!("silence of {}", length(*time)),
-        Prompt::Tone(hz, time) => format!("{hz} Hz for {}", length(*time)),
-        Prompt::Music(name) => format!("music {name}"),
-        Prompt::Quantity(number, noun) => format!("{number} {noun}"),
-        Prompt::Duration(time) => format!("about {}", length(*time)),
-        Prompt::Position(place) => format!("place {place}"),
-    }
-}
-
-pub(crate) fn length(time: Duration) -> String {
-    match time.as_millis() {
-        ms if ms % 1000 == 0 => format!("{} s", ms / 1000),
-        ms => format!("{ms} ms"),
-    }
+    what.iter().map(Prompt::to_string).collect::<Vec<_>>().join(", ")
 }
 
 fn plural(count: u32, what: &str) -> String {

@@ -315,7 +315,7 @@ impl State {
         if leg == LegNo::CALLER {
             self.heard.extend(what.iter().map(|prompt| match prompt {
                 Prompt::Text(text) => text.clone(),
-                other => words::prompt(other),
+                other => other.to_string(),
             }));
         }
     }
