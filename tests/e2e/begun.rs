@@ -76,6 +76,49 @@ fn supervise(exchange: &Exchange, call: &str, verb: &str) -> u16 {
 }
 
 #[test]
+fn a_supervisor_who_listens_hears_whoever_the_agent_transfers_to() {
+    let mut world = World::new();
+    let mut ana = world.pjsua("ana", 440.0);
+    let mut boris = world.pjsua("boris", 600.0);
+    let mut vera = world.pjsua("vera", 1000.0);
+    let mut customer = world.customer("+359888123456", 800.0);
+    customer.call(&world.uri("701"));
+    for phone in [&mut ana, &mut vera] {
+        phone.event("ringing", SOON);
+    }
+    boris.event("ringing", SOON);
+    boris.answer();
+    boris.confirmed(SOON);
+    vera.disconnected(SOON);
+    let call = world.exchange.eventually("call that is up", |exchange| {
+        let live = exchange.get(&format!("{CALLS}?live=true"));
+        live["calls"][0]["id"].as_str().map(str::to_owned)
+    });
+    world
+        .exchange
+        .eventually("conversation", |exchange| (supervise(exchange, &call, "listen") == 202).then_some(()));
+    vera.event("ringing", SOON);
+    vera.answer();
+    vera.confirmed(SOON);
+    customer.talk(A_WHILE);
+    boris.transfer(&world.uri("101"));
+    ana.disconnected(SOON); // of the ringing before
+    ana.event("ringing", SOON);
+    ana.answer();
+    ana.confirmed(SOON);
+    boris.disconnected(SOON);
+    vera.talk(A_WHILE);
+    customer.hang_up();
+    ana.disconnected(SOON);
+    vera.disconnected(SOON);
+    let vera = vera.heard();
+    for hz in [600.0, 440.0] {
+        vera.assert_among(hz, MOST_OF_IT, 3 * A_WHILE);
+    }
+    vera.assert_among(800.0, A_WHILE + MOST_OF_IT, 6 * A_WHILE);
+}
+
+#[test]
 fn a_supervisor_listens_whispers_and_barges() {
     let mut world = World::new();
     let mut ana = world.pjsua("ana", 440.0);

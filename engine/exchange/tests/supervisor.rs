@@ -15,12 +15,17 @@ struct Talk {
 
 impl Talk {
     fn new() -> Self {
+        Self::by(Command::Bridge { a: LegNo::CALLER, b: LegNo(1), keys: String::new() })
+    }
+
+    /// The verb that lets them talk.
+    fn by(verb: Command) -> Self {
         let mut stage = Scene::with_call();
         stage.shop.devices.insert("goran", 1);
         stage.command(dial(&[(0, &["ana"])], false));
         let ana = stage.invited()[0].0;
         stage.event(ana, Event::Answered);
-        stage.command(Command::Bridge { a: LegNo::CALLER, b: LegNo(1), keys: String::new() });
+        stage.command(verb);
         stage.take();
         Self { stage, ana }
     }
@@ -233,6 +238,53 @@ fn an_agent_who_goes_over_to_another_call_hears_no_supervisor_any_more() {
     );
     assert!(effects.contains(&Effect::Sound(talk.ana, Sound::Hear(vec![]))), "{effects:?}");
     assert!(effects.contains(&Effect::Signal(goran, Signal::HangUp(Cause::Q850(16)))));
+}
+
+#[test]
+fn a_supervisor_stays_over_a_transfer_and_hears_whoever_came() {
+    let mut talk = Talk::new();
+    let goran = talk.goran(Supervision::Listen);
+    let (caller, ana) = (talk.stage.caller, talk.ana);
+    assert_eq!(talk.hears(), [(goran, vec![caller, ana])]);
+    talk.stage.event(ana, Event::Transfer { to: user("boris"), with: None });
+    let boris = talk.stage.effects.iter().find_map(|effect| match effect {
+        Effect::Signal(leg, Signal::Invite(_)) => Some(*leg),
+        _ => None,
+    });
+    let boris = boris.expect("boris rings");
+    assert_eq!(talk.hears(), [(goran, vec![])], "not the music, and not ana alone");
+    talk.stage.event(boris, Event::Answered);
+    assert_eq!(talk.hears(), [(goran, vec![caller, boris])]);
+    // Nobody comes this time, and boris has the caller back.
+    talk.stage.event(boris, Event::Transfer { to: user("ana"), with: None });
+    talk.stage.pass(secs(20));
+    assert_eq!(talk.hears(), [(goran, vec![]), (goran, vec![caller, boris])]);
+    // The caller leaves while it rings: that was the conversation.
+    talk.stage.event(boris, Event::Transfer { to: user("ana"), with: None });
+    talk.stage.event(caller, Event::Ended);
+    assert!(talk.stage.effects.contains(&Effect::Signal(goran, Signal::HangUp(Cause::Q850(16)))));
+}
+
+#[test]
+fn a_supervisor_waits_for_a_script_that_decides_about_a_transfer_but_not_for_ever() {
+    for talks_again in [true, false] {
+        let again = Command::Talk { a: LegNo::CALLER, b: LegNo(1), keys: String::new() };
+        let mut talk = Talk::by(again.clone());
+        let (caller, ana) = (talk.stage.caller, talk.ana);
+        let goran = talk.goran(Supervision::Listen);
+        talk.stage.take();
+        talk.stage.event(ana, Event::Transfer { to: user("boris"), with: None });
+        talk.stage.command(Command::RefuseTransfer { status: 603 });
+        let left =
+            |stage: &Scene| stage.effects.contains(&Effect::Signal(goran, Signal::HangUp(Cause::Q850(16))));
+        if talks_again {
+            talk.stage.command(again);
+            let hears = |effect: &Effect| *effect == Effect::Sound(goran, Sound::Hear(vec![caller, ana]));
+            assert!(talk.stage.effects.iter().any(hears) && !left(&talk.stage));
+        }
+        talk.stage.pass(secs(6));
+        assert_eq!(left(&talk.stage), !talks_again);
+    }
 }
 
 #[test]

@@ -172,6 +172,8 @@ pub(crate) struct Call {
     /// Legs that were begun for queues: they are counted apart.
     queue_legs: usize,
     supervisors: Vec<Supervisor>,
+    /// Until then a conversation is expected to go on.
+    supervised_until: Option<Instant>,
     /// Who hears others than their partner, as sound was told last.
     mix: Mix,
 }
@@ -267,6 +269,7 @@ impl Call {
             places: 0,
             queue_legs: 0,
             supervisors: Vec::new(),
+            supervised_until: None,
             mix: Vec::new(),
         }
     }

@@ -1,11 +1,12 @@
 //! A supervisor on a call: listens to a conversation, whispers to the one on its second leg, or
 //! barges in so that all hear all. The script notices nothing: the supervisor's legs are rung beside
 //! whatever it waits in, and end with the conversation; a supervisor who leaves changes nothing for
-//! the others. Left out: keys of the supervisor, and conversations with itself (an echo).
+//! the others. While a party is being transferred a supervisor hears nothing, and then whoever talks.
+//! Left out: keys of the supervisor, and conversations with itself (an echo).
 
 use std::time::{Duration, Instant};
 
-use super::{Around, Call, Pending};
+use super::{Around, Call, Driver, Pending};
 use crate::dial::Dialling;
 use crate::effect::{Cause, Effect, Event, LegKey, Signal, Sound};
 use crate::leg::State;
@@ -15,6 +16,9 @@ use crate::verb::{Answer, Dial, Failure, LegNo, Party, Stage, Supervision, Targe
 const MOST_SUPERVISORS: usize = 4;
 /// How long a supervisor's telephones ring.
 const RING: Duration = Duration::from_secs(30);
+/// How long a script may take from a transfer that it decided to the conversation that follows, before supervisors
+/// leave.
+const DECIDES: Duration = Duration::from_secs(5);
 
 pub(super) struct Supervisor {
     who: Target,
@@ -128,7 +132,12 @@ impl Call {
             Phone::Ringing(dialling) => dialling.next_timeout(),
             Phone::Up(_) => None,
         });
-        ringing.min()
+        ringing.chain(self.supervised_until.filter(|_| !self.supervisors.is_empty())).min()
+    }
+
+    /// A transfer that the script decides is done, or is not: it lets the two talk in a moment.
+    pub(super) fn keep_supervisors(&mut self, now: Instant) {
+        self.supervised_until = Some(now + DECIDES);
     }
 
     /// Does what is due with supervisors' telephones that ring.
@@ -149,7 +158,11 @@ impl Call {
         if self.supervisors.is_empty() && self.mix.is_empty() {
             return;
         }
-        if self.conversation().is_none() {
+        let awaited = self.wish.is_some() || self.supervised_until.is_some_and(|until| until > around.now);
+        if self.conversation().is_some() {
+            self.supervised_until = None;
+        } else if !awaited || matches!(self.driver, Driver::Nobody) {
+            self.supervised_until = None;
             for supervisor in std::mem::take(&mut self.supervisors) {
                 let (legs, why) = match supervisor.phone {
                     Phone::Up(leg) => (vec![leg], supervisor.mode.ended("the conversation ended")),

@@ -237,7 +237,10 @@ impl Call {
     /// The conversation goes on, or ends because this place stays empty.
     fn end_wish(&mut self, empty: Option<LegNo>, around: &mut Around) -> Option<Answer> {
         let wish = self.wish.take()?;
-        let Some((a, b, keys)) = wish.resume else { return Some(Answer::Done) };
+        let Some((a, b, keys)) = wish.resume else {
+            self.keep_supervisors(around.now);
+            return Some(Answer::Done);
+        };
         self.caller_left |= self.caller().is_over();
         if let Some(empty) = empty {
             self.stop(wish.partner, around);
@@ -252,6 +255,7 @@ impl Call {
     /// The wish is not carried out: tells the telephone.
     pub(super) fn give_up_wish(&mut self, status: u16, around: &mut Around) {
         if let Some(wish) = self.wish.take() {
+            self.keep_supervisors(around.now);
             self.tell(wish.by, status, around);
         }
     }
