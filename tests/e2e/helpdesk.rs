@@ -224,4 +224,17 @@ fn agents_pause_and_sign_in_and_out_by_what_they_dial() {
     helpdesk.exchange.kill();
     helpdesk.exchange.start_again();
     assert!(!serves(&helpdesk), "{}", helpdesk.queue("helpdesk"));
+    let mut customer = helpdesk.customer(STRANGER, 1000.0);
+    asks_about(&mut helpdesk, &mut customer, "1");
+    helpdesk.wait_for_line("helpdesk", 1);
+    let queue = helpdesk.queue("helpdesk");
+    assert_eq!(queue["waiting"][0]["offered"], json!([]), "who is signed out is not rung: {queue}");
+    dials(&mut helpdesk, "4");
+    assert!(serves(&helpdesk), "{}", helpdesk.queue("helpdesk"));
+    ana.event("ringing", SOON);
+    ana.answer();
+    talk(&mut customer, &mut ana);
+    customer.hang_up();
+    ana.disconnected(SOON);
+    ana.heard().assert_tone(1000.0, A_SECOND);
 }

@@ -14,7 +14,7 @@ const MARIA: &str = "+359888123456";
 const PETAR: &str = "+359888765432";
 
 /// The numbers of those in line, the first first.
-fn line(world: &World) -> Vec<String> {
+pub fn line(world: &World) -> Vec<String> {
     let queue = world.exchange.get("/tenants/demo/queues/sales");
     let waiting = queue["waiting"].as_array().into_iter().flatten();
     waiting.map(|caller| caller["number"].as_str().unwrap_or("-").to_owned()).collect()
@@ -145,6 +145,61 @@ fn the_longest_wait_ends_in_the_next_scheme_and_who_may_not_wait_is_there_at_onc
     }
     let queue = world.exchange.get("/tenants/demo/queues/sales");
     assert_eq!(queue["today"]["overflowed"], 1, "{queue}");
+}
+
+#[test]
+fn whoever_would_wait_too_long_and_whoever_presses_a_key_goes_another_way_at_once() {
+    let mut world = World::with(|_| {
+        r#"  [[tenant.queue]]
+  name = "sales"
+  agents = ["ana"]
+  handling = "5 min"
+    [tenant.queue.settings]
+    longest_expected = 400
+  [[tenant.number]]
+  number = "800"
+  script = "strowger/queue"
+    [tenant.number.settings]
+    queue = "sales"
+    keys = { 5 = { ring = { places = ["boris"] } } }
+    otherwise = [{ ring = { places = ["boris"] } }]
+"#
+        .to_owned()
+    });
+    let mut ana = world.pjsua("ana", 440.0);
+    let mut boris = world.pjsua("boris", 600.0);
+    let talks = world.caller(UAC_LISTENS, "+359888111222", "800").start();
+    ana.event("ringing", SOON);
+    ana.answer();
+    ana.confirmed(SOON);
+    // Five minutes are not too long, ten are.
+    let mut maria = world.customer(MARIA, 1000.0);
+    maria.call(&world.uri("800"));
+    maria.confirmed(SOON);
+    wait_for_line(&mut world, 1);
+    let refused = world.caller(UAC_LISTENS, PETAR, "800").start();
+    boris.event("ringing", SOON);
+    boris.answer();
+    boris.confirmed(SOON);
+    boris.hang_up();
+    boris.disconnected(SOON);
+    refused.finish(SOON).assert_all(1);
+    assert_eq!(line(&world), [MARIA]);
+
+    maria.press("5");
+    boris.event("ringing", SOON);
+    boris.answer();
+    boris.confirmed(SOON);
+    maria.talk(A_SECOND);
+    maria.hang_up();
+    boris.disconnected(SOON);
+    wait_for_line(&mut world, 0);
+    ana.hang_up();
+    talks.finish(SOON).assert_all(1);
+    let calls = world.exchange.calls(3);
+    let (refused, jumped) = (record(&calls, PETAR), record(&calls, MARIA));
+    assert_eq!((mark(&refused, "overflow"), &refused["answered_by"]), (Some("too-long"), &"boris".into()));
+    assert_eq!((mark(&jumped, "overflow"), &jumped["answered_by"]), (None, &"boris".into()), "{jumped}");
 }
 
 #[test]

@@ -13,6 +13,7 @@ mod helpdesk;
 mod last_resort;
 mod line;
 mod malformed;
+mod menus;
 mod phones;
 mod promises;
 mod queues;

@@ -6,19 +6,18 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use tests::exchange::{Exchange, guest};
 
-use crate::world::{LATER, SOON, World};
+use crate::world::{LATER, SOON, World, tenants};
 
 const A_WHILE: Duration = Duration::from_secs(2);
 const A_SECOND: Duration = Duration::from_secs(1);
 
 /// Whoever calls 800 is promised a call back at once.
+const PROMISES: &str = "  [[tenant.number]]\n  number = \"800\"\n  script = \"strowger/queue\"\n  \
+    settings = { queue = \"sales\", at_once = { call_back = { confirm = false } } }\n";
+const SALES: &str = "  [[tenant.queue]]\n  name = \"sales\"\n  agents = [\"ana\"]\n  after_reject = 600\n";
+
 fn world() -> World {
-    World::with(|_| {
-        "  [[tenant.number]]\n  number = \"800\"\n  script = \"strowger/queue\"\n  \
-         settings = { queue = \"sales\", at_once = { call_back = { confirm = false } } }\n  \
-         [[tenant.queue]]\n  name = \"sales\"\n  agents = [\"ana\"]\n  after_reject = 600\n"
-            .to_owned()
-    })
+    World::with(|_| format!("{PROMISES}{SALES}"))
 }
 
 /// The numbers in line that are to be called back.
@@ -96,7 +95,59 @@ fn who_was_promised_a_call_back_is_called_in_the_old_order_after_a_kill() {
 }
 
 #[test]
-fn a_call_s_ladder_says_what_its_queue_decided_and_by_which_version() {
+fn a_promise_outlives_its_queue_s_absence_and_is_kept_when_the_queue_is_back() {
+    let mut world = world();
+    let mut vera = world.pjsua("vera", 1000.0);
+    vera.call(&world.uri("800"));
+    wait_for_promises(&mut world, &["103"]);
+    vera.disconnected(LATER);
+    let reload = |world: &World, more: &str| {
+        let domain = world.exchange.ip().to_string();
+        world.exchange.configure(&tenants(&domain, world.carrier, more));
+        let (status, said) = world.exchange.send("POST", "/reload", "");
+        assert!((200..300).contains(&status), "{status} {said}");
+    };
+    let mut events = world.exchange.events();
+    reload(&world, "");
+    let event =
+        |line: &str| serde_json::from_str(line).ok().filter(|event: &Value| event["kind"] == "queue.closed");
+    let told = events.wait_for("queue.closed", SOON, event);
+    assert_eq!(told["data"], json!({ "queue": "sales", "promised": "1" }), "the manager is told");
+    let closed = |world: &World| {
+        let queue = world.exchange.get("/tenants/demo/queues/sales");
+        assert_eq!(
+            (&queue["configured"], promised(&world.exchange)),
+            (&json!(false), vec!["103".to_owned()])
+        );
+    };
+    closed(&world);
+    let (status, said, _) = world.exchange.cli(&["queue", "show", "sales", "--tenant", "demo"]);
+    assert_eq!(
+        said.lines().next(),
+        Some("sales is not configured; call backs promised: 1"),
+        "{status} {said}"
+    );
+    world.exchange.kill();
+    world.exchange.start_again();
+    closed(&world);
+
+    reload(&world, &format!("{PROMISES}{SALES}"));
+    let mut ana = world.pjsua("ana", 440.0);
+    let shown = ana.event("ringing", SOON)["from"].to_string();
+    assert!(shown.contains("103"), "{shown}");
+    ana.answer();
+    vera.event("ringing", LATER);
+    vera.answer();
+    vera.confirmed(SOON);
+    wait_for_promises(&mut world, &[]);
+    vera.talk(A_WHILE);
+    vera.hang_up();
+    ana.disconnected(SOON);
+    vera.heard().assert_tone(440.0, A_SECOND);
+}
+
+#[test]
+fn a_call_s_tape_and_ladder_say_what_its_queue_decided_and_by_which_version() {
     let mut world = World::with(|_| {
         "  [[tenant.number]]\n  number = \"800\"\n  script = \"strowger/queue\"\n  settings = { queue = \"sales\" }\n  \
          [[tenant.queue]]\n  name = \"sales\"\n  strategy = \"mine\"\n  agents = [\"ana\"]\n  after_reject = 1\n"
@@ -135,6 +186,42 @@ fn a_call_s_ladder_says_what_its_queue_decided_and_by_which_version() {
     ]
     .map(begins);
     assert!(order.iter().all(Option::is_some) && order.is_sorted(), "{said:#?}");
+
+    // The same stands on the tape, as it was told, and a replay passes it over.
+    let facts = world.exchange.get(&format!("/tenants/demo/calls/{id}/tape"))["facts"].take();
+    let kinds: Vec<&str> =
+        facts.as_array().into_iter().flatten().filter_map(|fact| fact["kind"].as_str()).collect();
+    let expected = ["entered", "offered", "missed", "offered", "connected", "left"];
+    assert_eq!(kinds, expected.map(|kind| format!("queue.{kind}")), "{facts:#}");
+    let offered = &facts[1]["about"];
+    let by = ["queue", "agents", "strategy", "version"].map(|name| offered[name].as_str().unwrap_or("-"));
+    assert_eq!(by, ["sales", "ana", "mine", version]);
+    let (status, said, why) = world.exchange.cli(&["replay", id, "--tenant", "demo", "--json"]);
+    let found: Value = serde_json::from_str(&said).unwrap_or_else(|_| panic!("{status} {said} {why}"));
+    assert_eq!((status, &found["findings"][0]["same"]), (0, &json!(true)), "{found:#}");
+    assert_eq!(found["facts"].as_array().map(Vec::len), Some(expected.len()), "{found:#}");
+}
+
+#[test]
+fn what_a_queue_decided_outlives_a_kill() {
+    let mut world = World::with(|_| {
+        format!(
+            "  [[tenant.number]]\n  number = \"800\"\n  script = \"strowger/queue\"\n  \
+             settings = {{ queue = \"sales\" }}\n{SALES}"
+        )
+    });
+    let mut ana = world.pjsua("ana", 440.0);
+    let calls = world.patient_calls("800").calls(1, 1).start();
+    ana.event("ringing", SOON);
+    world.exchange.kill();
+    world.exchange.start_again();
+    drop(calls);
+    let call = world.exchange.calls(1).remove(0);
+    let id = call["id"].as_str().unwrap_or_default();
+    let rungs = world.exchange.get(&format!("/tenants/demo/calls/{id}/ladder"))["rungs"].take();
+    let said: Vec<&str> =
+        rungs.as_array().into_iter().flatten().filter_map(|rung| rung["what"].as_str()).collect();
+    assert!(said.iter().any(|what| what.starts_with("ana to ring")), "{call} {said:#?}");
 }
 
 #[test]

@@ -236,7 +236,8 @@ pub enum Effect {
         /// The tenant's name.
         tenant: String,
         /// "queue.entered", "queue.refused", "queue.offered", "queue.missed", "queue.connected", "queue.left",
-        /// "queue.call-back", "queue.called-back", "agent.state", "strategy.failed", "offer.refused".
+        /// "queue.call-back", "queue.called-back", "queue.announced", "queue.key", "queue.closed", "agent.state",
+        /// "strategy.failed", "offer.refused".
         kind: &'static str,
         /// Names and values: "queue", "call", "agent", "reason" ...
         about: Vec<(&'static str, String)>,

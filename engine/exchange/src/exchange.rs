@@ -369,7 +369,8 @@ impl Exchange {
     }
 
     /// What was kept by `Effect::KeepCallBack` and not forgotten; after the first `people_changed` of the
-    /// tenant, and those who came first before the others. False: there is no such queue.
+    /// tenant, and those who came first before the others. One in a queue that is not configured waits until the
+    /// queue is, or the promise is too old.
     pub fn restore_call_back(
         &mut self,
         now: Instant,
@@ -377,7 +378,7 @@ impl Exchange {
         kept: KeptCallBack,
         directory: &dyn Directory,
         out: &mut Vec<Effect>,
-    ) -> bool {
+    ) {
         self.with_floor(now, directory, out, |floor, moment| floor.restore_call_back(tenant, kept, moment))
     }
 

@@ -655,6 +655,73 @@ fn a_promise_waits_for_agents_who_left_until_it_is_too_old() {
 }
 
 #[test]
+fn a_promise_waits_for_its_queue_to_be_configured_again_whatever_happens_meanwhile() {
+    let configured = || vec![Arc::new(plan("sales", &["ana"])), Arc::new(plan("service", &["boris"]))];
+    let mut office =
+        Office::new(&["ana", "boris"], vec![plan("sales", &["ana"]), plan("service", &["boris"])]);
+    office.set_agent("ana", AgentWish::Paused { reason: "lunch".into() }).unwrap();
+    let caller = office.caller_enters("sales", None, 0);
+    office.command(caller.call, call_back(&caller, "+359888000001"));
+    office.finish(caller.call, Finish::Returned);
+    let waits = office.caller_waits("sales");
+    office.set_agent("ana", AgentWish::Available).unwrap();
+    let ana = office.rung()[0].clone();
+
+    // The queue goes while she is rung for the call back.
+    office.house.queues.remove(0);
+    office.people_changed();
+    assert!(stops(&office.effects, ana.1), "her telephone stops");
+    assert_eq!(office.answer(waits.call), Some(Answer::Waited(Waited::Nobody)), "who listens is told");
+    assert_eq!(office.told("queue.closed", "promised"), ["1"]);
+    let sales = office.queue("sales");
+    assert_eq!((sales.configured, sales.waiting.len(), sales.agents.len()), (false, 1, 0));
+    assert!(sales.waiting[0].call_back && office.queue("service").configured);
+    let refused = Some(Answer::RefusedEntry(Refusal::Failed(Failure::NotFound("queue sales".into()))));
+    office.command(waits.call, enter("sales", 0));
+    assert_eq!(office.answer(waits.call), refused, "nobody new waits there");
+    office.command(waits.call, Command::LookAtQueue { queue: "sales".into() });
+    assert_eq!(office.answer(waits.call), Some(Answer::Outlook(None)));
+    assert!(office.set_agent("boris", AgentWish::SignIn { queue: "sales".into() }).is_err());
+
+    office.restart();
+    assert_eq!((office.queue("sales").configured, office.promises.len()), (false, 1));
+    assert!(office.rung().is_empty());
+    office.house.queues = configured();
+    office.people_changed();
+    assert!(office.queue("sales").configured);
+    assert_eq!(office.rung()[0].0, "ana/0", "and she calls back");
+
+    // Nobody is called back the next day, and then there is no such queue any more.
+    office.house.queues.remove(0);
+    office.people_changed();
+    office.pass(secs(8 * 3600 + 1));
+    assert_eq!((office.told("queue.left", "reason"), office.promises.len()), (vec!["too-late".into()], 0));
+    assert!(office.exchange.queues(office.now, "shop").iter().all(|queue| queue.name != "sales"));
+}
+
+#[test]
+fn what_a_caller_hears_and_what_a_key_does_is_told_with_who_decided_it() {
+    let mut office = Office::new(&[], vec![plan("sales", &[])]);
+    office.strategy = |question| match question.about {
+        About::Announce { .. } => {
+            let say = vec![Prompt::Position(2), Prompt::Recording("offer".into())];
+            Ok(Decided::Announcement(Announcement { say, again: None }))
+        }
+        About::OnDigit { key: '7', .. } => Ok(Decided::KeyAction(KeyAction::Ask("voicemail".into()))),
+        _ => in_order(question),
+    };
+    let caller = office.caller_waits("sales");
+    assert_eq!(office.told("queue.announced", "say"), ["place 2, offer"]);
+    assert_eq!(office.told("queue.announced", "call"), [caller.call.to_string()]);
+    assert_eq!(office.told("queue.announced", "strategy").len(), 1);
+    for key in ['8', '7'] {
+        office.event(caller.leg, Event::Digit(key));
+    }
+    assert_eq!(office.told("queue.key", "key"), ["8", "7"]);
+    assert_eq!(office.told("queue.key", "action"), ["nothing", "ask for voicemail"]);
+}
+
+#[test]
 fn a_call_back_whose_script_fails_reaches_the_customer_all_the_same() {
     let mut office = Office::new(&["ana"], vec![plan("sales", &["ana"])]);
     let caller = office.caller_enters("sales", None, 0);

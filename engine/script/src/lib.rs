@@ -36,4 +36,4 @@ pub use reins::{Moved, Reins};
 pub use replay::Verdict;
 pub use sandbox::{Component, NoEngine, Run, Sandboxes, Settings};
 pub use strategy::Decision;
-pub use tape::{Finish, Segment, Start, Step, Tape, TrapKind};
+pub use tape::{Fact, Finish, Segment, Start, Step, Tape, TrapKind};

@@ -11,7 +11,11 @@
 //!   1 Step { at_ms, command, took_ms, answer }         per import
 //!   2 Ended { at_ms, finish }                          once, last; missing when the engine stopped
 //!   3 Moved { at_ms, version }                         goes on with this version, which asked all before likewise
+//!   4 Fact { at, kind, about }                         anywhere, also before and behind segments
 //! ```
+//!
+//! A fact is what became of the call without its script asking: its place in a queue, who was rung for it
+//! and by whose decision. No run depends on it, so a replay passes it over.
 //!
 //! Appended as the call goes; a cut tail (the power went) is left out when reading. What a command
 //! and an answer are is `exchange::verb`'s; variants there are added at the end.
@@ -156,6 +160,28 @@ impl fmt::Display for TrapKind {
     }
 }
 
+/// What became of a call that its script did not ask for.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Fact {
+    /// Seconds since 1970 UTC.
+    pub at: f64,
+    /// As on the event stream: "queue.offered".
+    pub kind: String,
+    /// Names and values: "agents", "strategy", "reason" ...
+    pub about: Vec<(String, String)>,
+}
+
+impl Fact {
+    /// The entry of a tape that says so.
+    pub fn entry(&self) -> Vec<u8> {
+        let mut bytes = vec![0; 4];
+        bytes.push(FACT);
+        let mut bytes = postcard::to_extend(self, bytes).expect("texts and a number can be written");
+        close(&mut bytes, 0);
+        bytes
+    }
+}
+
 /// A piece of a tape, as [`crate::World::tape`] hears of them one by one.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum Entry {
@@ -182,6 +208,8 @@ pub enum Entry {
         /// The component's hash, hex.
         version: String,
     },
+    /// What became of the call meanwhile; a run writes none of these itself.
+    Fact(Fact),
 }
 
 /// The entries in bytes that [`crate::World::tape`] was handed.
@@ -192,6 +220,8 @@ pub fn entries(bytes: &[u8]) -> Vec<Entry> {
 
 /// The tag of `Entry::Step`, which is written piece by piece.
 const STEP: u8 = 1;
+/// The tag of `Entry::Fact`.
+const FACT: u8 = 4;
 
 /// One run, as recorded.
 #[derive(Clone, Debug, PartialEq)]
@@ -211,6 +241,8 @@ pub struct Segment {
 pub struct Tape {
     /// The runs in their order; at least one.
     pub segments: Vec<Segment>,
+    /// What became of the call beside them, in order of time.
+    pub facts: Vec<Fact>,
     /// The end was missing or damaged and has been left out.
     pub cut: bool,
 }
@@ -247,7 +279,7 @@ impl Tape {
         if bytes.len() > MAX_TAPE {
             return Err(Unreadable::TooLong);
         }
-        let mut tape = Tape { segments: Vec::new(), cut: false };
+        let mut tape = Tape { segments: Vec::new(), facts: Vec::new(), cut: false };
         let mut rest = bytes;
         while !rest.is_empty() {
             if let Some(after) = rest.strip_prefix(MAGIC) {
@@ -266,6 +298,7 @@ impl Tape {
                 break;
             }
         }
+        tape.facts.sort_by(|a, b| a.at.total_cmp(&b.at));
         if tape.segments.is_empty() { Err(Unreadable::NotATape) } else { Ok(tape) }
     }
 
@@ -277,6 +310,7 @@ impl Tape {
             (Entry::Began { start, version }, _) if room => {
                 self.segments.push(Segment { start, version, steps: Vec::new(), finish: None });
             }
+            (Entry::Fact(fact), _) => self.facts.push(fact),
             (Entry::Step(step), Some(segment)) => segment.steps.push(step),
             (Entry::Moved { version, .. }, Some(segment)) => segment.version = version,
             (Entry::Ended { at_ms, finish }, Some(segment)) => {
@@ -401,7 +435,79 @@ impl Writer {
     }
 
     fn close(&mut self, from: usize) {
-        let length = u32::try_from(self.bytes.len() - from - 4).expect("a tape is bounded");
-        self.bytes[from..from + 4].copy_from_slice(&length.to_le_bytes());
+        close(&mut self.bytes, from);
+    }
+}
+
+/// Writes the length of an entry in front of it.
+fn close(bytes: &mut [u8], from: usize) {
+    let length = u32::try_from(bytes.len() - from - 4).expect("a tape is bounded");
+    bytes[from..from + 4].copy_from_slice(&length.to_le_bytes());
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn start() -> Start {
+        let party = exchange::Party { number: "+359888123456".into(), name: None, uri: "tel:1".into() };
+        Start {
+            call: CallId::new(1_795_000_000_000, 7),
+            tenant: "acme".into(),
+            script: "reception".into(),
+            caller: LegInfo {
+                leg: exchange::LegNo::CALLER,
+                party,
+                dialled: "700".into(),
+                direction: exchange::Direction::Inbound,
+                user: None,
+                headers: vec![],
+                language: "en".into(),
+            },
+            settings: "{}".into(),
+            seed: 4711,
+            started: 1_795_000_000.0,
+            ended: None,
+        }
+    }
+
+    fn fact(at: f64) -> Fact {
+        Fact { at, kind: "queue.offered".into(), about: vec![("agents".into(), "ana".into())] }
+    }
+
+    /// The entries of a run of one step.
+    fn run() -> Vec<Vec<u8>> {
+        let mut writer = Writer::new(1 << 20);
+        let began = writer.began(&start(), "c0ffee").to_vec();
+        writer.asked(5, &Command::Now);
+        let step = writer.answered(1, &Answer::Instant(1_795_000_000.0)).unwrap().to_vec();
+        let ended = writer.ended(9, &Finish::Returned).to_vec();
+        vec![began, step, ended]
+    }
+
+    #[test]
+    fn facts_stand_anywhere_and_change_nothing_of_the_runs() {
+        let [began, step, ended] = &run()[..] else { panic!() };
+        let plain = Tape::read(&run().concat()).unwrap();
+        assert_eq!((plain.segments[0].steps.len(), &plain.facts[..], plain.cut), (1, &[][..], false));
+        // As a journal has them: some before the run, some between its entries, some after it, in any order.
+        let [f1, f2, f3] = [fact(1.0), fact(2.0), fact(3.0)];
+        let facts = [&f1, &f2, &f3].map(Fact::entry);
+        let mixed: [&[u8]; 8] = [&facts[2], began, &facts[0], step, ended, &facts[1], began, step];
+        let mixed = Tape::read(&mixed.concat()).unwrap();
+        assert_eq!(mixed.facts, [f1, f2, f3]);
+        assert_eq!(mixed.segments[0], plain.segments[0]);
+        assert_eq!((mixed.segments.len(), mixed.segments[1].steps.len(), mixed.cut), (2, 1, false));
+        assert_eq!(Tape::read(&fact(1.0).entry()), Err(Unreadable::NotATape), "facts alone replay nothing");
+    }
+
+    #[test]
+    fn a_fact_is_written_as_it_has_to_be_read_for_ever() {
+        let entry = fact(1.5).entry();
+        let mut expected = vec![4]; // the kind of entry
+        expected.extend(1.5_f64.to_le_bytes());
+        expected.extend(b"\x0dqueue.offered\x01\x06agents\x03ana");
+        assert_eq!(entry[..4], u32::try_from(expected.len()).unwrap().to_le_bytes());
+        assert_eq!(entry[4..], expected);
     }
 }

@@ -44,6 +44,11 @@ pub fn append(node: &Node, tenant: &str, call: CallId, bytes: &[u8]) -> Result<(
     if script::slice::is_on() { node.journal.gather(&key, bytes) } else { node.journal.append(&key, bytes) }
 }
 
+/// The same for what a shard adds itself, in any moment of its turn.
+pub fn gather(node: &Node, tenant: &str, call: CallId, bytes: &[u8]) -> Result<(), StoreError> {
+    node.journal.gather(&layout::call(tenant, call.0), bytes)
+}
+
 /// A shard has done what there was to do: the tapes of that are written.
 pub fn end_turn(node: &Node) {
     if let Err(why) = node.journal.write_gathered() {
@@ -77,7 +82,7 @@ pub fn add_tape(node: &Node, tenant: &str, call: CallId, tape: &[u8]) {
     node.store.commit_within(batch, PATIENCE, Box::new(told));
 }
 
-/// A call's ladder, if the call is over.
+/// What was drawn of a call's ladder, if the call is over.
 pub fn ladder(node: &Node, tenant: &str, call: CallId) -> Result<Option<Vec<Rung>>, StoreError> {
     let bytes = node.store.get(&layout::ladder(tenant, call.0))?;
     Ok(bytes.and_then(|bytes| serde_json::from_slice(&bytes).ok()))

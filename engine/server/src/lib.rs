@@ -8,6 +8,7 @@ pub mod cli;
 pub mod config;
 pub mod crm;
 pub mod events;
+pub mod facts;
 pub mod floor;
 pub mod history;
 pub mod http;

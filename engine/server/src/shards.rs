@@ -58,7 +58,7 @@ pub trait Shards: Send + Sync + 'static {
     /// How each trunk is, in the order of the configuration.
     fn trunks(&self, tenant: &str) -> Asked<'_, Vec<TrunkState>>;
 
-    /// A call on one time axis, oldest first, while it is remembered; none when it is not.
+    /// A call that is up on one time axis, oldest first; none for any other.
     fn ladder(&self, tenant: &str, call: CallId) -> Asked<'_, Option<Vec<Rung>>>;
 
     /// Goes on with another configuration. Calls that are up stay in the world they began in.

@@ -9,11 +9,12 @@ use std::time::{Duration, Instant};
 use super::agent::Name;
 use super::decision::{About, Decided, Question};
 use super::floor::{Admitted, Due, Floor, Moment, Order, Room};
-use super::place::{PlaceId, Stage};
+use super::place::{Place, PlaceId, Stage};
 use super::snapshot::Shown;
 use super::{DECISION_TIME, Leaving};
 use crate::effect::Effect;
 use crate::strategy::{Admission, Announcement, KeyAction, Snapshot};
+use crate::verb::{CallId, Prompt};
 
 /// Rankings of others after which a queue is asked whatever its weight.
 const MOST_PASSED_OVER: u8 = 8;
@@ -188,9 +189,9 @@ impl Floor {
                     _ => None,
                 };
                 let words = or_tell(answer, pick, &asked, m).unwrap_or_default();
-                self.announce(id, words, m.now);
+                self.announce(id, words, &asked, m);
             }
-            Kind::Key(id, _) => {
+            Kind::Key(id, key) => {
                 let pick = |decided| match decided {
                     Decided::KeyAction(action) => Some(action),
                     _ => None,
@@ -199,11 +200,16 @@ impl Floor {
                 let Some(place) = self.places.get_mut(&id) else { return };
                 place.asking_key = false;
                 if let Some(call) = place.call.filter(|_| place.is_waiting()) {
-                    match action {
-                        KeyAction::Pass => {}
-                        KeyAction::Say(what) => self.orders.push_back((call, id, Order::Say(what))),
-                        KeyAction::Ask(word) => self.orders.push_back((call, id, Order::Ask(word))),
-                    }
+                    let (does, order) = match action {
+                        KeyAction::Pass => ("nothing".to_owned(), None),
+                        KeyAction::Say(what) => (format!("say {}", heard(&what)), Some(Order::Say(what))),
+                        KeyAction::Ask(word) => (format!("ask for {word}"), Some(Order::Ask(word))),
+                    };
+                    let mut about = about_caller(place, call);
+                    about.extend([("key", key.to_string()), ("action", does)]);
+                    about.extend(asked.decided_by());
+                    m.tell(&asked.tenant, "queue.key", about);
+                    self.orders.extend(order.map(|order| (call, id, order)));
                 }
                 self.ask_key(id, m);
             }
@@ -221,8 +227,7 @@ impl Floor {
         let Some(place) = self.places.get_mut(&id) else { return };
         let Some(call) = place.call else { return };
         let (tenant, queue) = (place.tenant.clone(), place.queue.clone());
-        let mut about =
-            vec![("queue", queue.to_string()), ("call", call.to_string()), ("number", place.number.clone())];
+        let mut about = about_caller(place, call);
         about.extend(asked.decided_by());
         match admission {
             Admission::Refuse(refusal) => {
@@ -268,11 +273,15 @@ impl Floor {
         line.callers.insert(at, id);
     }
 
-    fn announce(&mut self, id: PlaceId, words: Announcement, now: Instant) {
+    fn announce(&mut self, id: PlaceId, words: Announcement, asked: &Asked, m: &mut Moment) {
         let Some(place) = self.places.get_mut(&id) else { return };
         place.asking_words = false;
-        place.announce_at = words.again.map(|again| now + again.max(LEAST_AGAIN));
+        place.announce_at = words.again.map(|again| m.now + again.max(LEAST_AGAIN));
         if let Some(call) = place.call.filter(|_| place.is_waiting() && !words.say.is_empty()) {
+            let mut about = about_caller(place, call);
+            about.push(("say", heard(&words.say)));
+            about.extend(asked.decided_by());
+            m.tell(&asked.tenant, "queue.announced", about);
             self.orders.push_back((call, id, Order::Say(words.say)));
         }
         self.arm_place(id);
@@ -311,6 +320,16 @@ impl Room {
         }
         Some(name)
     }
+}
+
+/// Whom an event is about.
+fn about_caller(place: &Place, call: CallId) -> Vec<(&'static str, String)> {
+    vec![("queue", place.queue.to_string()), ("call", call.to_string()), ("number", place.number.clone())]
+}
+
+/// Prompts in a line.
+fn heard(what: &[Prompt]) -> String {
+    what.iter().map(Prompt::to_string).collect::<Vec<_>>().join(", ")
 }
 
 /// What the strategy answered, if it did; the manager is told if it did not.

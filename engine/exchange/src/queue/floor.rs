@@ -142,6 +142,11 @@ impl Floor {
         self.rooms.get(tenant)?.lines.get(queue)
     }
 
+    /// A queue that is configured.
+    pub(super) fn open_line(&self, tenant: &str, queue: &str) -> Option<&Line> {
+        self.line(tenant, queue).filter(|line| !line.closed)
+    }
+
     pub(super) fn line_mut(&mut self, tenant: &str, queue: &str) -> Option<&mut Line> {
         self.rooms.get_mut(tenant)?.lines.get_mut(queue)
     }
@@ -181,7 +186,8 @@ impl Floor {
             return failed(Failure::Invalid("skills: at most 32, each of level 1 to 100".into()));
         }
         self.look_up(tenant, &entry.queue, m);
-        let Some((tenant, queue)) = self.names(tenant, &entry.queue) else {
+        let open = self.open_line(tenant, &entry.queue).and_then(|_| self.names(tenant, &entry.queue));
+        let Some((tenant, queue)) = open else {
             return failed(Failure::NotFound(format!("queue {}", entry.queue)));
         };
         let id = PlaceId(self.next_id());
@@ -309,6 +315,7 @@ impl Floor {
             }
             m.tell(&place.tenant, kind, about);
         }
+        self.drop_closed(&place.tenant, &place.queue);
         Some(place)
     }
 
@@ -332,7 +339,7 @@ impl Floor {
     pub fn look(&mut self, tenant: &str, queue: &str, m: &mut Moment) -> Option<Outlook> {
         self.look_up(tenant, queue, m);
         let room = self.rooms.get(tenant)?;
-        let line = room.lines.get(queue)?;
+        let line = self.open_line(tenant, queue)?;
         let mobile = line.plan.mobile;
         let agents = || line.members.iter().filter_map(|member| room.agents.get(&member.user));
         let first = line.callers.iter().map(|id| self.places[id].arrived).min();

@@ -16,6 +16,8 @@ const MOST_DROPPED: usize = 1_000;
 
 pub(super) struct Line {
     pub plan: Arc<QueuePlan>,
+    /// Configured no longer, and here for those who were promised a call back: nobody serves it and nobody enters.
+    pub closed: bool,
     /// In order of arrival; callers whose entry is asked about and connected ones are not here.
     pub callers: Vec<PlaceId>,
     /// Callers whose entry is asked about.
@@ -54,6 +56,7 @@ impl Line {
         Self {
             service: Service::beginning_with(plan.handling),
             plan,
+            closed: false,
             callers: Vec::new(),
             entering: 0,
             members: Vec::new(),

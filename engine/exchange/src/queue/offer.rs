@@ -339,7 +339,7 @@ impl Floor {
             ("reason", Miss::Vanished.name().into()),
         ];
         about.extend(place.call.map(|call| ("call", call.to_string())));
-        if self.line(&tenant, &queue).is_none() {
+        if place.call_back.is_none() && self.open_line(&tenant, &queue).is_none() {
             return self.end_wait(id, Leaving::Nobody, m);
         }
         m.tell(&tenant, "queue.missed", about);

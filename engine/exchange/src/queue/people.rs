@@ -9,7 +9,7 @@ use super::agent::{Agent, Name};
 use super::floor::{Floor, Moment, Order, Room};
 use super::line::{Line, Member};
 use super::place::{Place, PlaceId, Stage};
-use super::plan::{AgentWish, KeptAgent};
+use super::plan::{AgentWish, KeptAgent, QueuePlan};
 use super::view::Figures;
 use super::{Leaving, MOST_AGENTS, MOST_QUEUES};
 use crate::effect::Effect;
@@ -30,7 +30,7 @@ impl Floor {
     /// Makes sure that a queue is known as it is configured now.
     pub(super) fn look_up(&mut self, tenant: &str, queue: &str, m: &mut Moment) {
         let plan = m.directory.queue(tenant, queue);
-        let known = self.line(tenant, queue).map(|line| &line.plan);
+        let known = self.line(tenant, queue).filter(|line| !line.closed).map(|line| &line.plan);
         let same = match (known, &plan) {
             (Some(known), Some(plan)) => Arc::ptr_eq(known, plan) || known == plan,
             (None, None) => true,
@@ -75,6 +75,7 @@ impl Floor {
             });
             line.service.expect(plan.handling);
             line.plan = plan;
+            line.closed = false;
             let before = line.members.len();
             line.members = members(&name, line, &room.kept, &room.agents, &tenant, m);
             line.dirty = true;
@@ -134,8 +135,12 @@ impl Floor {
         }
     }
 
-    /// A queue that is configured no longer: its callers are told so.
+    /// A queue that is configured no longer: its callers are told so. Those who were promised a call back have left
+    /// and can't be told: they stay in line until the queue is configured again or the promise is too old.
     fn close_line(&mut self, tenant: &Name, queue: &Name, m: &mut Moment) {
+        let Some(line) = self.line_mut(tenant, queue).filter(|line| !line.closed) else { return };
+        line.closed = true;
+        line.members.clear();
         let there = |floor: &Self, stage: fn(&Stage) -> bool| -> Vec<PlaceId> {
             let ours = floor
                 .places
@@ -153,10 +158,42 @@ impl Floor {
                 self.orders.push_back((call, id, Order::Refuse(Refusal::Failed(why))));
             }
         }
+        let mut promised = 0;
         for id in there(self, |stage| *stage == Stage::Waiting) {
-            self.end_wait(id, Leaving::Nobody, m);
+            let Some(place) = self.places.get(&id) else { continue };
+            if place.call_back.is_none() {
+                self.end_wait(id, Leaving::Nobody, m);
+                continue;
+            }
+            promised += 1;
+            if let Some(call) = place.call {
+                self.unring(id, m);
+                self.orders.push_back((call, id, Order::GiveUp));
+            }
         }
-        if let Some(room) = self.rooms.get_mut(tenant) {
+        if promised > 0 {
+            let about = vec![("queue", queue.to_string()), ("promised", promised.to_string())];
+            m.tell(tenant, "queue.closed", about);
+        }
+        self.drop_closed(tenant, queue);
+    }
+
+    /// A line of a queue that is not configured, for a promise of an earlier process.
+    pub(super) fn open_closed(&mut self, tenant: &str, queue: &str) -> (Name, Name) {
+        let room = self.rooms.entry(tenant.into()).or_default();
+        room.lines.entry(queue.into()).or_insert_with(|| {
+            let mut line = Line::new(Arc::new(QueuePlan::empty(queue)));
+            line.closed = true;
+            line
+        });
+        self.names(tenant, queue).expect("it is there by now")
+    }
+
+    /// Nobody is promised anything any more in a queue that is configured no longer.
+    pub(super) fn drop_closed(&mut self, tenant: &Name, queue: &Name) {
+        let ours = |place: &Place| place.tenant == *tenant && place.queue == *queue;
+        let Some(room) = self.rooms.get_mut(tenant) else { return };
+        if room.lines.get(queue).is_some_and(|line| line.closed) && !self.places.values().any(ours) {
             room.lines.remove(queue);
         }
     }
@@ -210,7 +247,7 @@ impl Floor {
             }
             AgentWish::SignIn { queue } => {
                 self.look_up(&tenant, &queue, m);
-                let line = self.line(&tenant, &queue).ok_or_else(|| not_found("queue", &queue))?;
+                let line = self.open_line(&tenant, &queue).ok_or_else(|| not_found("queue", &queue))?;
                 if line.member(&user).is_some() {
                     return Ok(());
                 }
@@ -228,7 +265,7 @@ impl Floor {
             }
             AgentWish::SignOut { queue } => {
                 self.look_up(&tenant, &queue, m);
-                let line = self.line(&tenant, &queue).ok_or_else(|| not_found("queue", &queue))?;
+                let line = self.open_line(&tenant, &queue).ok_or_else(|| not_found("queue", &queue))?;
                 if line.member(&user).is_none() {
                     return Ok(());
                 }

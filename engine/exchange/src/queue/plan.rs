@@ -48,6 +48,32 @@ pub struct QueuePlan {
     pub call_back: Option<String>,
 }
 
+impl QueuePlan {
+    /// A queue of this name that nobody serves.
+    pub(super) fn empty(name: &str) -> Self {
+        Self {
+            name: name.to_owned(),
+            strategy: String::new(),
+            settings: String::new(),
+            weight: 1,
+            agents: Vec::new(),
+            wrap_up: Duration::ZERO,
+            handling: Duration::ZERO,
+            most_waiting: 0,
+            longest_wait: Duration::ZERO,
+            resume: Duration::ZERO,
+            max_missed: 0,
+            after_busy: Duration::ZERO,
+            after_reject: Duration::ZERO,
+            after_no_answer: Duration::ZERO,
+            ring: Duration::ZERO,
+            mobile: false,
+            music: Prompt::Music(String::new()),
+            call_back: None,
+        }
+    }
+}
+
 /// An agent of a queue, as configured.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AgentPlan {

@@ -115,15 +115,17 @@ impl Floor {
         }
     }
 
-    /// A promise of an earlier process: back into the line, where it was. False if there is no such queue.
-    pub fn restore_call_back(&mut self, tenant: &str, kept: KeptCallBack, m: &mut Moment) -> bool {
+    /// A promise of an earlier process: back into the line, where it was. If the queue is configured no longer the
+    /// line waits for it to be.
+    pub fn restore_call_back(&mut self, tenant: &str, kept: KeptCallBack, m: &mut Moment) {
         self.look_up(tenant, &kept.queue, m);
-        let Some((tenant, queue)) = self.names(tenant, &kept.queue) else { return false };
+        let known = self.names(tenant, &kept.queue);
+        let (tenant, queue) = known.unwrap_or_else(|| self.open_closed(tenant, &kept.queue));
         let known = |place: &Place| {
             place.tenant == tenant && place.queue == queue && place.owed() == Some(kept.number.as_str())
         };
         if self.places.values().any(known) {
-            return true;
+            return;
         }
         let id = PlaceId(self.next_id());
         let length = |seconds: f64| Duration::try_from_secs_f64(seconds).unwrap_or_default();
@@ -161,6 +163,5 @@ impl Floor {
         }
         self.arm_place(id);
         self.stir(&tenant, &queue);
-        true
     }
 }

@@ -138,6 +138,7 @@ impl Floor {
         };
         QueueView {
             name: name.to_string(),
+            configured: !line.closed,
             strategy: line.plan.strategy.clone(),
             waiting,
             agents: line.members.iter().filter_map(member).collect(),

@@ -13,6 +13,8 @@ use crate::verb::{AgentState, CallId};
 pub struct QueueView {
     /// The queue's name.
     pub name: String,
+    /// False for one that is configured no longer, and is kept for those who were promised a call back there.
+    pub configured: bool,
     /// The strategy's name.
     pub strategy: String,
     /// Callers in line, the first in line first.

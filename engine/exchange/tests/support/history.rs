@@ -538,6 +538,10 @@ impl History {
         for person in self.office.house.people.values_mut() {
             person.devices = person.devices.max(1);
         }
+        // Queues that were away are back: whoever was promised a call back there waits still.
+        let away = |plan: &&QueuePlan| !self.office.house.queues.iter().any(|known| known.name == plan.name);
+        let away: Vec<_> = self.plans.iter().filter(away).cloned().map(Arc::new).collect();
+        self.office.house.queues.extend(away);
         self.office.people_changed();
         for queue in QUEUES {
             PEOPLE.iter().for_each(|user| {
@@ -605,11 +609,8 @@ impl History {
             queue.waiting.iter().map(|caller| (queue.name.clone(), caller.number.clone())).collect()
         };
         let restored: BTreeSet<_> = line.iter().flat_map(of).collect();
-        let known = |queue: &String| line.iter().any(|known| known.name == *queue);
-        let promised: BTreeSet<_> =
-            self.office.promises.keys().filter(|(queue, _)| known(queue)).cloned().collect();
-        assert_eq!(restored, promised);
-        self.office.promises.retain(|of, _| restored.contains(of));
+        let promised: BTreeSet<_> = self.office.promises.keys().cloned().collect();
+        assert_eq!(restored, promised, "those of a queue that is away just now too");
         self.entered = self.ended + restored.len();
         self.check();
     }

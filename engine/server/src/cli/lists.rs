@@ -52,6 +52,7 @@ impl Of {
             }
             Of::Queues => &[
                 ("QUEUE", "name"),
+                ("CONFIGURED", "configured"),
                 ("STRATEGY", "strategy"),
                 ("WAITING", "waiting"),
                 ("LONGEST", "longest"),

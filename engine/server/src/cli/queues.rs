@@ -149,7 +149,13 @@ const MEMBERS: [(&str, &str); 6] = [
 ];
 
 fn print_queue(queue: &Value) {
-    println!("{} by {}", cell(&queue["name"]), cell(&queue["strategy"]));
+    match queue["configured"].as_bool() {
+        Some(false) => {
+            let promised = queue["waiting"].as_array().map_or(0, Vec::len);
+            println!("{} is not configured; call backs promised: {promised}", cell(&queue["name"]));
+        }
+        _ => println!("{} by {}", cell(&queue["name"]), cell(&queue["strategy"])),
+    }
     let waiting = [
         ("PLACE", "position"),
         ("NUMBER", "number"),

@@ -22,6 +22,7 @@ use super::problem::Problem;
 use super::scripts::blocking;
 use super::views::{self, CallView, LiveView};
 use crate::config::{Role, Tenant};
+use crate::facts;
 use crate::records::{self, Filter};
 use crate::shards::Rung;
 
@@ -173,7 +174,14 @@ pub(super) async fn ladder(
     Path((_, id)): Path<(String, String)>,
 ) -> Result<Json<Ladder>, Problem> {
     access.may(Role::Developer)?;
-    let rungs = api.shards()?.ladder(&access.tenant.name, call_id(&id)?).await;
+    let (tenant, id) = (access.tenant, call_id(&id)?);
+    let rungs = match api.shards()?.ladder(&tenant.name, id).await {
+        Some(rungs) => Some(rungs),
+        None => {
+            let node = api.node.clone();
+            blocking(move || facts::ladder(&node, &tenant.name, id)).await??
+        }
+    };
     let rungs = rungs.ok_or_else(|| Problem::not_found("this call is not remembered any more"))?;
     Ok(Json(Ladder { rungs }))
 }

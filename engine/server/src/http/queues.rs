@@ -28,6 +28,9 @@ pub(super) struct QueueList {
 pub(super) struct QueueSummary {
     /// The name.
     name: String,
+    /// False for a queue that is configured no longer: callers were promised a call back there, and wait in `waiting`
+    /// until it is configured again.
+    configured: bool,
     /// The script that decides.
     strategy: String,
     /// Callers in line.
@@ -45,6 +48,9 @@ pub(super) struct QueueSummary {
 pub(super) struct QueueNow {
     /// The name.
     name: String,
+    /// False for a queue that is configured no longer: callers were promised a call back there, and wait in `waiting`
+    /// until it is configured again.
+    configured: bool,
     /// The script that decides.
     strategy: String,
     /// Callers in line, the first in line first.
@@ -293,6 +299,7 @@ fn summary(queue: &QueueView) -> QueueSummary {
     let available = |member: &&MemberView| member.state == exchange::AgentState::Available;
     QueueSummary {
         name: queue.name.clone(),
+        configured: queue.configured,
         strategy: queue.strategy.clone(),
         waiting: queue.waiting.len(),
         longest: seconds(queue.waiting.iter().map(|waiting| waiting.waited).max().unwrap_or_default()),
@@ -304,6 +311,7 @@ fn summary(queue: &QueueView) -> QueueSummary {
 fn now(queue: QueueView) -> QueueNow {
     QueueNow {
         name: queue.name,
+        configured: queue.configured,
         strategy: queue.strategy,
         waiting: queue.waiting.into_iter().map(waiting).collect(),
         agents: queue.agents.into_iter().map(member).collect(),

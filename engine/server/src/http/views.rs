@@ -5,9 +5,9 @@ use std::time::Duration;
 use exchange::{CallRecord, Direction, LiveCall, Outcome, Party};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
-use script::{Finish, Tape};
+use script::{Fact, Finish, Tape};
 use serde::Serialize;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use utoipa::ToSchema;
 
 /// A call that is over.
@@ -161,7 +161,7 @@ pub(super) fn live(call: LiveCall, zone: &TimeZone) -> LiveView {
     }
 }
 
-/// A tape, readable: each run with what its script asked and was answered.
+/// A tape, readable: each run with what its script asked and was answered, and what became of the call beside.
 pub(super) fn tape(tape: &Tape, zone: &TimeZone) -> Value {
     let runs = tape.segments.iter().map(|run| {
         let steps = run.steps.iter().map(|step| {
@@ -182,7 +182,15 @@ pub(super) fn tape(tape: &Tape, zone: &TimeZone) -> Value {
             "finish": run.finish.as_ref().map(|(at, finish)| json!({ "at": seconds(*at), "how": ended(finish) })),
         })
     });
-    json!({ "runs": runs.collect::<Vec<_>>(), "cut": tape.cut })
+    let facts: Vec<_> = tape.facts.iter().map(|of| fact(of, zone)).collect();
+    json!({ "runs": runs.collect::<Vec<_>>(), "facts": facts, "cut": tape.cut })
+}
+
+/// What became of a call in its queue.
+fn fact(fact: &Fact, zone: &TimeZone) -> Value {
+    let about: Map<String, Value> =
+        fact.about.iter().map(|(name, value)| (name.clone(), Value::from(value.as_str()))).collect();
+    json!({ "at": time(fact.at, zone), "kind": fact.kind, "about": about })
 }
 
 fn ended(finish: &Finish) -> Value {

@@ -293,10 +293,7 @@ impl Shards for Inboxes {
     }
 
     fn ladder(&self, tenant: &str, call: CallId) -> Asked<'_, Option<Vec<Rung>>> {
-        self.answer(tenant, move |shard, tenant| match shard.ladder_so_far(tenant, call) {
-            Some(rungs) => Some(rungs),
-            None => archive::ladder(&shard.around.node, tenant, call).ok().flatten(),
-        })
+        self.answer(tenant, move |shard, tenant| shard.ladder_so_far(tenant, call))
     }
 
     fn reload(&self, world: Arc<World>) {

@@ -1,9 +1,10 @@
 //! Call backs that were promised: kept in the store before the script hears of it, forgotten when they are done or too
 //! old, and back in their queues at the start, in the order in which the callers came.
 
+use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
-use exchange::KeptCallBack;
+use exchange::{KeptCallBack, QueueView};
 use store::{Batch, StoreError, layout};
 
 use super::{Input, Shard};
@@ -54,26 +55,38 @@ impl Shard {
         self.around.node.store.commit_within(batch, PATIENCE, Box::new(told));
     }
 
-    /// Puts what this shard's tenants promised back into their queues. A promise of a queue that is not configured stays
-    /// in the store until it is too old: the next start may know the queue again.
+    /// Puts what this shard's tenants promised back into their queues. A promise of a tenant that is not configured stays
+    /// in the store: the next start may know the tenant again.
     pub(super) fn restore_call_backs(&mut self, now: Instant) {
         let mut promised = match self.read_call_backs() {
             Ok(promised) => promised,
             Err(why) => return tracing::error!(%why, "promised call backs can't be read"),
         };
+        let mut tenants = BTreeSet::new();
         promised.sort_by(|(_, a), (_, b)| a.entered.total_cmp(&b.entered));
         for (tenant, kept) in promised {
-            let (queue, number, late) = (kept.queue.clone(), kept.number.clone(), kept.until <= wall());
-            let restored = self.with_people(|exchange, people, effects| {
-                exchange.restore_call_back(now, &tenant, kept, people, effects)
-            });
-            if !restored && late {
-                self.forget_call_back(&tenant, &queue, &number);
-            } else if !restored {
-                tracing::warn!(tenant, queue, "a call back was promised in a queue that is not configured");
+            if self.world.tenant(&tenant).is_none() {
+                match kept.until <= wall() {
+                    true => self.forget_call_back(&tenant, &kept.queue, &kept.number),
+                    false => {
+                        tracing::warn!(tenant, "a call back was promised by a tenant that is not configured");
+                    }
+                }
+                continue;
             }
+            tenants.insert(tenant.clone());
+            self.with_people(|exchange, people, effects| {
+                exchange.restore_call_back(now, &tenant, kept, people, effects);
+            });
         }
         self.settle(now);
+        for tenant in tenants {
+            let closed = self.exchange.queues(now, &tenant).into_iter().filter(|queue| !queue.configured);
+            for QueueView { name, waiting, .. } in closed {
+                let about = vec![("queue", name), ("promised", waiting.len().to_string())];
+                self.tell(&tenant, "queue.closed", about);
+            }
+        }
     }
 
     fn read_call_backs(&self) -> Result<Vec<(String, KeptCallBack)>, StoreError> {

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use exchange::{About, AgentWish, CallId, Decided, KeptAgent, Question};
+use exchange::{About, AgentWish, Decided, KeptAgent, Question};
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, ToSpan as _};
@@ -15,15 +15,13 @@ use tokio::sync::oneshot;
 
 use super::{Input, Shard};
 use crate::config::Tenant;
+use crate::facts;
 use crate::metrics::{OfFailure, OfScript};
 use crate::node::{Node, log_row};
 use crate::shards::NotSet;
 
 /// How long to wait where no day is to begin: the clock may be set meanwhile.
 const LONGEST_DAY: Duration = Duration::from_secs(24 * 3600);
-
-/// Of a version's hash, enough to know it by.
-const SHORT_HASH: usize = 8;
 
 /// A question to a strategy, on its way.
 struct Asked {
@@ -175,51 +173,27 @@ impl Shard {
         self.next_day = now + self.days.next(at);
     }
 
-    /// Something of a queue or an agent, for those who watch, and on the ladder of the call that it is about.
+    /// Something of a queue or an agent, for those who watch, and on the tape of the call that it is about.
     pub(super) fn tell(&mut self, tenant: &str, kind: &'static str, about: Vec<(&'static str, String)>) {
         if kind == "strategy.failed" {
             tracing::warn!(tenant, ?about, "a strategy failed; longest-idle takes its decision");
         }
+        if kind == "queue.closed" {
+            tracing::warn!(
+                tenant,
+                ?about,
+                "a queue is configured no longer, and callers were promised a call back in it"
+            );
+        }
         let now = Instant::now();
         self.written.changed(now);
-        if let Some((call, queue, what)) = fact(kind, &about) {
-            self.trace(now, call, queue.clone(), queue, what);
+        if let Some((call, fact)) = facts::of_event(self.exchange.wall(now), kind, &about) {
+            self.note_fact(call, fact);
         }
         let data: Map<String, Value> =
             about.into_iter().map(|(name, value)| (name.to_owned(), Value::String(value))).collect();
         self.around.node.events.publish(tenant, kind, Value::Object(data));
     }
-}
-
-/// What a call's ladder says of its queue: which call, the queue's column, and the sentence. None for what is not
-/// about one call.
-fn fact(kind: &str, about: &[(&str, String)]) -> Option<(CallId, String, String)> {
-    let of = |name: &str| about.iter().find(|(key, _)| *key == name).map_or("", |(_, value)| value.as_str());
-    let what = match kind.strip_prefix("queue.")? {
-        "entered" => format!("enters, number {} in line{}", of("position"), decided_by(about)),
-        "refused" => format!("may not wait: {}{}", of("reason"), decided_by(about)),
-        "offered" => format!("{} to ring{}", of("agents"), decided_by(about)),
-        "missed" => format!("{} missed it: {}", of("agent"), of("reason")),
-        "connected" => format!("{} answered after {} s", of("agent"), of("waited")),
-        "call-back" => format!("{} will be called back", of("number")),
-        "called-back" => format!("called back by {} after {} s", of("agent"), of("waited")),
-        "left" => format!("leaves after {} s: {}", of("waited"), of("reason")),
-        _ => return None,
-    };
-    Some((of("call").parse().ok()?, format!("queue {}", of("queue")), what))
-}
-
-/// The strategy and its version, and among how many it chose.
-fn decided_by(about: &[(&str, String)]) -> String {
-    let of = |name: &str| about.iter().find(|(key, _)| *key == name).map(|(_, value)| value.as_str());
-    let Some(strategy) = of("strategy") else { return String::new() };
-    let version =
-        of("version").map_or(String::new(), |hash| format!(" {}", &hash[..hash.len().min(SHORT_HASH)]));
-    let among = match (of("free"), of("waiting")) {
-        (Some(free), Some(waiting)) => format!(", {free} free, {waiting} waiting"),
-        _ => String::new(),
-    };
-    format!(" (by {strategy}{version}{among})")
 }
 
 impl Asked {
@@ -329,29 +303,6 @@ impl Days {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_ladder_says_who_was_rung_and_who_decided_so() {
-        let call = CallId::new(1_795_000_000_000, 7);
-        let about = |more: &[(&'static str, &str)]| {
-            let mut about = vec![("queue", "sales".to_owned()), ("call", call.to_string())];
-            about.extend(more.iter().map(|(key, value)| (*key, (*value).to_owned())));
-            about
-        };
-        let offered = about(&[
-            ("agents", "ana, boris"),
-            ("strategy", "strowger/queue-random"),
-            ("version", "0123456789abcdef"),
-            ("free", "3"),
-            ("waiting", "2"),
-        ]);
-        let what = "ana, boris to ring (by strowger/queue-random 01234567, 3 free, 2 waiting)";
-        assert_eq!(fact("queue.offered", &offered), Some((call, "queue sales".into(), what.into())));
-        let missed = about(&[("agent", "ana"), ("reason", "busy")]);
-        assert_eq!(fact("queue.missed", &missed).unwrap().2, "ana missed it: busy");
-        assert_eq!(fact("agent.state", &missed), None);
-        assert_eq!(fact("queue.offered", &offered[..1]), None, "a call back that has no call yet");
-    }
 
     #[test]
     fn a_day_begins_at_the_midnight_of_its_tenant() {

@@ -16,6 +16,7 @@ use tokio::sync::oneshot;
 use super::calls::origin;
 use super::{Input, Shard, desk, first_line};
 use crate::archive::{self, MOST_RUNGS};
+use crate::facts::{self, Facts};
 use crate::metrics::{OfFailure, OfOutcome, OfScript, OfTenant};
 use crate::shards::{Rung, Wanted};
 
@@ -29,6 +30,8 @@ pub(super) struct Running {
     pub first: Option<First>,
     pub tape: Vec<u8>,
     ladder: Vec<Rung>,
+    /// Of its queue.
+    facts: Facts,
     /// The SIP Call-ID of the caller's leg.
     sip_call_id: Box<str>,
 }
@@ -73,6 +76,7 @@ impl Shard {
                 version: version.clone(),
                 caller: caller.clone(),
             });
+            running.facts.keep(&self.around.node, tenant, call);
         }
         let Some(tenant) = self.world.tenant(tenant).cloned() else {
             return self.fail(call, "its tenant is no longer configured".into());
@@ -163,13 +167,16 @@ impl Shard {
                 tracing::error!(call = %id, %why, "call record not kept");
             }
         };
-        archive::seal(&around.node, &record, &running.tape, &running.ladder, Box::new(kept));
+        let facts = running.facts.entries();
+        let sealed = [running.tape.as_slice(), &facts].concat();
+        archive::seal(&around.node, &record, &sealed, &running.ladder, Box::new(kept));
         if let (Some(first), Some(tenant)) = (running.first, self.world.tenant(&record.tenant).cloned()) {
             let (node, mut tape) = (around.node.clone(), running.tape);
             let of = (record.tenant.clone(), record.id);
             let elsewhere = first.version.begins_elsewhere();
             let run = desk::run_ended(&around.node, tenant, first, record, move |run| {
                 tape.extend_from_slice(&run.tape);
+                tape.extend_from_slice(&facts);
                 archive::add_tape(&node, &of.0, of.1, &tape);
             });
             self.begin_run(None, run, elsewhere);
@@ -236,7 +243,16 @@ impl Shard {
         let (tenant, sip_call_id) = (tenant.into(), sip_call_id.into());
         self.running.insert(
             call,
-            Running { caller, tenant, waiting: None, first: None, tape: Vec::new(), ladder, sip_call_id },
+            Running {
+                caller,
+                tenant,
+                waiting: None,
+                first: None,
+                tape: Vec::new(),
+                ladder,
+                facts: Facts::default(),
+                sip_call_id,
+            },
         );
     }
 
@@ -307,7 +323,17 @@ impl Shard {
         self.running
             .get(&call)
             .filter(|running| running.tenant == tenant)
-            .map(|running| running.ladder.clone())
+            .map(|running| facts::in_order(running.ladder.clone(), running.facts.rungs()))
+    }
+
+    /// Something became of a call that its script did not ask for.
+    pub(super) fn note_fact(&mut self, call: CallId, fact: script::Fact) {
+        let Some(running) = self.running.get_mut(&call) else { return };
+        running.facts.add(fact);
+        // Without a script the call may be one that looks for an agent to call back, of which nothing is kept.
+        if running.first.is_some() {
+            running.facts.keep(&self.around.node, &running.tenant, call);
+        }
     }
 
     /// Which call and leg a SIP Call-ID belongs to: the caller's are listed, ours name both.

@@ -38,6 +38,7 @@ pub(super) fn sales() -> QueueView {
     };
     QueueView {
         name: "sales".into(),
+        configured: true,
         strategy: "strowger/queue-longest-idle".into(),
         waiting: vec![waiting],
         agents: vec![member],
