@@ -9,6 +9,7 @@
 //! and no skills; Asterisk knows penalties, raised and lowered by queuerules.conf, and no skills: there each skill is a
 //! queue of its own.
 
+use std::collections::BTreeSet;
 use strowger_script::strategy::prelude::*;
 
 /// Settings of `strowger/queue-skills`.
@@ -61,25 +62,17 @@ fn fittest<'l>(caller: &Waiting, mut left: impl Iterator<Item = Candidate<'l>>) 
     left.min_by_key(|agent| (times(agent), agent.level(), Reverse(agent.fitness())))
 }
 
-/// Who serves, by tier.
+/// The tiers of those who serve.
 struct Tiers {
-    /// Level and agents, the lowest first.
-    serving: Vec<(u8, Vec<Agent>)>,
-    /// The tiers in which someone has the skills that a caller wants, the lowest first.
-    skilled: PerSkills<Vec<u8>>,
+    serving: Agents,
+    /// The tiers in which someone has the skills that a caller wants.
+    skilled: PerSkills<BTreeSet<u8>>,
     opens_after: Duration,
 }
 
 impl Tiers {
     fn new(now: &Snapshot, opens_after: Duration) -> Self {
-        let mut serving: Vec<(u8, Vec<Agent>)> = Vec::new();
-        for agent in now.agents().only(Agent::serving) {
-            match serving.binary_search_by_key(&agent.level(), |(level, _)| *level) {
-                Ok(tier) => serving[tier].1.push(agent),
-                Err(tier) => serving.insert(tier, (agent.level(), vec![agent])),
-            }
-        }
-        Self { serving, skilled: PerSkills::default(), opens_after }
+        Self { serving: now.agents().only(Agent::serving), skilled: PerSkills::default(), opens_after }
     }
 
     /// The highest tier that is open for a caller, and how long until the next opens.
@@ -88,10 +81,9 @@ impl Tiers {
             return (u8::MAX, None);
         }
         let wanted = caller.skills();
-        let skilled = self.skilled.of(wanted, || {
-            let has_some = |(_, agents): &&(u8, Vec<Agent>)| agents.iter().any(|agent| agent.has(wanted));
-            self.serving.iter().filter(has_some).map(|(level, _)| *level).collect()
-        });
+        let skilled = self
+            .skilled
+            .of(wanted, || self.serving.iter().filter(|agent| agent.has(wanted)).map(Agent::level).collect());
         let waited = caller.waited();
         let mut opens = Duration::ZERO;
         let mut open = 0;

@@ -307,9 +307,12 @@ pub struct Agents(Vec<Agent>);
 impl Agents {
     /// Lowest key first; equals by name, so that the order is whole.
     pub fn sorted_by_key<K: Ord>(self, mut key: impl FnMut(&Agent) -> K) -> Self {
-        let mut keyed: Vec<_> = self.0.into_iter().map(|agent| (key(&agent), agent)).collect();
-        keyed.sort_by(|(a, one), (b, other)| a.cmp(b).then_with(|| one.name().cmp(other.name())));
-        keyed.into_iter().map(|(_, agent)| agent).collect()
+        // Keys and places are sorted, which is less to move than agents.
+        let mut order: Vec<(K, usize)> = self.0.iter().map(&mut key).zip(0..).collect();
+        let name = |place: usize| self.0[place].name();
+        order.sort_by(|(a, one), (b, other)| a.cmp(b).then_with(|| name(*one).cmp(name(*other))));
+        let mut agents: Vec<_> = self.0.into_iter().map(Some).collect();
+        order.into_iter().filter_map(|(_, place)| agents[place].take()).collect()
     }
 
     /// Lower tiers first, and in the order there was within each.

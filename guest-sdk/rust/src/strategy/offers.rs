@@ -135,22 +135,23 @@ impl<'a> Line<'a> {
     }
 
     /// Goes through the line for as long as agents are left. As many callers as agents are enough where nobody is
-    /// choosy, so the rest is asked for only when agents remain.
+    /// choosy, and a few more where a few are, so the whole line is asked for only when agents remain after those.
     fn each(self, table: &mut Table, mut serve: impl FnMut(&mut Table, &Waiting)) {
-        let enough = table.count;
-        if enough == 0 {
-            return;
-        }
-        let first = self.first(enough);
-        let more = first.len() == enough;
-        first.iter().for_each(|caller| serve(table, caller));
-        if more && table.count > 0 {
-            for caller in self.first(usize::MAX).iter().skip(enough) {
+        let mut served = 0;
+        let mut most = table.count;
+        while table.count > 0 {
+            let callers = self.first(most);
+            for caller in &callers[served.min(callers.len())..] {
                 if table.count == 0 {
                     return;
                 }
                 serve(table, caller);
             }
+            if callers.len() < most {
+                return;
+            }
+            most = if served == 0 { most + 2 * table.count } else { usize::MAX };
+            served = callers.len();
         }
     }
 }
