@@ -26,9 +26,11 @@ bench: build
 	tests/install-tools.sh bench
 	cargo bench -p protocol --bench parse
 	cargo run --quiet --release -p media --example packet_cost
-	cargo bench -p exchange --bench queue_load
+	cargo bench -p exchange --bench announcements
 	cargo bench -p exchange --bench expected_wait
 	cargo bench -p script --bench sandbox
+	cargo bench -p script --bench strategies
+	cargo bench -p script --bench queue_load
 	cargo bench -p store --bench commits
 	cargo bench -p tests --bench side_by_side
 

@@ -5,15 +5,17 @@
 
 #![allow(missing_docs)] // criterion's macro makes a public function
 
+mod shipped;
+
 use std::hint::black_box;
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use criterion::{Criterion, criterion_group, criterion_main};
 use exchange::AgentState;
 use exchange::strategy::{Agent, Snapshot, Waiting};
-use script::{Limits, Sandboxes, Settings, Version};
+use script::{Limits, Sandboxes, Settings};
+use shipped::{cpu, strategies};
 
 const AGENTS: u32 = 200;
 const CALLERS: u32 = 500;
@@ -61,32 +63,6 @@ fn snapshot(free: u32) -> Arc<Snapshot> {
     })
 }
 
-/// Every strategy of `scripts/`, by name.
-fn strategies(sandboxes: &Sandboxes) -> Vec<(String, Version)> {
-    let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
-    let target = PathBuf::from(env!("CARGO_TARGET_TMPDIR"));
-    let cache = target.parent().expect("tmp lies in the target folder").join("guests");
-    let folders = std::fs::read_dir(workspace.join("scripts")).expect("scripts/ is there");
-    let mut packages: Vec<_> = folders
-        .flatten()
-        .filter(|entry| entry.path().join("Cargo.toml").is_file())
-        .map(|entry| entry.file_name().to_string_lossy().into_owned())
-        .filter(|name| name.starts_with("queue-"))
-        .map(|name| format!("script-{name}"))
-        .collect();
-    packages.sort();
-    let source = guest_build::Source::Packages(&workspace, &packages);
-    let mut built =
-        guest_build::build(source, &target.join("shipped"), &cache).expect("the strategies build");
-    built.sort_by(|one, other| one.name.cmp(&other.name));
-    let version = |built: guest_build::Built| {
-        let bytes = std::fs::read(&built.file).expect("was just written");
-        let component = sandboxes.compile(&bytes).expect("the strategy passes the check");
-        (built.name, Version::new(component))
-    };
-    built.into_iter().map(version).collect()
-}
-
 fn decisions(criterion: &mut Criterion) {
     let sandboxes = Sandboxes::new(Settings::default()).expect("this machine has room for the sandboxes");
     // A machine that is busy with other things may stop a decision for longer than its limit.
@@ -109,15 +85,11 @@ fn decisions(criterion: &mut Criterion) {
     }
 }
 
-/// CPU time of this thread, on which all of it happens: what else runs on the machine does not count.
+/// CPU time of so many times: what else runs on the machine does not count.
 fn cpu_of(times: u64, mut work: impl FnMut()) -> Duration {
-    let now = || {
-        let time = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
-        Duration::new(time.tv_sec as u64, time.tv_nsec as u32)
-    };
-    let begin = now();
+    let begin = cpu();
     (0..times).for_each(|_| work());
-    now() - begin
+    cpu() - begin
 }
 
 criterion_group!(benches, decisions);
