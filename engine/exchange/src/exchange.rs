@@ -1,18 +1,19 @@
 //! One shard: its calls, the legs that belong to them, their deadlines and each tenant's limits. A
-//! tenant lives whole on one shard, so an offer needs no lock.
+//! tenant lives whole on one shard, so an offer needs no lock. Its queues have their doors in `queues.rs`,
+//! and what one call wants of another is in `meeting.rs`.
+
+mod meeting;
+mod queues;
 
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap};
 use std::time::{Duration, Instant};
 
-use crate::call::{Around, Call, Elsewhere, Given};
+use crate::call::{Around, Call};
 use crate::directory::Directory;
 use crate::effect::{Arrival, Effect, Event, LegKey, Note, Origin, Signal, Token};
 use crate::load::{Load, Seat};
-use crate::queue::{
-    AgentView, AgentWish, Decided, Floor, KeptAgent, KeptCallBack, KeptFigures, KeptWork, Moment, Order,
-    PlaceId, QueueView,
-};
+use crate::queue::Floor;
 use crate::verb::{CallId, Command, Failure, LegInfo, LegNo, Presence, Supervision, Target};
 
 /// Calls of one shard; the next one gets 503.
@@ -316,122 +317,6 @@ impl Exchange {
         }
     }
 
-    /// Which version of its strategy is asked, by `Effect::Decide`; for those who ask why.
-    pub fn set_strategy_version(&mut self, ticket: u64, version: &str) {
-        self.floor.set_version(ticket, version);
-    }
-
-    /// A strategy's answer to `Effect::Decide`, or why there is none: longest-idle takes the decision
-    /// then. One that comes too late is ignored.
-    pub fn handle_decision(
-        &mut self,
-        now: Instant,
-        ticket: u64,
-        answer: Result<Decided, String>,
-        directory: &dyn Directory,
-        out: &mut Vec<Effect>,
-    ) {
-        self.with_floor(now, directory, out, |floor, moment| floor.handle_decision(ticket, answer, moment));
-    }
-
-    /// Someone wishes an agent in another state.
-    ///
-    /// # Errors
-    /// `NotFound`: no such user, or queue. `Invalid`: the reason is too long. `Limit`: the queue has as
-    /// many agents as it may.
-    pub fn set_agent(
-        &mut self,
-        now: Instant,
-        tenant: &str,
-        user: &str,
-        wish: AgentWish,
-        directory: &dyn Directory,
-        out: &mut Vec<Effect>,
-    ) -> Result<(), Failure> {
-        self.with_floor(now, directory, out, |floor, moment| floor.set_agent(tenant, user, wish, moment))
-    }
-
-    /// What was kept of an agent by `Effect::KeepAgent`; before the first `people_changed` of the tenant.
-    pub fn restore_agent(&mut self, tenant: &str, user: &str, kept: KeptAgent) {
-        self.floor.restore_agent(tenant, user, kept);
-    }
-
-    /// What was wanted by `Effect::KeepCallBack` is done, or can't be, and why.
-    pub fn handle_kept(
-        &mut self,
-        now: Instant,
-        ticket: u64,
-        kept: Result<(), String>,
-        directory: &dyn Directory,
-        out: &mut Vec<Effect>,
-    ) {
-        self.with_floor(now, directory, out, |floor, moment| floor.handle_kept(ticket, kept, moment));
-    }
-
-    /// What was kept by `Effect::KeepCallBack` and not forgotten; after the first `people_changed` of the
-    /// tenant, and those who came first before the others. One in a queue that is not configured waits until the
-    /// queue is, or the promise is too old.
-    pub fn restore_call_back(
-        &mut self,
-        now: Instant,
-        tenant: &str,
-        kept: KeptCallBack,
-        directory: &dyn Directory,
-        out: &mut Vec<Effect>,
-    ) {
-        self.with_floor(now, directory, out, |floor, moment| floor.restore_call_back(tenant, kept, moment))
-    }
-
-    /// The day of each of a tenant's queues so far, to be kept for `restore_figures`.
-    pub fn kept_figures(&self, tenant: &str) -> Vec<(String, KeptFigures)> {
-        self.floor.kept_figures(tenant)
-    }
-
-    /// The day of each of a tenant's agents so far, to be kept for `restore_work`.
-    pub fn kept_work(&self, tenant: &str) -> Vec<(String, KeptWork)> {
-        self.floor.kept_work(tenant)
-    }
-
-    /// What was kept of a queue, after the first `people_changed` of the tenant and before call backs are
-    /// restored. On another day (`today` is false) only what conversations take is taken from it. False:
-    /// there is no such queue.
-    pub fn restore_figures(&mut self, tenant: &str, queue: &str, kept: KeptFigures, today: bool) -> bool {
-        self.floor.restore_figures(tenant, queue, kept, today)
-    }
-
-    /// What was kept of an agent today, after the first `people_changed` of the tenant. False: nobody of
-    /// that name serves a queue.
-    pub fn restore_work(&mut self, tenant: &str, user: &str, kept: KeptWork) -> bool {
-        self.floor.restore_work(tenant, user, kept)
-    }
-
-    /// Devices were registered or have gone, or the configuration is another: queues and agents of the
-    /// tenant are looked up again. Also to be called once for each tenant at the start.
-    pub fn people_changed(
-        &mut self,
-        now: Instant,
-        tenant: &str,
-        directory: &dyn Directory,
-        out: &mut Vec<Effect>,
-    ) {
-        self.with_floor(now, directory, out, |floor, moment| floor.people_changed(tenant, moment));
-    }
-
-    /// The tenant's day begins: figures of today start anew.
-    pub fn new_day(&mut self, now: Instant, tenant: &str) {
-        self.floor.new_day(tenant, now);
-    }
-
-    /// A tenant's queues by name.
-    pub fn queues(&self, now: Instant, tenant: &str) -> Vec<QueueView> {
-        self.floor.queues(tenant, now)
-    }
-
-    /// A tenant's agents by name: everyone who serves a queue.
-    pub fn agents(&self, now: Instant, tenant: &str) -> Vec<AgentView> {
-        self.floor.agents(tenant, now)
-    }
-
     /// Does what is due.
     pub fn handle_timeout(&mut self, now: Instant, directory: &dyn Directory, out: &mut Vec<Effect>) {
         while let Some(Reverse((due, id))) = self.timers.peek().copied() {
@@ -560,57 +445,6 @@ impl Exchange {
         }
     }
 
-    /// What a call wants of another one of its tenant.
-    fn meet(
-        &mut self,
-        now: Instant,
-        id: CallId,
-        what: Elsewhere,
-        directory: &dyn Directory,
-        out: &mut Vec<Effect>,
-    ) {
-        let Some(tenant) = self.calls.get(&id).map(|call| call.tenant.clone()) else { return };
-        // The oldest, where there are several.
-        let find = |calls: &HashMap<CallId, Call>, wanted: &dyn Fn(&Call) -> bool| {
-            calls
-                .values()
-                .filter(|call| call.id != id && call.tenant == tenant && wanted(call))
-                .map(|c| c.id)
-                .min()
-        };
-        let (there, why, named) = match what {
-            Elsewhere::Join(with) => {
-                let mut given = Given::Nothing;
-                if let Some((other, no)) = self.keys.legs.get(&with).copied()
-                    && find(&self.calls, &|call| call.id == other).is_some()
-                {
-                    self.with_call(now, other, directory, out, |call, around| {
-                        given = call.give_partner(no, around);
-                    });
-                }
-                return self.with_call(now, id, directory, out, |call, around| call.joined(given, around));
-            }
-            Elsewhere::Park { leg, slot, most, hears } => {
-                let free = find(&self.calls, &|call| call.slot() == Some(&slot)).is_none();
-                return self.with_call(now, id, directory, out, |call, around| {
-                    call.park((leg, slot), (most, hears), free, around);
-                });
-            }
-            Elsewhere::Retrieve(slot) => {
-                (find(&self.calls, &|call| call.slot() == Some(&slot)), "retrieved", slot)
-            }
-            Elsewhere::PickUp(user) => (find(&self.calls, &|call| call.rings(&user)), "picked up", user),
-        };
-        let Some((there, with)) = there.and_then(|id| Some((id, self.calls.get(&id)?.party_name()))) else {
-            return self.with_call(now, id, directory, out, |call, around| call.nobody_there(named, around));
-        };
-        let mut leg = None;
-        self.with_call(now, id, directory, out, |call, around| leg = call.give_caller(why, with, around));
-        if let Some(leg) = leg {
-            self.with_call(now, there, directory, out, |call, around| call.welcome(leg, around));
-        }
-    }
-
     fn around<'a>(
         &'a mut self,
         now: Instant,
@@ -640,67 +474,5 @@ impl Exchange {
     ) {
         self.with_call(now, id, directory, out, step);
         self.settle(now, directory, out);
-    }
-
-    fn with_floor<T>(
-        &mut self,
-        now: Instant,
-        directory: &dyn Directory,
-        out: &mut Vec<Effect>,
-        step: impl FnOnce(&mut Floor, &mut Moment) -> T,
-    ) -> T {
-        let wall = self.wall(now);
-        let done = step(&mut self.floor, &mut Moment { now, wall, directory, load: &self.load, out });
-        self.settle(now, directory, out);
-        done
-    }
-
-    /// Queues hear whose telephones ring or rest, calls get what queues want of them, until all is still.
-    fn settle(&mut self, now: Instant, directory: &dyn Directory, out: &mut Vec<Effect>) {
-        let wall = self.wall(now);
-        loop {
-            let seats = std::mem::take(&mut self.load.changed);
-            let mut moment = Moment { now, wall, directory, load: &self.load, out };
-            self.floor.seats_changed(seats, &mut moment);
-            if let Some((call, place, order)) = self.floor.orders.pop_front() {
-                self.with_call(now, call, directory, out, |call, around| {
-                    call.handle_order(place, order, around);
-                });
-            } else if let Some(place) = self.floor.call_backs.pop_front() {
-                self.call_back(now, place, directory, out);
-            } else if self.load.changed.is_empty() {
-                let mut moment = Moment { now, wall, directory, load: &self.load, out };
-                self.floor.pump(&mut moment);
-                return;
-            }
-        }
-    }
-
-    /// Begins a call that rings agents for someone who is to be called back.
-    fn call_back(&mut self, now: Instant, place: PlaceId, directory: &dyn Directory, out: &mut Vec<Effect>) {
-        let wall = self.wall(now);
-        let mut moment = Moment { now, wall, directory, load: &self.load, out };
-        let Some((queue, promised_in, origin)) = self.floor.call_back_origin(place, &mut moment) else {
-            return;
-        };
-        if self.reached_limit(now, &origin.tenant, directory).is_some() {
-            let mut moment = Moment { now, wall, directory, load: &self.load, out };
-            return self.floor.call_back_failed(place, &mut moment);
-        }
-        let id = self.name_call(wall);
-        let key = self.keys.leg(id, LegNo::CALLER);
-        self.tallies.entry(origin.tenant.clone()).or_default().calls += 1;
-        out.push(Effect::Begun { call: id, tenant: origin.tenant.clone() });
-        let mut call = Call::originate(id, key, &origin, &mut self.around(now, wall, directory, out));
-        call.stand_for(place, queue, promised_in);
-        self.calls.insert(id, call);
-        match self.floor.begin_call_back(place, id, now) {
-            Some(ringing) => self.with_call(now, id, directory, out, |call, around| {
-                call.handle_order(place, Order::Ring(ringing), around);
-            }),
-            None => self.with_call(now, id, directory, out, |call, around| {
-                call.handle_order(place, Order::GiveUp, around);
-            }),
-        }
     }
 }

@@ -489,6 +489,7 @@ fn why_so(asked: &Asked) -> Vec<(&'static str, String)> {
     let mut by = asked.decided_by();
     by.push(("free", now.agents.iter().filter(|agent| agent.free).count().to_string()));
     by.push(("waiting", now.waiting.len().to_string()));
+    by.push(("seed", now.seed.to_string()));
     by
 }
 

@@ -135,7 +135,7 @@ pub(super) async fn get(
 /// application/vnd.strowger.tape` as it was written, for a replay.
 #[utoipa::path(get, path = "/v1/tenants/{tenant}/calls/{id}/tape", tag = "calls",
     params(("tenant" = String, Path), ("id" = String, Path)),
-    responses((status = 200, description = "runs with their steps"), (status = 404, body = Problem)))]
+    responses((status = 200, description = "runs with their steps, and the facts of its queue"), (status = 404, body = Problem)))]
 pub(super) async fn tape(
     State(api): State<Api>,
     access: Access,
