@@ -1,8 +1,7 @@
 //! A queue strategy that imports WASI: what chance and the clock say there, in the words that it logs and prints.
 
-mod outside {
-    include!("../../runtime/src/wasi.rs");
-}
+#[path = "../../runtime/src/wasi.rs"]
+mod outside;
 
 wit_bindgen::generate!({ world: "queue-strategy", path: "../../../../../wit" });
 

@@ -1,8 +1,7 @@
 //! A call script that imports WASI, as one does that a language's runtime is in.
 
-mod outside {
-    include!("wasi.rs");
-}
+#[path = "wasi.rs"]
+mod outside;
 
 wit_bindgen::generate!({ world: "call-script", path: "../../../../../wit" });
 

@@ -1,4 +1,5 @@
-// What the two guests import of WASI, in the signatures of its interfaces, version 0.2.3.
+//! What the two guests import of WASI, in the signatures of its interfaces, version 0.2.3.
+
 wit_bindgen::generate!({
     inline: r#"
         package runtime:wasi;
