@@ -1,7 +1,7 @@
 # What README and .ci/run call. Needs rustup, a C compiler and, for the tests, apt.
 TARGET := $(if $(CARGO_TARGET_DIR),$(CARGO_TARGET_DIR),target)
 
-.PHONY: run guests build test tools bench fuzz fmt
+.PHONY: run guests build test tools bench fuzz fmt bindings
 
 run: build
 	$(TARGET)/release/strowger serve
@@ -37,6 +37,10 @@ bench: build
 # One minute over all targets, with libFuzzer, which needs a C++ compiler.
 fuzz: guests
 	tests/fuzz.sh
+
+# What wit-bindgen writes of wit/ for the C SDK; when wit/ has changed.
+bindings:
+	cargo run --quiet --release --manifest-path guest-sdk/c/bindings/Cargo.toml
 
 fmt:
 	cargo fmt --all

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Installs what the tests (and with "bench", the side-by-side benches) need beside Rust and a C compiler:
-# Debian's sipp, baresip and Python, and PyPI's pjsua2 in an environment of its own under the cache folder.
+# Debian's sipp, baresip and Python, and PyPI's pjsua2 in an environment of its own under the cache folder; and the tools that
+# make components of scripts in JavaScript, Python and C, each in a folder of its own version.
 # Does nothing, quickly, where all of it is there.
 set -euo pipefail
 
@@ -13,7 +14,11 @@ wanted="sipp sip-tester
 baresip baresip-core
 stdbuf coreutils
 unshare util-linux
-ip iproute2"
+ip iproute2
+node nodejs
+npm npm
+clang clang
+wasm-ld lld"
 if [ "${1:-}" = bench ]; then
   wanted="$wanted
 kamailio kamailio
@@ -24,6 +29,10 @@ packages=()
 while read -r program package; do
   command -v "$program" >/dev/null || [ -x "/usr/sbin/$program" ] || packages+=("$package")
 done <<<"$wanted"
+
+[ -e /usr/include/wasm32-wasi/stdlib.h ] || packages+=(wasi-libc)
+compgen -G "/usr/lib/llvm-*/lib/clang/*/lib/wasi/libclang_rt.builtins-wasm32.a" >/dev/null ||
+  packages+=(libclang-rt-14-dev-wasm32)
 
 has_pjsua2() { "$phones/bin/python" -c "import pjsua2" 2>/dev/null; }
 has_pjsua2 || python3 -c "import ensurepip, venv" 2>/dev/null || packages+=(python3 python3-venv)
@@ -45,6 +54,25 @@ if ! has_pjsua2; then
   "$phones/bin/python" -m pip install --quiet --disable-pip-version-check "$pjsua2"
   has_pjsua2 || { echo "$pjsua2 does not load in $phones" >&2; exit 1; }
 fi
+
+# The folders where `strowger script build` looks; the versions stand in guest-sdk/build/tools.txt and nowhere else.
+while read -r registry package version; do
+  folder=$cache/languages/$package-$version
+  case $registry in
+  npm)
+    [ -e "$folder/node_modules/.bin/$package" ] && continue
+    echo "installing $package $version into $folder"
+    mkdir -p "$folder"
+    npm install --silent --no-audit --no-fund --prefix "$folder" "$package@$version"
+    ;;
+  pypi)
+    [ -x "$folder/bin/$package" ] && continue
+    echo "installing $package $version into $folder"
+    python3 -m venv --clear "$folder"
+    "$folder/bin/python" -m pip install --quiet --disable-pip-version-check "$package==$version"
+    ;;
+  esac
+done < <(grep -v '^#' "$(dirname "$0")/../guest-sdk/build/tools.txt")
 
 # rustup's minimal profile leaves these two out.
 cargo fmt --version >/dev/null 2>&1 || rustup component add rustfmt

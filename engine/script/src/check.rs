@@ -119,7 +119,10 @@ pub(crate) fn names(bytes: &[u8], largest: usize, memory: usize) -> Result<Names
     }
     for import in &imports {
         let name = unversioned(import);
-        if !world.imports.contains_key(name) && !wasi::answers(name) {
+        let taken = world.imports.contains_key(name)
+            || wasi::answers(name)
+            || wasi::is_socket(name) && wasi::is_python(bytes);
+        if !taken {
             problems.push(unknown_import(import, kind));
         }
     }
@@ -166,8 +169,7 @@ pub(crate) fn does_not_fit(error: &wasmtime::Error) -> Refused {
 fn unknown_import(import: &str, kind: Kind) -> Problem {
     let name = unversioned(import);
     let what = if name.starts_with("wasi:") {
-        "of WASI a script has clocks, chance and standard output, and else strowger:script alone; where a language's \
-         runtime brings more, build it with strowger script build, or with --stub-wasi"
+        "of WASI a script has clocks, chance and standard output; all else it reaches through strowger:script"
             .to_owned()
     } else if Worlds::get().call.imports.contains_key(name) {
         format!("world {} may not import it", kind.world())

@@ -1,15 +1,21 @@
-//! Builds scripts written in Rust into components: finds a standard library for `wasm32-unknown-unknown`, runs cargo,
-//! and makes a component of the core module that comes out.
+//! Builds scripts into components. For Rust it finds a standard library for `wasm32-unknown-unknown`, runs cargo, and makes
+//! a component of the core module that comes out; for JavaScript, Python and C it runs the tools of each (`language`).
 //!
 //! `strowger script build` and the bin of this crate are thin over it. It knows nothing of what a component may import;
 //! the exchange checks that at upload.
 
+mod c;
+mod language;
 mod project;
+mod sdk;
 mod toolchain;
+mod tools;
 mod worlds;
 
+pub use language::Language;
 pub use project::{Kind, NewProjectError, Sdk, new_project};
 pub use toolchain::{ToolchainError, WasmStd, wasm_std};
+pub use tools::ToolError;
 
 use serde_json::Value;
 use std::fmt;
@@ -66,6 +72,12 @@ pub enum BuildError {
     NoModule(PathBuf),
     /// The module is no component: which, and why.
     Componentize(PathBuf, ComponentizeError),
+    /// The folder is no project of any language that is known.
+    NoProject(PathBuf),
+    /// A file of the project says something that can't be: which, and what.
+    Project(PathBuf, String),
+    /// A tool of another language is missing, or refused the script.
+    Tool(ToolError),
     /// A file could not be read or written: which, and why.
     File(PathBuf, std::io::Error),
 }
@@ -84,6 +96,14 @@ impl fmt::Display for BuildError {
                 project.display()
             ),
             BuildError::Componentize(module, error) => write!(f, "{}: {error}", module.display()),
+            BuildError::NoProject(folder) => write!(
+                f,
+                "{} is no script's project: it has no Cargo.toml, package.json, pyproject.toml or script.c; strowger \
+                 script new makes one",
+                folder.display()
+            ),
+            BuildError::Project(file, what) => write!(f, "{}: {what}", file.display()),
+            BuildError::Tool(error) => error.fmt(f),
             BuildError::File(file, error) => write!(f, "{}: {error}", file.display()),
         }
     }
@@ -99,7 +119,7 @@ impl From<ToolchainError> for BuildError {
 
 /// Why a core module is no component, in the encoder's words.
 #[derive(Debug, PartialEq, Eq)]
-pub struct ComponentizeError(String);
+pub struct ComponentizeError(pub(crate) String);
 
 impl fmt::Display for ComponentizeError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -121,14 +141,23 @@ pub fn componentize(module: &[u8]) -> Result<Vec<u8>, ComponentizeError> {
         .map_err(|error| ComponentizeError(format!("{error:#}")))
 }
 
-/// Builds, and writes `out/NAME.wasm` for each package, NAME being its folder's name. What has not changed since is
-/// left as it is. Cargo works in a folder of its own below `cache`, so that it never waits for a build around this one.
+/// Builds, and writes `out/NAME.wasm` for each package, NAME being its folder's name. A project is of the language whose
+/// file it has ([`Language::of`]); packages are Rust. What has not changed since is left as it is. Cargo works in a folder of its own below `cache`, so that it never waits for a build around this one.
 ///
 /// # Errors
 /// See [`BuildError`]; components built before a failure stay written.
 pub fn build(source: Source<'_>, out: &Path, cache: &Path) -> Result<Vec<Built>, BuildError> {
-    // Cargo runs in the project's folder, where another relative path would mean another place.
-    let cache = &std::path::absolute(cache).map_err(|error| BuildError::File(cache.to_owned(), error))?;
+    // Tools run in the project's folder, where another relative path would mean another place.
+    let absolute =
+        |path: &Path| std::path::absolute(path).map_err(|error| BuildError::File(path.to_owned(), error));
+    let (cache, out) = (&absolute(cache)?, &absolute(out)?);
+    if let Source::Project(folder) = source {
+        match Language::of(folder) {
+            None => return Err(BuildError::NoProject(folder.to_owned())),
+            Some(Language::Rust) => {}
+            Some(language) => return Ok(vec![language::build(language, &absolute(folder)?, out, cache)?]),
+        }
+    }
     let std = wasm_std(cache)?;
     let folder = match source {
         Source::Project(folder) | Source::Packages(folder, _) => folder,

@@ -1,6 +1,7 @@
 //! `guest-build all [--out DIR]`: every script that the repository ships, and every guest that its tests need, as
 //! components. What has not changed is not built again. The repository is the one around the package that cargo runs, else
 //! around the working directory; not the one that this program was compiled in, because target folders outlive clones.
+//! `guest-build project FOLDER`: the component of one project in any language, into its `target` folder.
 
 use guest_build::{Source, build, wasm_std};
 use std::path::{Path, PathBuf};
@@ -16,18 +17,32 @@ fn main() -> ExitCode {
     let out = match words[..] {
         ["all"] => None,
         ["all", "--out", out] => Some(PathBuf::from(out)),
+        ["project", folder] => return answer(project(Path::new(folder))),
         _ => {
-            eprintln!("usage: guest-build all [--out DIR]");
+            eprintln!("usage: guest-build all [--out DIR] | project FOLDER");
             return ExitCode::from(2);
         }
     };
-    match run(out) {
+    answer(run(out))
+}
+
+fn answer(done: Result<(), String>) -> ExitCode {
+    match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(why) => {
             eprintln!("guest-build: {why}");
             ExitCode::FAILURE
         }
     }
+}
+
+fn project(folder: &Path) -> Result<(), String> {
+    let folder = folder.canonicalize().map_err(|error| format!("{}: {error}", folder.display()))?;
+    let out = folder.join("target");
+    for built in build(Source::Project(&folder), &out, &out).map_err(|error| error.to_string())? {
+        println!("{} ({} bytes)", built.file.display(), built.size);
+    }
+    Ok(())
 }
 
 fn run(out: Option<PathBuf>) -> Result<(), String> {

@@ -1,8 +1,11 @@
-//! A new project for a script: Cargo.toml, a script of thirty lines with its test, imaginary calls, README.
+//! A new project for a script: a script of thirty lines with its test, imaginary calls, README, and what its language's
+//! tools read.
 
 use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
+
+use crate::{BuildError, Language};
 
 /// What a script is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -13,7 +16,17 @@ pub enum Kind {
     Queue,
 }
 
-/// Where the new project finds the SDK.
+impl Kind {
+    /// The world's name in `wit/`.
+    pub(crate) fn world(self) -> &'static str {
+        match self {
+            Self::Call => "call-script",
+            Self::Queue => "queue-strategy",
+        }
+    }
+}
+
+/// Where a new project in Rust finds the SDK; others carry theirs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Sdk<'a> {
     /// The crate's folder.
@@ -29,6 +42,10 @@ pub enum NewProjectError {
     BadName(String),
     /// Something is there already.
     Exists(PathBuf),
+    /// There is no SDK for such scripts in this language.
+    NoSdk,
+    /// The language's SDK could not be put there.
+    Sdk(Box<BuildError>),
     /// A file could not be written: which, and why.
     File(PathBuf, io::Error),
 }
@@ -39,6 +56,10 @@ impl fmt::Display for NewProjectError {
             NewProjectError::BadName(name) => {
                 write!(f, "{name:?} is no script's name: use a-z, 0-9 and \"-\", a letter first, at most 64")
             }
+            NewProjectError::NoSdk => {
+                f.write_str("queue strategies are not written in C; use --lang rust, js, ts or python")
+            }
+            NewProjectError::Sdk(error) => error.fmt(f),
             NewProjectError::Exists(path) => write!(f, "{} is there already", path.display()),
             NewProjectError::File(path, error) => write!(f, "{}: {error}", path.display()),
         }
@@ -56,7 +77,13 @@ const LONGEST_NAME: usize = 64;
 ///
 /// # Errors
 /// See [`NewProjectError`]; nothing is overwritten.
-pub fn new_project(dir: &Path, name: &str, kind: Kind, sdk: Sdk<'_>) -> Result<PathBuf, NewProjectError> {
+pub fn new_project(
+    dir: &Path,
+    name: &str,
+    language: Language,
+    kind: Kind,
+    sdk: Sdk<'_>,
+) -> Result<PathBuf, NewProjectError> {
     let letters = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
     if !name.starts_with(|c: char| c.is_ascii_lowercase())
         || !name.chars().all(letters)
@@ -76,24 +103,88 @@ pub fn new_project(dir: &Path, name: &str, kind: Kind, sdk: Sdk<'_>) -> Result<P
         Sdk::Path(path) => format!("{{ path = {:?} }}", path.display().to_string()),
         Sdk::Version(version) => format!("{version:?}"),
     };
-    let source = project.join("src");
-    std::fs::create_dir_all(&source).map_err(|error| NewProjectError::File(source.clone(), error))?;
-    let (readme, script) = match kind {
-        Kind::Call => (include_str!("../template/call.md.in"), include_str!("../template/call.rs.in")),
-        Kind::Queue => (include_str!("../template/queue.md.in"), include_str!("../template/queue.rs.in")),
-    };
-    let files = [
-        ("Cargo.toml", include_str!("../template/Cargo.toml.in")),
-        ("README.md", readme),
-        (".gitignore", "/target\n"),
-        ("src/lib.rs", script),
-    ];
+    let files = files(language, kind).ok_or(NewProjectError::NoSdk)?;
+    // The same script in every language, so the same calls.
     let calls = (kind == Kind::Call).then_some(("calls.toml", include_str!("../template/calls.toml.in")));
-    let lock = lock.as_deref().map(|lock| ("Cargo.lock", lock));
-    for (file, text) in files.into_iter().chain(calls).chain(lock) {
+    let lock = lock.as_deref().filter(|_| language == Language::Rust).map(|lock| ("Cargo.lock", lock));
+    for (file, text) in files.iter().copied().chain(calls).chain(lock) {
         let path = project.join(file);
         let text = text.replace("@NAME@", name).replace("@SDK@", &sdk);
-        std::fs::write(&path, text).map_err(|error| NewProjectError::File(path, error))?;
+        let written = std::fs::create_dir_all(path.parent().unwrap_or(&project))
+            .and_then(|()| std::fs::write(&path, text));
+        written.map_err(|error| NewProjectError::File(path, error))?;
     }
+    language.put_sdk(&project).map_err(|error| NewProjectError::Sdk(Box::new(error)))?;
     Ok(project)
+}
+
+/// Where each file of a new project goes, and its text; none where the language has no SDK for the kind.
+fn files(language: Language, kind: Kind) -> Option<&'static [(&'static str, &'static str)]> {
+    macro_rules! template {
+        ($($place:literal = $file:literal),+ $(,)?) => {
+            &[$(($place, include_str!(concat!("../template/", $file)))),+]
+        };
+    }
+    Some(match (language, kind) {
+        (Language::Rust, Kind::Call) => template!(
+            "Cargo.toml" = "Cargo.toml.in",
+            "README.md" = "call.md.in",
+            ".gitignore" = "gitignore.in",
+            "src/lib.rs" = "call.rs.in",
+        ),
+        (Language::Rust, Kind::Queue) => template!(
+            "Cargo.toml" = "Cargo.toml.in",
+            "README.md" = "queue.md.in",
+            ".gitignore" = "gitignore.in",
+            "src/lib.rs" = "queue.rs.in",
+        ),
+        (Language::JavaScript, Kind::Call) => template!(
+            "package.json" = "js/call.package.json.in",
+            "README.md" = "js/README.md.in",
+            ".gitignore" = "gitignore.in",
+            "script.js" = "js/call.js.in",
+            "script.test.js" = "js/call.test.js.in",
+        ),
+        (Language::JavaScript, Kind::Queue) => template!(
+            "package.json" = "js/queue.package.json.in",
+            "README.md" = "js/README.md.in",
+            ".gitignore" = "gitignore.in",
+            "script.js" = "js/queue.js.in",
+            "script.test.js" = "js/queue.test.js.in",
+        ),
+        (Language::TypeScript, Kind::Call) => template!(
+            "package.json" = "js/call.ts.package.json.in",
+            "tsconfig.json" = "js/tsconfig.json.in",
+            "README.md" = "js/README.md.in",
+            ".gitignore" = "gitignore.in",
+            "script.ts" = "js/call.ts.in",
+        ),
+        (Language::TypeScript, Kind::Queue) => template!(
+            "package.json" = "js/queue.ts.package.json.in",
+            "tsconfig.json" = "js/tsconfig.json.in",
+            "README.md" = "js/README.md.in",
+            ".gitignore" = "gitignore.in",
+            "script.ts" = "js/queue.ts.in",
+        ),
+        (Language::Python, Kind::Call) => template!(
+            "pyproject.toml" = "python/call.pyproject.toml.in",
+            "README.md" = "python/README.md.in",
+            ".gitignore" = "gitignore.in",
+            "script.py" = "python/call.py.in",
+            "test_script.py" = "python/call_test.py.in",
+        ),
+        (Language::Python, Kind::Queue) => template!(
+            "pyproject.toml" = "python/queue.pyproject.toml.in",
+            "README.md" = "python/README.md.in",
+            ".gitignore" = "gitignore.in",
+            "script.py" = "python/queue.py.in",
+            "test_script.py" = "python/queue_test.py.in",
+        ),
+        (Language::C, Kind::Call) => template!(
+            "README.md" = "c/README.md.in",
+            ".gitignore" = "gitignore.in",
+            "script.c" = "c/call.c.in",
+        ),
+        (Language::C, Kind::Queue) => return None,
+    })
 }

@@ -1,6 +1,6 @@
 //! A new project is one that works: it builds into a component, and its test passes.
 
-use guest_build::{Kind, NewProjectError, Sdk, Source, build, new_project};
+use guest_build::{Kind, Language, NewProjectError, Sdk, Source, build, new_project};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -25,7 +25,7 @@ fn a_new_queue_strategy_builds_and_passes_its_test() {
 
 fn builds_and_passes(name: &str, kind: Kind, passed: &str) {
     let folder = tempfile::tempdir().unwrap();
-    let project = new_project(folder.path(), name, kind, Sdk::Path(&sdk())).unwrap();
+    let project = new_project(folder.path(), name, Language::Rust, kind, Sdk::Path(&sdk())).unwrap();
     let built = build(Source::Project(&project), &project, &cache()).unwrap();
     assert_eq!((built.len(), built[0].name.as_str(), built[0].fresh), (1, name, false));
     assert_eq!(built[0].file, project.join(name).with_extension("wasm"));
@@ -47,7 +47,8 @@ fn builds_and_passes(name: &str, kind: Kind, passed: &str) {
 #[test]
 fn a_new_project_overwrites_nothing_and_has_a_name_that_everyone_can_write() {
     let folder = tempfile::tempdir().unwrap();
-    let named = |name: &str| new_project(folder.path(), name, Kind::Call, Sdk::Version("0.1"));
+    let named =
+        |name: &str| new_project(folder.path(), name, Language::Rust, Kind::Call, Sdk::Version("0.1"));
     for name in ["", "Reception", "1st", "../up", "a b", "é", &"a".repeat(65)] {
         assert!(matches!(named(name), Err(NewProjectError::BadName(_))), "{name:?}");
     }

@@ -5,7 +5,8 @@
 //! its own from the run's seed; to sleep is `clock.sleep`; lines written to standard output and error are lines of the
 //! script's log. So a run stays a function of its tape, and nothing here is on it besides sleeps and lines. There are no
 //! arguments, no environment, no input and no files: what a script can't have a handle of is defined for the runtime's
-//! sake and stops the run by its name. Sockets and HTTP are refused at upload.
+//! sake and stops the run by its name. Sockets and HTTP are refused at upload, but for Python's: its runtime imports sockets
+//! whether a script uses them or not, and they stop the run like files.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -56,6 +57,18 @@ const RANDOM: u64 = 64 << 10;
 /// Whether a component may import this interface, named without its version.
 pub(crate) fn answers(interface: &str) -> bool {
     ANSWERED.contains(&interface)
+}
+
+/// What only Python may import, and nobody use.
+pub(crate) fn is_socket(interface: &str) -> bool {
+    interface.starts_with("wasi:sockets/")
+}
+
+/// Whether Python's runtime is in a component, by the name of a library that componentize-py links. A component that only
+/// says so gains functions that stop it.
+pub(crate) fn is_python(component: &[u8]) -> bool {
+    const RUNTIME: &[u8] = b"libcomponentize_py_runtime";
+    component.windows(RUNTIME.len()).any(|bytes| bytes == RUNTIME)
 }
 
 /// What a run's store keeps for a language's runtime.
@@ -263,6 +276,8 @@ struct DirectoryEntries;
 struct IoError;
 struct TerminalInput;
 struct TerminalOutput;
+/// A socket, an address or a look-up.
+struct NobodyHas;
 
 /// `wasi:io/streams.stream-error`.
 #[derive(ComponentType, Lower, Lift)]
@@ -298,7 +313,7 @@ pub(crate) fn link<T: Run>(
     for (name, import) in component.component_type().imports(engine) {
         let interface = name.split('@').next().unwrap_or(name);
         let ComponentItem::ComponentInstance(instance) = import.ty else { continue };
-        if !answers(interface) {
+        if !answers(interface) && !is_socket(interface) {
             continue;
         }
         let mut into = linker.instance(name)?;
@@ -329,7 +344,7 @@ fn link_resource<T: Run>(into: &mut LinkerInstance<'_, T>, name: &str) -> wasmti
         "error" => ResourceType::host::<IoError>(),
         "terminal-input" => ResourceType::host::<TerminalInput>(),
         "terminal-output" => ResourceType::host::<TerminalOutput>(),
-        _ => bail!("no script has a {name} of WASI"),
+        _ => ResourceType::host::<NobodyHas>(),
     };
     into.resource(name, ty, |_, _| Ok(()))
 }

@@ -8,7 +8,7 @@ use std::sync::LazyLock;
 
 use ::script::{Sandboxes, Settings};
 use clap::{Args, Subcommand, ValueEnum};
-use guest_build::{Kind, Sdk, Source};
+use guest_build::{Kind, Language, Sdk, Source};
 use serde_json::{Value, json};
 
 use super::api::{Api, escaped, rows, table};
@@ -25,7 +25,9 @@ static TEST_HELP: LazyLock<String> =
 #[derive(Subcommand)]
 pub(super) enum Verb {
     /// Write a project: a script of thirty lines with its test
-    #[command(after_help = "Example:\n  strowger script new mine\n  strowger script new fair --kind queue")]
+    #[command(
+        after_help = "Example:\n  strowger script new mine --lang js\n  strowger script new fair --kind queue"
+    )]
     New {
         /// The script's name, and the folder's
         name: String,
@@ -117,6 +119,24 @@ pub(super) struct Push {
 #[derive(Clone, Copy, ValueEnum)]
 pub(super) enum Lang {
     Rust,
+    /// JavaScript
+    Js,
+    /// TypeScript
+    Ts,
+    Python,
+    C,
+}
+
+impl From<Lang> for Language {
+    fn from(lang: Lang) -> Self {
+        match lang {
+            Lang::Rust => Self::Rust,
+            Lang::Js => Self::JavaScript,
+            Lang::Ts => Self::TypeScript,
+            Lang::Python => Self::Python,
+            Lang::C => Self::C,
+        }
+    }
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -129,7 +149,7 @@ pub(super) enum ScriptKind {
 
 pub(super) fn run(verb: Verb) -> Result<ExitCode, Failed> {
     match verb {
-        Verb::New { name, lang: Lang::Rust, kind } => new(&name, kind)?,
+        Verb::New { name, lang, kind } => new(&name, lang.into(), kind)?,
         Verb::Build { folder } => build(&folder)?,
         Verb::Check { path } => check(&path)?,
         Verb::Test(wanted) => return trial::run(&wanted),
@@ -155,17 +175,23 @@ pub(super) fn run(verb: Verb) -> Result<ExitCode, Failed> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn new(name: &str, kind: ScriptKind) -> Result<(), Failed> {
+fn new(name: &str, language: Language, kind: ScriptKind) -> Result<(), Failed> {
     let kind = match kind {
         ScriptKind::Call => Kind::Call,
         ScriptKind::Queue => Kind::Queue,
     };
     let sdk = sdk();
     let sdk = sdk.as_deref().map_or(Sdk::Version(env!("CARGO_PKG_VERSION")), Sdk::Path);
-    let folder = guest_build::new_project(Path::new(""), name, kind, sdk)?;
+    let folder = guest_build::new_project(Path::new(""), name, language, kind, sdk)?;
     println!(
-        "{} is there. Its test runs with cargo test; then:\n  strowger script build {name}\n  strowger script push {name}",
-        folder.display()
+        "{} is there{}; then:\n  strowger script build {name}\n  strowger script push {name}",
+        folder.display(),
+        match language {
+            Language::Rust => ". Its test runs with cargo test",
+            Language::JavaScript => ". Its test runs with node --test",
+            Language::Python => ". Its test runs with python3 -m unittest",
+            Language::TypeScript | Language::C => "",
+        }
     );
     Ok(())
 }

@@ -1,0 +1,320 @@
+/* Call scripts for the strowger telephone exchange, in C.
+ *
+ * A script is straight-line code that runs once for every call. A verb blocks until it has happened and answers DONE, or
+ * why not; when the caller leaves, the verb that is waiting answers HUNG_UP. TRY leaves the script with whatever is not
+ * DONE. Lengths are seconds. Strings are UTF-8 and end with NUL; what the exchange gives is the script's for the rest of the
+ * call, and nothing need be freed: the sandbox goes with the call.
+ *
+ *     #include "strowger.h"
+ *
+ *     Why on_call(Leg caller, const char *settings) {
+ *       TRY(leg_answer(caller));
+ *       char key;
+ *       TRY(leg_menu(caller, (Menu){.prompt = prompts(recording("welcome")), .keys = "12"}, &key));
+ *       if (key != '1') return leg_play(caller, recording("opening-hours"));
+ *       Leg agent;
+ *       TRY(dial((Dial){.stages = {{0, targets(user(setting("sales", "101")))}}, .for_secs = 20}, &agent));
+ *       return bridge(caller, agent);
+ *     }
+ *
+ *     Why on_ended(const CallRecord *how) { return DONE; }
+ */
+#ifndef STROWGER_H
+#define STROWGER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* Why a verb did not do what was asked. */
+typedef enum Why {
+  DONE,        /* It did. */
+  HUNG_UP,     /* The leg is gone, or the caller left. */
+  BUSY,        /* Whoever was rung is on a call, or all of them are. */
+  NO_ANSWER,   /* It rang until the time was up. */
+  REFUSED,     /* The far side refused: why_status() is its SIP status. */
+  UNREACHABLE, /* No registered device, no trunk in service. */
+  NOT_FOUND,   /* What was named does not exist. */
+  INVALID,     /* The arguments make no sense. */
+  LIMIT,       /* One of the tenant's limits was reached. */
+  TIMED_OUT,   /* The engine gave up waiting for something inside itself. */
+  OTHER,       /* Anything else, in words. */
+} Why;
+
+/* Leaves the function with what is not DONE. */
+#define TRY(verb)                    \
+  do {                               \
+    Why why_ = (verb);               \
+    if (why_ != DONE) return why_;   \
+  } while (0)
+
+/* The last failure in words: "no answer", "refused with 603", "there is no box". */
+const char *why_words(Why why);
+/* What came with the last failure: a name, an argument, a limit, words; "" when nothing did. */
+const char *why_detail(void);
+/* The SIP status that tells a caller so (RFC 3261 §21). */
+uint16_t why_status(Why why);
+/* For the end of a script: a failure of its own, which hands the call to the number's fallback. */
+Why not_found(const char *what);
+Why failed(const char *words);
+
+/* Something to hear: made by one of these. */
+typedef struct Prompt {
+  uint8_t kind;
+  const char *text;
+  int32_t number;
+  double length;
+} Prompt;
+Prompt recording(const char *name);             /* A recording of the tenant by its name. */
+Prompt text(const char *words);                 /* Words to speak. */
+Prompt digits(const char *characters);          /* Characters spoken one by one. */
+Prompt silence(double length);                  /* Nothing, for so long. */
+Prompt tone(uint16_t hertz, double length);     /* 100 to 3400 Hz. */
+Prompt music(const char *name);                 /* Music on hold; the last of a list. */
+Prompt quantity(int32_t number, const char *noun); /* A number with what is counted, in words. */
+Prompt duration(double length);                 /* A length of time in words, rounded for the ear. */
+Prompt position(uint32_t place);                /* A place in line as a sentence. */
+
+/* Several, one after the other: prompts(recording("welcome"), digits("12")). */
+typedef struct Prompts {
+  const Prompt *all;
+  size_t count;
+} Prompts;
+#define prompts(...) \
+  ((Prompts){(const Prompt[]){__VA_ARGS__}, sizeof((const Prompt[]){__VA_ARGS__}) / sizeof(Prompt)})
+
+/* Somebody to ring: made by one of these. */
+typedef struct Target {
+  uint8_t kind;
+  const char *name;
+} Target;
+Target user(const char *name);     /* A user of the tenant, by name or extension. */
+Target number(const char *number); /* A telephone number, through the tenant's trunks. */
+Target uri(const char *uri);       /* A SIP URI, reached directly. */
+
+/* Several, who ring together. */
+typedef struct Targets {
+  const Target *all;
+  size_t count;
+} Targets;
+#define targets(...) \
+  ((Targets){(const Target[]){__VA_ARGS__}, sizeof((const Target[]){__VA_ARGS__}) / sizeof(Target)})
+
+/* One party's connection to the exchange. A leg that was dialled lives until it hangs up, is hung up, or the script
+ * returns. */
+typedef struct Leg {
+  int32_t handle;
+} Leg;
+
+typedef struct Party {
+  const char *number; /* E.164 with "+", or an extension; empty when withheld. */
+  const char *name;   /* NULL when none was sent. */
+  const char *uri;
+} Party;
+
+typedef enum Direction { INBOUND, OUTBOUND, INTERNAL } Direction;
+
+Party leg_party(Leg leg);
+const char *leg_number(Leg leg);
+const char *leg_dialled(Leg leg);
+Direction leg_direction(Leg leg);
+const char *leg_user(Leg leg);                     /* NULL when it is none of the tenant's. */
+const char *leg_language(Leg leg);                 /* BCP 47: "en". */
+const char *leg_header(Leg leg, const char *name); /* The first value; NULL when there is none, or no trust. */
+
+Why leg_set_language(Leg leg, const char *tag);
+Why leg_ring(Leg leg);                          /* 180. */
+Why leg_ring_with(Leg leg, Prompt early);       /* 183 with something to hear. */
+Why leg_answer(Leg leg);                        /* Done already is no error. */
+Why leg_reject(Leg leg, uint16_t status, const char *reason); /* 300 to 699. */
+Why leg_play_all(Leg leg, Prompts what, bool cut_by_key);
+/* Plays, and waits until all is heard: leg_play(caller, recording("welcome"), silence(0.5)). */
+#define leg_play(leg, ...) leg_play_all(leg, prompts(__VA_ARGS__), false)
+/* The same, or until a key is pressed; the key stays for the next gather or menu. */
+#define leg_play_until_key(leg, ...) leg_play_all(leg, prompts(__VA_ARGS__), true)
+
+/* How to ask for digits; what is left out is as it says. */
+typedef struct Gather {
+  Prompts prompt;     /* Nothing. */
+  uint8_t most;       /* One digit; at most 32. */
+  char terminator;    /* '#'. */
+  bool no_terminator; /* False: with it "#" is a digit like the others. */
+  double first;       /* 6 s for the first key, from the end of the prompt. */
+  double between;     /* 3 s between keys. */
+} Gather;
+Why leg_gather(Leg leg, Gather how, const char **pressed);
+
+/* A menu, one key deep. */
+typedef struct Menu {
+  Prompts prompt;       /* Nothing. */
+  const char *keys;     /* "0123456789*#". */
+  unsigned tries;       /* 3. */
+  double within;        /* 6 s. */
+  Prompts on_wrong_key; /* Nothing. */
+  Prompts on_silence;   /* Nothing. */
+} Menu;
+/* The key, or 0 when the tries are up. */
+Why leg_menu(Leg leg, Menu how, char *key);
+
+typedef struct Recorded {
+  const char *id; /* A prompt of that name plays it. */
+  double length;
+} Recorded;
+Why leg_record_message(Leg leg, double most, double silence, Recorded *made);
+Why leg_start_recording(Leg leg, const char **name);
+Why leg_stop_recording(Leg leg);
+Why leg_send_digits(Leg leg, const char *keys);
+Why leg_hold(Leg leg, Prompt hears);
+Why leg_resume(Leg leg);
+void leg_hang_up(Leg leg); /* Normal clearing, Q.850 cause 16. */
+void leg_hang_up_with(Leg leg, uint16_t cause);
+
+/* Rung together, so long after the beginning, or earlier when all before them have failed. */
+typedef struct Stage {
+  double after;
+  Targets targets;
+} Stage;
+#define DIAL_STAGES 8
+typedef struct Dial {
+  Stage stages[DIAL_STAGES]; /* Those without targets are left out. */
+  double for_secs;           /* 30 s in all. */
+  bool skip_busy;            /* Users on a call are passed over. */
+  const Party *present;      /* Shown as the caller; the caller itself. */
+  const Prompt *ringback;    /* What the far side sends. */
+} Dial;
+/* The first to answer; else the best failure heard. */
+Why dial(Dial how, Leg *agent);
+
+/* Why a conversation ended. */
+typedef enum End { A_HUNG_UP, B_HUNG_UP, DIGIT, TRANSFER, ENDED_OTHERWISE } End;
+typedef struct Transfer {
+  int32_t handle;
+} Transfer;
+typedef struct TalkEnd {
+  End why;
+  char key;          /* With DIGIT. */
+  Transfer transfer; /* With TRANSFER, which only talk answers. */
+} TalkEnd;
+Why bridge(Leg a, Leg b);
+Why bridge_until(Leg a, Leg b, const char *keys, TalkEnd *end);
+Why talk(Leg a, Leg b, const char *keys, TalkEnd *end);
+bool transfer_by_b(Transfer transfer);
+bool transfer_attended(Transfer transfer);
+Target transfer_to(Transfer transfer);
+Why transfer_carry_out(Transfer transfer, const Target *to, double ring); /* NULL: as was asked. */
+Why transfer_refuse(Transfer transfer, uint16_t status);
+const char *transferred_by(void); /* NULL if nobody did. */
+
+Why park(Leg leg, const char *slot, double most, Prompt hears, Leg *who);
+Why retrieve(const char *slot);
+Why pick_up(const char *user);
+Why tag(const char *key, const char *value);
+/* `settings`: a JSON object. */
+Why hand_over(const char *script, const char *settings);
+
+/* People of the tenant. */
+typedef enum Presence { OFFLINE, FREE, RINGING, ON_A_CALL } Presence;
+typedef struct User {
+  const char *name;
+  const char *number;
+  const char *mobile; /* NULL when there is none. */
+  Presence presence;
+} User;
+typedef struct Users {
+  User *all;
+  size_t count;
+} Users;
+bool directory_find(const char *name_or_number, User *found);
+Users directory_group(const char *name);
+bool directory_last_spoke_with(const char *number, uint32_t days, User *found);
+uint32_t directory_conversations(const char *number, uint32_t days);
+
+/* Whoever calls, in the CRM. */
+typedef struct Contact {
+  const char *id, *name;
+  const char *company, *owner; /* NULL when there is none. */
+  int32_t handle;
+} Contact;
+Why crm_find(const char *number, bool *known, Contact *contact);
+const char *contact_field(const Contact *contact, const char *name); /* NULL when there is none. */
+
+/* Waiting for an agent. */
+typedef struct Place {
+  int32_t handle;
+} Place;
+typedef struct Entry {
+  const char *queue;
+  int32_t priority; /* -100 to 100. */
+  double longest;   /* The queue's own. */
+} Entry;
+typedef enum WaitEnd { CONNECTED, KEY, ASKED, LONGEST_WAIT, NOBODY, WAITED_OTHERWISE } WaitEnd;
+typedef struct Waited {
+  WaitEnd why;
+  Leg agent;        /* With CONNECTED. */
+  char key;         /* With KEY. */
+  const char *word; /* With ASKED and WAITED_OTHERWISE. */
+} Waited;
+/* Answers the caller first. A queue that is full is BUSY; one that is closed, or that nobody serves, UNREACHABLE. */
+Why queue_enter(Leg caller, Entry entry, Place *place);
+Why place_wait(Place place, const char *keys, const Prompt *hears, Waited *end); /* NULL: the queue's music. */
+uint32_t place_position(Place place);
+bool place_expected(Place place, double *wait);
+Why place_set_priority(Place place, int32_t priority);
+Why place_call_back(Place place, const char *number);
+void place_leave(Place place);
+Why agent_make_available(const char *user);
+Why agent_pause(const char *user, const char *reason);
+Why agent_sign_in(const char *user, const char *queue);
+Why agent_sign_out(const char *user, const char *queue);
+
+/* The tenant's clock, and chance. The C library's clocks and rand() are the call's too. */
+typedef struct LocalTime {
+  int32_t year;
+  uint8_t month, day, weekday, hour, minute, second; /* weekday: 1 is Monday. */
+  int32_t offset_minutes;
+} LocalTime;
+double clock_now(void);
+LocalTime clock_local(void);
+bool clock_time_in(const char *zone, LocalTime *time);
+const char *clock_scheme(const char *calendar); /* NULL when there is no such calendar. */
+uint32_t clock_random(uint32_t below);
+Why clock_sleep(double length);
+
+/* The tenant's own memory across calls. */
+Why kv_get(const char *key, const char **value); /* NULL when there is none. */
+Why kv_set(const char *key, const char *value);
+Why kv_set_for(const char *key, const char *value, uint32_t seconds);
+Why kv_swap(const char *key, const char *was, const char *value, bool *swapped); /* `was` NULL: only if there is none. */
+Why kv_add(const char *key, int32_t amount, int32_t *sum);                       /* `sum` may be NULL. */
+Why kv_delete(const char *key);
+
+/* A string at the top of the settings; `otherwise` when it is not there. */
+const char *setting(const char *name, const char *otherwise);
+
+/* Lines of the script's log, as printf has them. What is printed goes there too. */
+void log_debug(const char *line, ...) __attribute__((format(printf, 1, 2)));
+void log_info(const char *line, ...) __attribute__((format(printf, 1, 2)));
+void log_warn(const char *line, ...) __attribute__((format(printf, 1, 2)));
+void log_error(const char *line, ...) __attribute__((format(printf, 1, 2)));
+
+/* A new string, as printf has it; and one in quotes, for JSON. */
+const char *format(const char *line, ...) __attribute__((format(printf, 1, 2)));
+const char *json_string(const char *text);
+
+/* What there is to know when the call is over. */
+typedef enum Outcome { ANSWERED, MISSED, ABANDONED, VOICEMAIL, REJECTED, FAILED } Outcome;
+typedef struct CallRecord {
+  const char *id;
+  Party caller;
+  const char *dialled;
+  double started; /* Seconds since 1970 UTC. */
+  double waited, talked;
+  const char *answered_by; /* NULL when nobody did. */
+  Outcome outcome;
+} CallRecord;
+
+/* The script's two: `settings` is a JSON object. */
+Why on_call(Leg caller, const char *settings);
+Why on_ended(const CallRecord *how);
+
+#endif

@@ -1,0 +1,12 @@
+// The interfaces of wit/ in a component: the only file that imports them. In Node the simulated exchange of sim/ stands
+// in its place ("imports" of package.json).
+
+import call from "strowger:script/call";
+import clock from "strowger:script/clock";
+import crm from "strowger:script/crm";
+import directory from "strowger:script/directory";
+import kv from "strowger:script/kv";
+import queue from "strowger:script/queue";
+import settings from "strowger:script/settings";
+
+export { call, clock, crm, directory, kv, queue, settings };

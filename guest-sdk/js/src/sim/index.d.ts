@@ -1,0 +1,90 @@
+/**
+ * Tests of scripts in Node: a test is a caller with a plan, in virtual time.
+ *
+ *     Caller.from("+359888123456")
+ *       .withSettings({ sales: "ana" })
+ *       .there(new User("ana").answersAfter(4))
+ *       .hears("welcome").presses("1").talksWith("ana").hangsUpAfter(40)
+ *       .run(script);
+ *
+ * `run` throws with the call as a timeline when the plan can't be followed to its end, or when the script fails and the plan
+ * does not say so. Lengths are seconds.
+ *
+ * @packageDocumentation
+ */
+import type { Contact, Prompt, Script } from "../index.js";
+import type { Snapshot } from "../strategy.js";
+
+declare class Party {
+  /** 2 unless said. */
+  answersAfter(secs: number): this;
+  neverAnswers(): this;
+  /** With a SIP status, 400 to 699; 486 is busy. */
+  rejectsAfter(secs: number, status: number): this;
+  /** So long after answering. */
+  hangsUpAfter(secs: number): this;
+}
+/** A user of the tenant, registered and free unless said. */
+export declare class User extends Party {
+  constructor(name: string);
+  numbered(extension: string): this;
+  inGroup(group: string): this;
+  busy(): this;
+  offline(): this;
+}
+/** A telephone number or SIP URI; others are unreachable. */
+export declare class Telephone extends Party {
+  constructor(number: string);
+}
+
+export declare class Caller {
+  static from(number: string): Caller;
+  /** The number dialled; "700" unless said. */
+  calls(number: string): this;
+  /** "2026-11-27 23:58", UTC; Monday, 5 January 2026, ten o'clock unless said. */
+  atTime(moment: string): this;
+  withSettings(settings: unknown): this;
+  there(party: User | Telephone): this;
+  calendar(name: string, scheme: string): this;
+  contact(number: string, contact: Partial<Contact>): this;
+  queue(name: string, line: { agent?: string; after?: number; refuses?: string }): this;
+  /** What an earlier call left in the tenant's memory. */
+  remembers(key: string, text: string): this;
+  spokeWithUser(name: string): this;
+
+  isAnswered(): this;
+  hears(what: string | Prompt): this;
+  hearsMusic(): this;
+  hearsRinging(): this;
+  talksWith(whom: string): this;
+  isRejected(status: number): this;
+  isHungUp(): this;
+  isHandedOverTo(script: string): this;
+  /** Expects that the script fails. */
+  fallsBack(): this;
+  /** A second after what stands before; each further key half a second later. */
+  presses(keys: string): this;
+  speaksFor(secs: number): this;
+  waits(secs: number): this;
+  hangsUpAfter(secs: number): this;
+
+  run(script: Script): {
+    log: string[];
+    timeline: string[];
+    handedOver: { script: string; settings: any } | null;
+    length: number;
+    tag(key: string): string | undefined;
+    remembers(key: string): string | null;
+  };
+}
+
+/** A queue at one moment, for the table of a strategy's test; what is not given is usual. */
+export declare function snapshot(values?: {
+  queue?: string;
+  settings?: unknown;
+  seed?: number;
+  waiting?: (string | { [field: string]: unknown })[];
+  agents?: Record<string, { [field: string]: unknown }>;
+  lastAnswered?: string;
+  service?: number;
+}): Snapshot;

@@ -1,0 +1,38 @@
+"""The interfaces of wit/ in a component: the only module that imports them. Elsewhere the simulated exchange of `sim`
+stands in their place, with the same names."""
+
+from __future__ import annotations
+
+try:
+    from componentize_py_types import Err
+    from wit_world.imports import log, types
+
+    IN_COMPONENT = True
+except ImportError:
+    from .sim import Err, log, types
+
+    IN_COMPONENT = False
+
+if IN_COMPONENT:
+    try:
+        from wit_world.imports import call, clock, crm, directory, ended, kv, queue, settings
+    except ImportError:
+        # The world of queue strategies has none of these.
+        call = clock = crm = directory = ended = kv = queue = settings = None
+else:
+    from .sim import call, clock, crm, directory, ended, kv, queue, settings
+
+__all__ = [
+    "Err",
+    "IN_COMPONENT",
+    "call",
+    "clock",
+    "crm",
+    "directory",
+    "ended",
+    "kv",
+    "log",
+    "queue",
+    "settings",
+    "types",
+]
