@@ -124,6 +124,12 @@ pub(crate) fn names(bytes: &[u8], largest: usize, memory: usize) -> Result<Names
             || wasi::is_socket(name) && wasi::is_python(bytes);
         if !taken {
             problems.push(unknown_import(import, kind));
+        } else if let Some(version) = worlds.parts_from(import) {
+            let what = format!(
+                "it is built for version {version}, and this engine offers {}; build it with this engine's SDK",
+                worlds.version
+            );
+            problems.push(Problem { place: format!("import {}", quoted(name)), what });
         }
     }
     for export in world.exports.iter().filter(|export| !exports.contains(export)) {
@@ -237,6 +243,8 @@ fn outline(bytes: &[u8]) -> Result<Outline, Refused> {
 struct Worlds {
     call: World,
     strategy: World,
+    /// Of the package.
+    version: String,
 }
 
 struct World {
@@ -251,11 +259,27 @@ impl Worlds {
         WORLDS.get_or_init(|| {
             let mut resolve = Resolve::default();
             resolve.push_source("strowger.wit", WIT).expect("wit/ is checked by bindgen when this is built");
+            let version = resolve.packages.iter().find_map(|(_, package)| package.name.version.as_ref());
             Self {
                 call: World::named(&resolve, Kind::Call),
                 strategy: World::named(&resolve, Kind::Strategy),
+                version: version.expect("the package has a version").to_string(),
             }
         })
+    }
+
+    /// The version that an import of ours was built for, when it is none that this one serves. Versions serve each other
+    /// that are the same up to the first number that is not 0 (Semantic Versioning §4, §8); what a newer one of them has
+    /// and this one has not is named by its functions.
+    fn parts_from<'a>(&self, import: &'a str) -> Option<&'a str> {
+        let (name, version) = import.split_once('@')?;
+        let track = |version: &str| {
+            let numbers: Vec<_> = version.split('.').map(str::to_owned).collect();
+            let until =
+                numbers.iter().position(|number| number != "0").map_or(numbers.len(), |place| place + 1);
+            numbers[..until].to_vec()
+        };
+        (!name.starts_with("wasi:") && track(version) != track(&self.version)).then_some(version)
     }
 
     fn of(&self, kind: Kind) -> &World {

@@ -11,7 +11,7 @@ use std::path::PathBuf;
 use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::task::Poll;
+use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
 use exchange::strategy::{Admission, Announcement, KeyAction, Offer, Ranking, Snapshot};
@@ -213,6 +213,7 @@ impl Sandboxes {
             }
         };
         let ready = ready.map_err(|error| check::does_not_fit(&error))?;
+        self.starts(&ready)?;
         let (imports, exports) = (names.imports, names.exports);
         Ok(Arc::new(Component { hash: hash.into(), size: bytes.len(), imports, exports, ready }))
     }
@@ -227,6 +228,59 @@ impl Sandboxes {
         let mut linker = linker.clone();
         host::wasi::link(&mut linker, &self.engine, component)?;
         linker.instantiate_pre(component)
+    }
+
+    /// Starts it once, without a call: what traps there would trap in every call. One that asks something of the world
+    /// before its call begins is given no answer here, and the benefit of the doubt.
+    fn starts(&self, ready: &Ready) -> Result<(), Refused> {
+        let limits = Limits { memory: self.settings.memory, ..Limits::call() };
+        let _computing = Computing::begin(&self.computing);
+        let end = match ready {
+            Ready::Call(ready) => {
+                let mut store =
+                    Store::new(&self.engine, Guest::new(Start::of_nobody(), Vec::new(), None, &limits));
+                store.limiter(|guest| &mut guest.caps);
+                store.epoch_deadline_callback(|mut store| store.data_mut().stretch.check());
+                store.set_epoch_deadline(1);
+                let started = {
+                    let starting = pin!(ready.instantiate_async(&mut store));
+                    // Nothing here waits: without a world there is nothing to wait for.
+                    starting.poll(&mut Context::from_waker(Waker::noop()))
+                };
+                match started {
+                    Poll::Ready(Err(error)) => {
+                        let guest = store.data_mut();
+                        guest.wasi.end_lines();
+                        let words: Vec<_> =
+                            std::iter::from_fn(|| guest.wasi.next_line()).map(|l| l.1).collect();
+                        stopped(error, guest.caps.refused, &words.join("\n"))
+                    }
+                    _ => return Ok(()),
+                }
+            }
+            Ready::Strategy(ready) => {
+                let now = Arc::new(Snapshot::default());
+                let mut store = Store::new(&self.engine, Question::new(&now, &limits));
+                store.limiter(|question| &mut question.caps);
+                store.epoch_deadline_callback(|mut store| store.data_mut().stretch.check());
+                store.set_epoch_deadline(1);
+                match ready.instantiate(&mut store) {
+                    Err(error) => {
+                        let question = store.data_mut();
+                        question.end_output();
+                        stopped(error, question.caps.refused, &question.last_words())
+                    }
+                    Ok(_) => return Ok(()),
+                }
+            }
+        };
+        match end {
+            End::Finish(Finish::Trapped { kind, backtrace }) => {
+                Err(Refused::one("start", format!("{kind} when it was started: {backtrace}")))
+            }
+            // No sandbox was free for it, which says nothing of it.
+            _ => Ok(()),
+        }
     }
 
     /// Components compiled since the start, and not found compiled.

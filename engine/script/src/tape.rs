@@ -24,7 +24,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use exchange::{Answer, CallId, CallRecord, Command, Failure, LegInfo};
+use exchange::{Answer, CallId, CallRecord, Command, Direction, Failure, LegInfo, LegNo, Party};
 use serde::{Deserialize, Serialize};
 
 const MAGIC: &[u8; 5] = b"STAPE";
@@ -54,6 +54,30 @@ pub struct Start {
     pub started: f64,
     /// The record, when it is `on-ended` that runs and not `on-call`.
     pub ended: Option<Box<CallRecord>>,
+}
+
+impl Start {
+    /// Of no call: to see whether a component starts at all.
+    pub(crate) fn of_nobody() -> Self {
+        Self {
+            call: CallId::new(0, 0),
+            tenant: "".into(),
+            script: "".into(),
+            caller: LegInfo {
+                leg: LegNo::CALLER,
+                party: Party { number: String::new(), name: None, uri: String::new() },
+                dialled: String::new(),
+                direction: Direction::Inbound,
+                user: None,
+                headers: Vec::new(),
+                language: String::new(),
+            },
+            settings: "{}".into(),
+            seed: 0,
+            started: 0.0,
+            ended: None,
+        }
+    }
 }
 
 /// One import: asked, and answered.

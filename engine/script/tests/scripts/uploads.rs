@@ -75,6 +75,73 @@ fn a_function_of_another_type_is_refused_with_its_interface() {
 }
 
 #[test]
+fn another_version_of_the_interface_is_named_with_both() {
+    for (asked, taken) in [("0.2.0", false), ("1.0.0", false), ("0.1.0", true), ("0.1.7", true)] {
+        let import = format!(r#"(import "strowger:script/kv@{asked}" (instance))"#);
+        let bytes = wat::parse_str(format!("(component {import} {EXPORTS})")).unwrap();
+        let said = objection_to(&bytes);
+        let expected = format!(
+            "import strowger:script/kv: it is built for version {asked}, and this engine offers 0.1.0"
+        );
+        assert_eq!(said.starts_with(&expected), !taken, "{said}");
+    }
+}
+
+#[test]
+fn a_newer_patch_that_asks_for_more_is_refused_by_the_function() {
+    let import = r#"(import "strowger:script/kv@0.1.7" (instance (export "fly" (func))))"#;
+    assert_eq!(places(&format!("(component {import} {EXPORTS})")), ["import strowger:script/kv.fly"]);
+}
+
+/// A call script, but for what `start` does.
+fn starting(start: &str) -> String {
+    format!(
+        r#"(component
+            (import "strowger:script/types@0.1.0" (instance $types
+                (type $words {FAILURE})
+                (export "failure" (type (eq $words)))))
+            (alias export $types "failure" (type $failure))
+            (import "strowger:script/call@0.1.0" (instance $call (export "leg" (type (sub resource)))))
+            (alias export $call "leg" (type $leg))
+            (import "strowger:script/ended@0.1.0" (instance $ended (export "call-record" (type (sub resource)))))
+            (alias export $ended "call-record" (type $record))
+            (core module $m
+                (memory (export "memory") 1)
+                (func $start {start})
+                (start $start)
+                (func (export "on") (param i32) (result i32) (i32.const 0)))
+            (core instance $i (instantiate $m))
+            (alias core export $i "memory" (core memory $memory))
+            (type $on-call (func (param "caller" (own $leg)) (result (result (error $failure)))))
+            (type $on-ended (func (param "how" (own $record)) (result (result (error $failure)))))
+            (func $call-it (type $on-call) (canon lift (core func $i "on") (memory $memory)))
+            (func $end-it (type $on-ended) (canon lift (core func $i "on") (memory $memory)))
+            (export "on-call" (func $call-it))
+            (export "on-ended" (func $end-it)))"#
+    )
+}
+
+/// `types.failure` of wit/, as the text format has it.
+const FAILURE: &str = r#"(variant (case "hung-up") (case "busy") (case "no-answer") (case "refused" u16)
+    (case "unreachable") (case "not-found" string) (case "invalid" string) (case "limit" string)
+    (case "timed-out") (case "other" string))"#;
+
+#[test]
+fn a_component_that_does_not_start_is_refused_before_a_call_meets_it() {
+    let compiled = |start: &str| {
+        let bytes = wat::parse_str(starting(start)).expect("the text of the test is a component");
+        sandboxes().compile(&bytes)
+    };
+    assert!(compiled("").is_ok(), "{}", compiled("").err().unwrap());
+    let refused = compiled("unreachable").err().expect("it traps").problems.remove(0);
+    assert_eq!(refused.place, "start");
+    assert!(refused.what.contains("unreachable"), "{refused}");
+    let refused = compiled("(loop $again (br $again))").err().expect("it never ends").problems.remove(0);
+    assert_eq!(refused.place, "start");
+    assert!(refused.what.contains("computed for too long"), "{refused}");
+}
+
+#[test]
 fn too_much_memory_is_refused() {
     let memory = r#"(core module $big (memory 257)) (core instance (instantiate $big))"#;
     assert_eq!(places(&format!("(component {memory} {EXPORTS})")), ["memory"]);
