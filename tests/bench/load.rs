@@ -85,6 +85,20 @@ impl Row {
         row
     }
 
+    /// So many times as long as without.
+    pub fn times(work: &'static str, ratio: f64, goal: f64) -> Self {
+        let row = Self { work, unit: "x", strowger: ratio, beside: None, goal };
+        println!("{row}");
+        row
+    }
+
+    /// A length in milliseconds.
+    pub fn millis(work: &'static str, length: f64, goal: f64) -> Self {
+        let row = Self { work, unit: "ms", strowger: length, beside: None, goal };
+        println!("{row}");
+        row
+    }
+
     /// A cost in kB.
     pub fn kilobytes(work: &'static str, strowger: f64, goal: f64) -> Self {
         let row = Self { work, unit: "kB", strowger, beside: None, goal };
@@ -101,7 +115,7 @@ impl fmt::Display for Row {
             None => ("-".to_owned(), "-".to_owned()),
         };
         let over = if strowger > goal { " over" } else { "" };
-        write!(f, "{work:<44} {strowger:>9.1} {unit} {other:>24} {ratio:>7} {goal:>6.0} {unit}{over}")
+        write!(f, "{work:<44} {strowger:>9.2} {unit} {other:>24} {ratio:>7} {goal:>6} {unit}{over}")
     }
 }
 

@@ -7,8 +7,10 @@ mod kamailio;
 mod load;
 mod relay;
 mod rtpengine;
+mod setup;
 
-use std::time::Duration;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use tests::exchange::{Exchange, guest};
 use tests::net::Net;
@@ -40,12 +42,15 @@ fn main() {
     let wanted: Vec<String> =
         std::env::args().skip(1).filter(|argument| !argument.starts_with('-')).collect();
     let before = Machine::read();
-    let all: [(&str, Measure); 5] = [
+    let all: [(&str, Measure); 8] = [
         ("ivr", ivr),
         ("bridged", bridged),
         ("relayed", relayed),
         ("registered", registered),
         ("held", held),
+        ("swapped", swapped),
+        ("neighbours", neighbours),
+        ("loaded", loaded),
     ];
     let chosen = all.iter().filter(|(name, _)| wanted.is_empty() || wanted.iter().any(|w| w == name));
     let rows: Vec<Row> = chosen.map(|(_, measure)| measure()).collect();
@@ -65,7 +70,7 @@ type Measure = fn() -> Row;
 /// INVITE, the script answers, plays a second, hangs up.
 fn ivr() -> Row {
     let net = Net::new();
-    let (exchange, phone) = exchange(&net, "sip:127.0.0.1:9");
+    let (exchange, phone) = exchange(&net, "sip:127.0.0.1:9", "");
     let run = |calls| {
         let sipp =
             Sipp::scenario(UAC_LISTENS, phone).to(exchange.sip()).service("900").word("from", "caller");
@@ -87,7 +92,7 @@ fn bridged() -> Row {
         sipp.calls(calls, CALLS_PER_SECOND).run(RUN).assert_all(calls);
     };
     let strowger = {
-        let (exchange, phone) = exchange(&net, &format!("sip:{called}"));
+        let (exchange, phone) = exchange(&net, &format!("sip:{called}"), "");
         run(exchange.sip(), phone, WARM_UP);
         let load = Load::of(exchange.pid());
         run(exchange.sip(), phone, CALLS);
@@ -107,7 +112,7 @@ fn relayed() -> Row {
     let net = Net::new();
     let (strowger, rtp) = {
         let called = net.sip();
-        let (exchange, phone) = exchange(&net, &format!("sip:{called}"));
+        let (exchange, phone) = exchange(&net, &format!("sip:{called}"), "");
         let calls = relay::through_sip(exchange.sip(), phone, called, "901");
         let load = Load::of(exchange.pid());
         let packets = calls.exchange_sound();
@@ -130,7 +135,7 @@ fn registered() -> Row {
         sipp.run(RUN).assert_all(count);
     };
     let strowger = {
-        let (exchange, phone) = exchange(&net, "sip:127.0.0.1:9");
+        let (exchange, phone) = exchange(&net, "sip:127.0.0.1:9", "");
         run(exchange.sip(), phone, WARM_UP);
         let load = Load::of(exchange.pid());
         run(exchange.sip(), phone, REGISTRATIONS);
@@ -150,7 +155,7 @@ fn held() -> Row {
     let net = Net::new();
     let called = net.sip();
     let _uas = Sipp::scenario(UAS, called).start();
-    let (exchange, phone) = exchange(&net, &format!("sip:{called}"));
+    let (exchange, phone) = exchange(&net, &format!("sip:{called}"), "");
     let run = |talk, calls| {
         let sipp =
             Sipp::scenario(UAC, phone).to(exchange.sip()).service("901").word("from", "caller").talks(talk);
@@ -170,11 +175,114 @@ fn held() -> Row {
     )
 }
 
+/// How long callers wait while the script is another every second, beside how long they do otherwise.
+fn swapped() -> Row {
+    let net = Net::new();
+    let (exchange, phone) = exchange(&net, "sip:127.0.0.1:9", "");
+    let versions = ["v1", "v2"].map(|component| push(&exchange, "mine", component));
+    let sip = exchange.sip();
+    let run = move || setup::times(sip, phone, "902", SETUPS, SETUPS_PER_SECOND);
+    run();
+    let mut steady = run();
+    let mut swapping = thread::scope(|scope| {
+        let calls = scope.spawn(run);
+        for version in versions.iter().cycle() {
+            if calls.is_finished() {
+                break;
+            }
+            let wanted = format!("{{\"version\":\"{version}\"}}");
+            let (status, said) = exchange.send("POST", "/tenants/demo/scripts/mine/activate", wanted);
+            assert_eq!(status, 200, "{said}");
+            thread::park_timeout(Duration::from_secs(1));
+        }
+        calls.join().expect("every call is answered")
+    });
+    let [swapping, steady] = [&mut swapping, &mut steady].map(|times| setup::percentile(times, 99));
+    println!("p99 of INVITE to 200: {steady:?}, with a swap every second {swapping:?}");
+    Row::times("p99 of answering, a swap a second", swapping.as_secs_f64() / steady.as_secs_f64(), 1.1)
+}
+
+/// How long callers of a tenant wait while every script of another tenant loops, beside how long they do otherwise.
+fn neighbours() -> Row {
+    let net = Net::new();
+    let neighbour = net.sip();
+    let (exchange, phone) = exchange(&net, "sip:127.0.0.1:9", &looping(neighbour));
+    let run = || setup::times(exchange.sip(), phone, "900", SETUPS, SETUPS_PER_SECOND);
+    run();
+    let mut alone = run();
+    // Some of these calls are refused when the tenant has had its time, so sipp's own opinion does not count.
+    let loops =
+        Sipp::scenario(UAC_LISTENS, neighbour).to(exchange.sip()).service("909").word("from", "caller");
+    let loops = loops.calls(LOOPS, LOOPS_PER_SECOND).start();
+    let mut beside = run();
+    drop(loops);
+    let [beside, alone] = [&mut beside, &mut alone].map(|times| setup::percentile(times, 99));
+    println!("p99 of INVITE to 200: {alone:?}, beside a tenant that loops {beside:?}");
+    Row::times("p99 of answering beside scripts that loop", beside.as_secs_f64() / alone.as_secs_f64(), 1.2)
+}
+
+/// A tenant whose every call answers and loops for ever.
+fn looping(phone: std::net::SocketAddrV4) -> String {
+    let script = guest("spin").display().to_string();
+    format!(
+        r#"[[tenant]]
+name = "loud"
+domains = ["loud.example"]
+  [tenant.limits]
+  concurrent_calls = 10000
+  calls_per_second = 1000
+  [[tenant.trunk]]
+  name = "inbound"
+  address = "sip:{phone}"
+  inbound_from = ["{}/32"]
+  probe = 0
+  channels = 10000
+  [[tenant.script]]
+  name = "spin"
+  file = "{script}"
+  [[tenant.number]]
+  number = "909"
+  script = "spin"
+"#,
+        phone.ip()
+    )
+}
+
+/// From the beginning of an upload to the answer of the first call on it.
+fn loaded() -> Row {
+    let net = Net::new();
+    let (exchange, phone) = exchange(&net, "sip:127.0.0.1:9", "");
+    push(&exchange, "mine", "v1");
+    setup::times(exchange.sip(), phone, "902", 10, 10);
+    let begin = Instant::now();
+    push(&exchange, "mine", "v2");
+    let pushed = begin.elapsed();
+    let first = setup::times(exchange.sip(), phone, "902", 1, 1)[0];
+    println!("an upload took {pushed:?}, and its first call was answered after {first:?}");
+    Row::millis("from upload to the first answer on it", (pushed + first).as_secs_f64() * 1e3, 150.0)
+}
+
+/// Loads a component of the tests; answers its version.
+fn push(exchange: &Exchange, script: &str, component: &str) -> String {
+    let component = std::fs::read(guest(component)).expect("the component is built");
+    let (status, said) = exchange.send("PUT", &format!("/tenants/demo/scripts/{script}"), component);
+    assert_eq!(status, 201, "{said}");
+    said["version"].as_str().expect("a push answers the version").to_owned()
+}
+
+/// Calls whose answers are timed.
+const SETUPS: usize = 1000;
+const SETUPS_PER_SECOND: u32 = 100;
+/// Calls whose scripts loop meanwhile.
+const LOOPS: u32 = 200;
+const LOOPS_PER_SECOND: u32 = 20;
+
 /// How long sipp's calls talk.
 const TALK: Duration = Duration::from_millis(500);
 
 /// An exchange with a carrier at `called`, and where a caller may call from: 900 plays, 901 rings the carrier.
-fn exchange(net: &Net, called: &str) -> (Exchange, std::net::SocketAddrV4) {
+/// 902 is for whatever script is pushed as "mine". `more`: further tenants.
+fn exchange(net: &Net, called: &str, more: &str) -> (Exchange, std::net::SocketAddrV4) {
     let (ip, phone) = (net.host(), net.sip());
     let script = guest("behave").display().to_string();
     let tenants = format!(
@@ -203,6 +311,11 @@ domains = ["{ip}"]
   [[tenant.script]]
   name = "behave"
   file = "{script}"
+  [[tenant.script]]
+  name = "mine"
+  [[tenant.number]]
+  number = "902"
+  script = "mine"
   [[tenant.number]]
   number = "900"
   script = "behave"
@@ -211,7 +324,7 @@ domains = ["{ip}"]
   number = "901"
   script = "behave"
   settings = {{ does = "ring", number = "+35921110000" }}
-"#,
+{more}"#,
         phone.ip()
     );
     (Exchange::start(ip, &tenants), phone)

@@ -65,7 +65,7 @@ pub const BACKTRACE_FRAMES: usize = 32;
 
 /// A script that waits for longer than this gives its sandbox back, and is rebuilt from its tape when its answer is
 /// there.
-pub const REST: Duration = Duration::from_secs(5);
+pub const REST: Duration = Duration::from_secs(3);
 /// A run with more imports behind it keeps its sandbox: to rebuild it would take milliseconds.
 pub const REST_STEPS: u32 = 1_000;
 /// How long a run waits for a sandbox where none is free; then it ends without one.
