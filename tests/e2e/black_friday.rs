@@ -31,11 +31,12 @@ fn shop(edits: &[Edit]) -> Example {
     shop
 }
 
-/// Takes the next call of the queue, and ends it at once.
+/// Takes the next call of the queue, and ends it soon.
 fn serve(agent: &mut Pjsua) {
     agent.event("ringing", SOON);
     agent.answer();
     agent.confirmed(SOON);
+    agent.talk(A_SECOND);
     agent.hang_up();
     agent.disconnected(SOON);
 }

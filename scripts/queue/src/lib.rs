@@ -178,7 +178,12 @@ fn wait(caller: &Leg, place: &Place, settings: &Settings) -> Result {
         };
         let usual;
         let step = match waited {
-            Waited::Connected(agent) => return bridge(caller, &agent),
+            Waited::Connected(agent) => match bridge(caller, &agent) {
+                // The agent was gone before they could talk: the caller is in line still. If it was the caller who
+                // left, waiting says so.
+                Err(Failure::HungUp) => continue,
+                talked => return talked,
+            },
             Waited::LongestWait => {
                 return otherwise(caller, settings, "longest-wait", Failure::NoAnswer);
             }

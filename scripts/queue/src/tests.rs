@@ -56,6 +56,22 @@ fn a_greeting_is_heard_once_then_music_until_an_agent_answers() {
 }
 
 #[test]
+fn an_agent_who_is_gone_before_they_talk_costs_the_caller_nothing() {
+    let call = caller()
+        .with_settings(sales(json!({})))
+        .queue("sales", ana_after(40).agent_vanishes("boris", 10.secs()))
+        .hears_music()
+        .talks_with("ana")
+        .is_hung_up()
+        .run(on_call);
+    let line = call.timeline();
+    let at =
+        |what: &str| line.iter().position(|line| line == what).unwrap_or_else(|| panic!("{what}: {line:?}"));
+    assert!(at("10.0 boris answers") < at("40.0 ana answers"));
+    assert_eq!(call.outcome(), Outcome::Answered);
+}
+
+#[test]
 fn a_key_cuts_the_greeting() {
     let call = caller()
         .with_settings(sales(json!({ "greeting": ["welcome"] })))

@@ -22,6 +22,7 @@ const REASON: usize = 64;
 #[derive(Clone, Debug)]
 pub struct Line {
     agent: Option<(String, Duration)>,
+    vanishes: Option<(String, Duration)>,
     position: u32,
     expected: Option<Duration>,
     longest: Option<Duration>,
@@ -43,6 +44,7 @@ impl Line {
     pub fn new() -> Line {
         Line {
             agent: None,
+            vanishes: None,
             position: 1,
             expected: None,
             longest: None,
@@ -58,6 +60,12 @@ impl Line {
     /// conversation ends, or any other name.
     pub fn agent_answers(mut self, name: &str, after: Duration) -> Line {
         self.agent = Some((name.to_owned(), after));
+        self
+    }
+
+    /// This agent answers after so long and hangs up before the two can talk: the caller keeps the place.
+    pub fn agent_vanishes(mut self, name: &str, after: Duration) -> Line {
+        self.vanishes = Some((name.to_owned(), after));
         self
     }
 
@@ -262,12 +270,14 @@ impl World {
         let after = |time: Option<Duration>| time.map_or(FOR_EVER, |time| *entered + time);
         let (agent, longest, nobody) = (line.agent.clone(), after(line.longest), after(line.nobody));
         let agent_at = after(agent.as_ref().map(|(_, after)| *after));
+        let vanishes = line.vanishes.clone();
+        let vanishes_at = after(vanishes.as_ref().map(|(_, after)| *after));
         let asks = line.asks.clone();
         loop {
-            match self.pass(agent_at.min(longest).min(nobody), true) {
+            match self.pass(agent_at.min(vanishes_at).min(longest).min(nobody), true) {
                 Passed::CallerLeft => return Err(Failure::HungUp),
                 // Whoever answered while a key was pressed is not kept waiting for it.
-                Passed::Key if agent_at > self.now => {
+                Passed::Key if agent_at.min(vanishes_at) > self.now => {
                     let key = self.keys.pop_front().expect("a key ended the waiting");
                     if keys.contains(key) {
                         return Ok(Waited::Digit(key));
@@ -278,6 +288,12 @@ impl World {
                 }
                 Passed::Key | Passed::TimeUp => break,
             }
+        }
+        if let Some((name, _)) = vanishes.filter(|_| vanishes_at <= self.now) {
+            self.places[place].line.vanishes = None;
+            let leg = self.agent_leg(name);
+            self.legs[leg.0.0].hangs_up_at = Some(self.now);
+            return Ok(Waited::Connected(leg));
         }
         self.places[place].over = true;
         match agent {
