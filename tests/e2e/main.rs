@@ -25,4 +25,5 @@ mod strategies;
 mod transfers;
 mod trunks;
 mod turns;
+mod versions;
 mod world;

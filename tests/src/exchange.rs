@@ -112,11 +112,17 @@ impl Exchange {
         fs::write(file, config(self.ip, tenants)).expect("the test's folder can be written");
     }
 
-    /// Runs `strowger` with these arguments against this exchange, and answers status, output and errors.
-    pub fn cli(&self, arguments: &[&str]) -> (i32, String, String) {
+    /// The command line with the operator's token, in the exchange's folder, to be started.
+    pub fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(binary());
         command.args(arguments).current_dir(self.dir.path());
         command.env("STROWGER_URL", self.url()).env("STROWGER_TOKEN", TOKEN);
+        command
+    }
+
+    /// Runs `strowger` with these arguments against this exchange, and answers status, output and errors.
+    pub fn cli(&self, arguments: &[&str]) -> (i32, String, String) {
+        let mut command = self.command(arguments);
         let done = command.output().unwrap_or_else(|why| panic!("{command:?} does not start: {why}"));
         let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
         (done.status.code().unwrap_or(-1), text(done.stdout), text(done.stderr))

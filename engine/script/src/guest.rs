@@ -507,6 +507,7 @@ fn thread_cpu() -> Duration {
 
 /// Bounds on memory and tables, all of a guest's together.
 pub(crate) struct Caps {
+    memory: usize,
     memory_left: usize,
     elements_left: usize,
     /// Something was refused: a trap after that is for want of memory.
@@ -515,7 +516,17 @@ pub(crate) struct Caps {
 
 impl Caps {
     pub(crate) fn new(limits: &Limits) -> Self {
-        Self { memory_left: limits.memory, elements_left: limits.table_elements, refused: false }
+        Self {
+            memory: limits.memory,
+            memory_left: limits.memory,
+            elements_left: limits.table_elements,
+            refused: false,
+        }
+    }
+
+    /// Bytes that the guest holds.
+    pub(crate) fn used(&self) -> usize {
+        self.memory - self.memory_left
     }
 }
 

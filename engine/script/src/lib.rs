@@ -14,6 +14,7 @@
 mod bindings;
 mod check;
 mod compiled;
+mod figures;
 mod guest;
 mod host;
 mod library;
@@ -29,8 +30,11 @@ pub mod tape;
 
 pub use check::{Kind, Problem, Refused};
 pub use compiled::KEPT as KEPT_COMPILED;
+pub use figures::{Fares, TRAP_PLACES};
 pub use guest::{Asked, World};
-pub use library::{Fares, KEPT_VERSIONS, Library, Listed, NoVersion, RUNS_ELSEWHERE, SCRIPTS, Version};
+pub use library::{
+    KEPT_VERSIONS, Library, Listed, NoVersion, RUNS_ELSEWHERE, SCRIPTS, SHARES, Trial, Version,
+};
 pub use limits::Limits;
 pub use reins::{Moved, Reins};
 pub use replay::Verdict;

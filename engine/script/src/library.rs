@@ -1,19 +1,26 @@
 //! The scripts of all tenants: the versions of each, which one takes new calls, and how each fares.
 //!
 //! A call holds the version that took it (an [`Arc`]) to its end, so activating another one is a swap
-//! of a pointer. Kept in memory: the store keeps the components, and fills this at the start.
+//! of a pointer. A canary takes a share of the calls, the same calls whenever it is asked about them.
+//! Kept in memory: the store keeps the components, and fills this at the start. When a canary has shown
+//! enough is judged elsewhere.
 
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
-use std::time::Duration;
 
+use exchange::CallId;
+
+use crate::figures::{Counts, Fares, Figures};
 use crate::sandbox::Component;
 
-/// Versions of one script that are kept; the oldest that is not active is left out for a new one. A
-/// call that runs on it keeps it to its end.
+/// Versions of one script that are ready to run; the oldest that has no part to play and no call is left out
+/// for a new one. When all have calls it is twice as many, and then the oldest goes: its calls keep it to
+/// their end.
 pub const KEPT_VERSIONS: usize = 20;
+/// A canary's share counts in so many parts of all calls: hundredths of a percent.
+pub const SHARES: u32 = 10_000;
 /// Scripts of one tenant.
 pub const SCRIPTS: usize = 1_000;
 
@@ -50,7 +57,12 @@ impl Version {
 
     /// How its calls fare.
     pub fn figures(&self) -> Fares {
-        self.figures.read()
+        self.figures.counts().fares()
+    }
+
+    /// Where its runs failed and how often, the most frequent first.
+    pub fn traps(&self) -> Vec<(String, u64)> {
+        self.figures.traps()
     }
 
     /// A run of it computed for longer than a [`crate::slice`] not long ago: whoever has a thread to lose
@@ -78,21 +90,6 @@ pub struct Listed {
     pub fares: Fares,
 }
 
-/// How a version's calls fare, since the engine started.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Fares {
-    /// Running now.
-    pub running: u64,
-    /// All that began.
-    pub calls: u64,
-    /// Those that failed or were stopped.
-    pub failures: u64,
-    /// Time on a thread in one run: half of the runs took no longer.
-    pub p50: Duration,
-    /// 99 of 100 took no longer.
-    pub p99: Duration,
-}
-
 /// Why a library refuses.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum NoVersion {
@@ -104,6 +101,10 @@ pub enum NoVersion {
     NothingBefore,
     /// The tenant has [`SCRIPTS`] of them.
     TooManyScripts,
+    /// The version takes all calls already: it can't be a canary beside itself.
+    TakesAll,
+    /// There is no canary.
+    NoCanary,
 }
 
 impl fmt::Display for NoVersion {
@@ -112,6 +113,8 @@ impl fmt::Display for NoVersion {
             Self::NoScript => f.write_str("there is no script of this name"),
             Self::NoSuchVersion => f.write_str("the script has no such version"),
             Self::NothingBefore => f.write_str("there is no earlier version to go back to"),
+            Self::TakesAll => f.write_str("this version takes all calls already"),
+            Self::NoCanary => f.write_str("the script has no canary"),
             Self::TooManyScripts => write!(f, "a tenant has at most {SCRIPTS} scripts"),
         }
     }
@@ -127,6 +130,30 @@ struct Script {
     active: Option<Arc<Version>>,
     /// Those that were active before, the latest last.
     before: Vec<String>,
+    canary: Option<Canary>,
+    shadow: Option<Arc<Version>>,
+}
+
+/// A version that takes a share of the calls, and what was counted of it and of the active one when it began to.
+struct Canary {
+    version: Arc<Version>,
+    share: u32,
+    began: (Counts, Counts),
+}
+
+/// A canary and the active version, since the canary began.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Trial {
+    /// The canary's hash.
+    pub canary: String,
+    /// Its calls, of [`SHARES`].
+    pub share: u32,
+    /// How the canary's calls fare.
+    pub fares: Fares,
+    /// The active version's hash.
+    pub active: String,
+    /// How the others fare.
+    pub others: Fares,
 }
 
 impl Script {
@@ -134,7 +161,9 @@ impl Script {
         self.versions.iter().find(|version| version.hash() == hash).cloned().ok_or(NoVersion::NoSuchVersion)
     }
 
+    /// All calls go to it: there is no canary any more.
     fn activate(&mut self, version: Arc<Version>) {
+        self.canary = None;
         if let Some(old) = self.active.replace(version)
             && self.active.as_ref().is_some_and(|new| new.hash() != old.hash())
         {
@@ -182,9 +211,13 @@ impl Library {
                 script.activate(version.clone());
             }
             if script.versions.len() > KEPT_VERSIONS {
-                let active = script.active.as_ref().map(|version| version.hash().to_owned());
-                let dispensable =
-                    |v: &Arc<Version>| Some(v.hash()) != active.as_deref() && v.hash() != version.hash();
+                let parts = [script.active.as_ref(), script.canary.as_ref().map(|canary| &canary.version)];
+                let parts = parts.into_iter().chain([script.shadow.as_ref(), Some(&version)]).flatten();
+                let parts: Vec<_> = parts.map(|part| part.hash().to_owned()).collect();
+                let full = script.versions.len() > 2 * KEPT_VERSIONS;
+                let dispensable = |v: &Arc<Version>| {
+                    !parts.iter().any(|part| part == v.hash()) && (full || v.figures().running == 0)
+                };
                 if let Some(oldest) = script.versions.iter().position(dispensable) {
                     let oldest = script.versions.remove(oldest);
                     script.before.retain(|hash| hash != oldest.hash());
@@ -220,7 +253,79 @@ impl Library {
         self.change(tenant, |scripts| scripts.remove(script).is_some())
     }
 
-    /// The version that takes a call now. Hold it for as long as the call lasts.
+    /// So many of [`SHARES`] calls go to this version from here on, in the place of any other canary.
+    pub fn begin_canary(
+        &self,
+        tenant: &str,
+        script: &str,
+        hash: &str,
+        share: u32,
+    ) -> Result<Arc<Version>, NoVersion> {
+        self.change(tenant, |scripts| {
+            let script = scripts.get_mut(script).ok_or(NoVersion::NoScript)?;
+            let version = script.find(hash)?;
+            let active = script.active.as_ref().ok_or(NoVersion::NoScript)?;
+            if active.hash() == hash {
+                return Err(NoVersion::TakesAll);
+            }
+            let began = (version.figures.counts(), active.figures.counts());
+            script.canary = Some(Canary { version: version.clone(), share, began });
+            Ok(version)
+        })
+    }
+
+    /// The active version takes all calls again; answers the one that was the canary.
+    pub fn end_canary(&self, tenant: &str, script: &str) -> Result<Arc<Version>, NoVersion> {
+        self.change(tenant, |scripts| {
+            let script = scripts.get_mut(script).ok_or(NoVersion::NoScript)?;
+            script.canary.take().map(|canary| canary.version).ok_or(NoVersion::NoCanary)
+        })
+    }
+
+    /// How the canary and the others fare, where there is one.
+    pub fn trial(&self, tenant: &str, script: &str) -> Option<Trial> {
+        self.look(tenant, |scripts| {
+            let script = scripts.get(script)?;
+            let (canary, active) = (script.canary.as_ref()?, script.active.as_ref()?);
+            Some(Trial {
+                canary: canary.version.hash().to_owned(),
+                share: canary.share,
+                fares: canary.version.figures.counts().since(&canary.began.0).fares(),
+                active: active.hash().to_owned(),
+                others: active.figures.counts().since(&canary.began.1).fares(),
+            })
+        })?
+    }
+
+    /// This version runs beside the active one on its tapes; none ends that.
+    pub fn set_shadow(&self, tenant: &str, script: &str, hash: Option<&str>) -> Result<(), NoVersion> {
+        self.change(tenant, |scripts| {
+            let script = scripts.get_mut(script).ok_or(NoVersion::NoScript)?;
+            script.shadow = hash.map(|hash| script.find(hash)).transpose()?;
+            Ok(())
+        })
+    }
+
+    /// Whether a script's runs are of interest when they are over: there is a canary, and a shadow is this.
+    pub fn watched(&self, tenant: &str, script: &str) -> (bool, Option<Arc<Version>>) {
+        let watched = self.look(tenant, |scripts| {
+            scripts.get(script).map(|script| (script.canary.is_some(), script.shadow.clone()))
+        });
+        watched.flatten().unwrap_or_default()
+    }
+
+    /// The version that takes this call: the active one, or the canary. Hold it for as long as the call lasts.
+    pub fn takes(&self, tenant: &str, script: &str, call: CallId) -> Option<Arc<Version>> {
+        self.look(tenant, |scripts| {
+            let script = scripts.get(script)?;
+            match &script.canary {
+                Some(canary) if drawn(call) < canary.share => Some(canary.version.clone()),
+                _ => script.active.clone(),
+            }
+        })?
+    }
+
+    /// The version that takes calls, but for a canary's.
     pub fn active(&self, tenant: &str, script: &str) -> Option<Arc<Version>> {
         self.look(tenant, |scripts| scripts.get(script)?.active.clone())?
     }
@@ -260,76 +365,28 @@ impl Library {
     }
 }
 
-/// Upper ends of the histogram's buckets go up by a quarter: 1 us to about 50 s.
-const BUCKETS: usize = 80;
-
-/// Counts of a version, without a lock.
-pub(crate) struct Figures {
-    began: AtomicU64,
-    ended: AtomicU64,
-    failures: AtomicU64,
-    took: [AtomicU64; BUCKETS],
+/// Which of [`SHARES`] a call is: by the finisher of SplitMix64, so that calls in a row are not alike.
+fn drawn(call: CallId) -> u32 {
+    let mut mixed = (call.0 ^ (call.0 >> 64)) as u64;
+    mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+    mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+    mixed ^= mixed >> 31;
+    ((u128::from(mixed) * u128::from(SHARES)) >> 64) as u32
 }
 
-impl Default for Figures {
-    fn default() -> Self {
-        Self {
-            began: AtomicU64::new(0),
-            ended: AtomicU64::new(0),
-            failures: AtomicU64::new(0),
-            took: [const { AtomicU64::new(0) }; BUCKETS],
-        }
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_share_of_the_calls_is_drawn_and_the_same_ones_each_time() {
+        // Ids of one second: the time is the same, chance differs.
+        let ids = (0..100_000_u128).map(|n| CallId::new(1_795_000_000_000, n * 0x9E37_79B9_7F4A_7C15_F39C));
+        let drawn_few = ids.clone().filter(|id| drawn(*id) < SHARES / 20).count();
+        // Five percent, within four standard deviations of a binomial count (69 each).
+        assert!((4_724..5_276).contains(&drawn_few), "{drawn_few}");
+        let id = CallId::new(1_795_000_000_000, 42);
+        assert_eq!(drawn(id), drawn(id));
+        assert!(ids.map(drawn).all(|part| part < SHARES));
     }
-}
-
-/// A run in progress; counts it as ended when dropped, also when nobody waited for its end.
-pub(crate) struct Running<'a>(&'a Figures);
-
-impl Drop for Running<'_> {
-    fn drop(&mut self) {
-        self.0.ended.fetch_add(1, Ordering::Relaxed);
-    }
-}
-
-impl Figures {
-    pub(crate) fn begin(&self) -> Running<'_> {
-        self.began.fetch_add(1, Ordering::Relaxed);
-        Running(self)
-    }
-
-    pub(crate) fn note(&self, took: Duration, failed: bool) {
-        self.failures.fetch_add(failed.into(), Ordering::Relaxed);
-        let bucket = (0..BUCKETS - 1).find(|&n| took <= upper_end(n)).unwrap_or(BUCKETS - 1);
-        self.took[bucket].fetch_add(1, Ordering::Relaxed);
-    }
-
-    fn read(&self) -> Fares {
-        let ended = self.ended.load(Ordering::Relaxed);
-        let calls = self.began.load(Ordering::Relaxed);
-        Fares {
-            running: calls.saturating_sub(ended),
-            calls,
-            failures: self.failures.load(Ordering::Relaxed),
-            p50: self.quantile(50),
-            p99: self.quantile(99),
-        }
-    }
-
-    /// The upper end of the bucket in which so many percent of the runs are reached.
-    fn quantile(&self, percent: u64) -> Duration {
-        let counts: [u64; BUCKETS] = std::array::from_fn(|n| self.took[n].load(Ordering::Relaxed));
-        let wanted = (counts.iter().sum::<u64>() * percent).div_ceil(100);
-        let mut seen = 0;
-        for (n, count) in counts.iter().enumerate() {
-            seen += count;
-            if wanted > 0 && seen >= wanted {
-                return upper_end(n);
-            }
-        }
-        Duration::ZERO
-    }
-}
-
-fn upper_end(bucket: usize) -> Duration {
-    Duration::from_secs_f64(1e-6 * 1.25_f64.powi(i32::try_from(bucket).unwrap_or(i32::MAX)))
 }

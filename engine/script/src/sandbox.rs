@@ -167,6 +167,8 @@ pub struct Run {
     pub cpu: Duration,
     /// How often it gave its sandbox back while it waited.
     pub rests: u32,
+    /// Bytes of all its memories together, at most.
+    pub memory: usize,
 }
 
 /// Runs guests.
@@ -331,9 +333,15 @@ impl Sandboxes {
 
     async fn run(&self, version: &Version, mut guest: Box<Guest>, limits: &Limits) -> Run {
         let Some(permit) = self.room.let_in(&guest.start().tenant, limits.cpu_per_second).await else {
-            return Run { finish: Finish::NoRoom, tape: Vec::new(), cpu: Duration::ZERO, rests: 0 };
+            return Run {
+                finish: Finish::NoRoom,
+                tape: Vec::new(),
+                cpu: Duration::ZERO,
+                memory: 0,
+                rests: 0,
+            };
         };
-        let mut spent = Spent { permit: Some(permit), cpu: Duration::ZERO, rests: 0 };
+        let mut spent = Spent { permit: Some(permit), cpu: Duration::ZERO, memory: 0, rests: 0 };
         if guest.past.is_empty() {
             guest.write_began(version.hash());
         }
@@ -349,7 +357,7 @@ impl Sandboxes {
             }
         };
         let tape = guest.write_ended(&finish);
-        Run { finish, tape, cpu: spent.cpu, rests: spent.rests }
+        Run { finish, tape, cpu: spent.cpu, memory: spent.memory, rests: spent.rests }
     }
 
     /// Runs on one version, which ends with the run or with its move to another.
@@ -385,6 +393,7 @@ impl Sandboxes {
             let (played, end, took) = Box::pin(self.play(version, guest, limits)).await;
             (guest, spent.cpu) = (played, spent.cpu + took);
             self.room.charge(&guest.start().tenant, took, limits.cpu_per_second);
+            spent.memory = spent.memory.max(guest.caps.used());
             match end {
                 End::Finish(finish) => break finish,
                 End::Parted { backtrace, .. } => {
@@ -393,8 +402,7 @@ impl Sandboxes {
                 End::Rests => (spent.permit, spent.rests) = (None, spent.rests + 1),
             }
         };
-        let failed = matches!(finish, Finish::Failed(_) | Finish::Trapped { .. });
-        version.figures.note(spent.cpu.saturating_sub(before), failed);
+        version.figures.note(spent.cpu.saturating_sub(before), spent.memory, &finish);
         (guest, Left::Finish(finish))
     }
 
@@ -622,17 +630,19 @@ impl Sandboxes {
             .instantiate(&mut store)
             .and_then(|strategy| ask(&strategy, &mut store, Question::snapshot()));
         let took = begin.elapsed();
-        version.figures.note(took, answer.is_err());
         let question = store.data_mut();
         question.end_output();
-        match answer {
+        let memory = question.caps.used();
+        let answer = match answer {
             Ok(answer) => Ok(Decision { answer, log: std::mem::take(&mut question.log), took }),
             // There is no answer for the log to go with, so what the guest said of it stands in the backtrace.
             Err(error) => match stopped(error, question.caps.refused, &question.last_words()) {
                 End::Finish(finish) => Err(finish),
                 End::Parted { .. } | End::Rests => unreachable!("a strategy has no tape"),
             },
-        }
+        };
+        version.figures.note(took, memory, answer.as_ref().err().unwrap_or(&Finish::Returned));
+        answer
     }
 }
 
@@ -644,6 +654,8 @@ struct Spent {
     /// None while it rests.
     permit: Option<Permit>,
     cpu: Duration,
+    /// The most at once, bytes.
+    memory: usize,
     rests: u32,
 }
 

@@ -112,6 +112,12 @@ impl EventBus {
         self.with_row(tenant, |row| row.news.subscribe())
     }
 
+    /// Whether somebody waits for the row's news; a row that nobody ever watched is not made for the question.
+    pub fn is_watched(&self, row: &str) -> bool {
+        let rows = self.rows.lock().unwrap_or_else(PoisonError::into_inner);
+        rows.get(row).is_some_and(|row| row.news.receiver_count() > 0)
+    }
+
     fn with_row<T>(&self, tenant: &str, what: impl FnOnce(&mut Row) -> T) -> T {
         let mut rows = self.rows.lock().unwrap_or_else(PoisonError::into_inner);
         if !rows.contains_key(tenant) {
@@ -179,5 +185,8 @@ mod tests {
         assert!(!news.has_changed().expect("the bus lives"));
         bus.publish("a", "test", json!(1));
         assert!(news.has_changed().expect("the bus lives"));
+        assert!(bus.is_watched("a") && !bus.is_watched("b"));
+        drop(news);
+        assert!(!bus.is_watched("a"));
     }
 }

@@ -71,6 +71,8 @@ pub struct Metrics {
     pub script_rests: Family<OfScript, Counter>,
     /// Sandboxes alive, as last looked.
     pub sandboxes: Gauge,
+    /// Memory of one run of a script when it ended, in bytes.
+    pub script_memory: Family<OfScript, Histogram>,
     /// From a question to a strategy until its answer, in seconds: what a queue waits for.
     pub strategy_decision: Family<OfScript, Histogram>,
     /// Carriers that went out of service.
@@ -106,6 +108,9 @@ impl Default for Metrics {
             script_cpu: Family::new_with_constructor(histogram),
             script_rests: Family::default(),
             sandboxes: Gauge::default(),
+            script_memory: Family::new_with_constructor(|| {
+                Histogram::new(exponential_buckets(65_536.0, 2.0, 12))
+            }),
             strategy_decision: Family::new_with_constructor(histogram),
             trunks_lost: Family::default(),
             rtp_received: Counter::default(),
@@ -129,6 +134,8 @@ impl Default for Metrics {
         registry.register_with_unit("script_cpu", cpu, Unit::Seconds, metrics.script_cpu.clone());
         registry.register("script_rests", "Sandboxes given back while waiting", metrics.script_rests.clone());
         registry.register("sandboxes", "Sandboxes alive", metrics.sandboxes.clone());
+        let memory = "Memory of one run when it ended";
+        registry.register_with_unit("script_memory", memory, Unit::Bytes, metrics.script_memory.clone());
         let decision = "From a question to a strategy until its answer";
         let family = metrics.strategy_decision.clone();
         registry.register_with_unit("strategy_decision", decision, Unit::Seconds, family);

@@ -25,6 +25,9 @@ use crate::shards::Shards;
 /// Log lines kept of each script.
 const LOG_LINES: usize = 200;
 
+/// Imports of each script's calls that are kept for a watcher who is slow.
+const TIMELINE_LINES: usize = 1_000;
+
 /// How often expired values are removed; until then they take room and are not read.
 const SWEEP: Duration = Duration::from_secs(60);
 
@@ -52,6 +55,8 @@ pub struct Node {
     pub events: EventBus,
     /// Each script's log lines, by [`log_row`].
     pub logs: EventBus,
+    /// What each script's calls do, by [`log_row`], while somebody watches.
+    pub timelines: EventBus,
     /// What is counted.
     pub metrics: Metrics,
     /// Where scripts run: a runtime of their own, so that a slow request never waits for a guest.
@@ -133,6 +138,7 @@ impl Node {
             prompts: prompts.map_err(StartError::Store)?,
             events: EventBus::default(),
             logs: EventBus::keeping(LOG_LINES),
+            timelines: EventBus::keeping(TIMELINE_LINES),
             metrics: Metrics::default(),
             script_runtime,
             shards: OnceLock::new(),

@@ -7,6 +7,7 @@ use reqwest::{Method, header};
 use serde_json::Value;
 
 use super::{Failed, Remote};
+use crate::http::SIGNATURE;
 
 /// Where the demo keeps the operator's token, below the folder it was started in.
 const DEMO_SECRETS: &str = "data/demo-secrets";
@@ -68,8 +69,15 @@ impl Api {
         self.send(self.request(Method::POST, path).json(body)).map(drop)
     }
 
-    pub fn put(&self, path: &str, body: Vec<u8>) -> Result<Value, Failed> {
-        Ok(self.send(self.request(Method::PUT, path).body(body))?.json()?)
+    /// A component, with its signature if there is one.
+    pub fn put(&self, path: &str, body: Vec<u8>, signature: Option<&str>) -> Result<Value, Failed> {
+        let request = self.request(Method::PUT, path).body(body);
+        let signed = signature.into_iter().fold(request, |request, it| request.header(SIGNATURE, it));
+        Ok(self.send(signed)?.json()?)
+    }
+
+    pub fn put_json(&self, path: &str, body: &Value) -> Result<Value, Failed> {
+        Ok(self.send(self.request(Method::PUT, path).json(body))?.json()?)
     }
 
     /// PUT or DELETE of something that is answered with nothing.

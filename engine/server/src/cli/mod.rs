@@ -3,6 +3,7 @@
 
 mod api;
 mod control;
+mod dev;
 mod ladder;
 mod lists;
 mod queues;
@@ -11,6 +12,7 @@ mod script;
 mod serve;
 mod simulate;
 mod trial;
+mod versions;
 
 use std::path::PathBuf;
 use std::process::ExitCode;

@@ -7,6 +7,7 @@ use std::process::ExitCode;
 
 use ::script::{Limits, Sandboxes, Segment, Tape, Verdict, Version};
 use clap::Args;
+use exchange::CallId;
 use jiff::Timestamp;
 use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
@@ -16,14 +17,15 @@ use tokio::runtime::Runtime;
 use super::api::{Api, escaped, rows};
 use super::{Failed, Remote, script};
 use crate::http::TAPE_TYPE;
-use crate::{shipped, words};
+use crate::scripts::comparison::Difference;
+use crate::shipped;
 
 #[derive(Args)]
 pub(super) struct Replay {
     /// The call
     #[arg(required_unless_present = "since", conflicts_with = "since")]
     call_id: Option<String>,
-    /// All calls from then on: "2026-11-27 09:00" in the tenant's time zone, or RFC 3339; with --script those that the
+    /// All calls from then on: "2026-11-27 09:00", "today" or "yesterday" in the tenant's time zone, or RFC 3339; with --script those that the
     /// script took
     #[arg(long, value_name = "TIME")]
     since: Option<String>,
@@ -163,7 +165,7 @@ impl<'a> Player<'a> {
     /// That nothing could be compared is a failure: it must not read as "all the same".
     fn all(&mut self, replay: &Replay, since: &str, name: Option<&str>) -> Result<ExitCode, Failed> {
         let from = self.moment(since)?;
-        let (mut same, mut parted, mut missing) = (0, 0, 0);
+        let (mut same, mut parted, mut missing) = (0_u64, 0_u64, 0_u64);
         let mut calls = Vec::new();
         let mut cursor = String::new();
         loop {
@@ -204,7 +206,10 @@ impl<'a> Player<'a> {
                 json!({ "since": from, "same": same, "parted": parted, "not_compared": missing, "calls": calls })
             );
         } else {
-            println!("{same} the same, {parted} part, {missing} not compared");
+            let (calls, same, parted) = (grouped(same + parted + missing), grouped(same), grouped(parted));
+            let missing =
+                if missing == 0 { String::new() } else { format!(", {} not compared", grouped(missing)) };
+            println!("{calls} calls: {same} the same, {parted} part{missing}");
         }
         if same + parted == 0 {
             let of = name.map_or(String::new(), |name| format!(" that {name} took"));
@@ -220,16 +225,24 @@ impl<'a> Player<'a> {
         if text.parse::<Timestamp>().is_ok() {
             return Ok(text.to_owned());
         }
-        let wrong = || Failed(format!("\"{text}\" is no moment; write one like \"2026-11-27 09:00\""));
-        let local: DateTime = text.parse().map_err(|_| wrong())?;
         let list = self.api.get("/v1/tenants")?;
         let this = |tenant: &&Value| {
             tenant["name"].as_str().is_some_and(|name| self.tenant.ends_with(&format!("/{}", escaped(name))))
         };
         let zone =
             rows(&list).iter().find(this).and_then(|tenant| tenant["timezone"].as_str()).unwrap_or("UTC");
-        let at = local.to_zoned(TimeZone::get(zone)?)?;
-        Ok(at.timestamp().to_string())
+        let zone = TimeZone::get(zone)?;
+        let today = || Timestamp::now().to_zoned(zone.clone()).date();
+        let local = match text {
+            "today" => today().at(0, 0, 0, 0),
+            "yesterday" => today().yesterday()?.at(0, 0, 0, 0),
+            text => text.parse::<DateTime>().map_err(|_| {
+                Failed(format!(
+                    "\"{text}\" is no moment; write one like \"2026-11-27 09:00\", today or yesterday"
+                ))
+            })?,
+        };
+        Ok(local.to_zoned(zone)?.timestamp().to_string())
     }
 }
 
@@ -241,23 +254,69 @@ fn key(run: &Segment) -> (String, String) {
 /// Calls that are asked for at once: as many as the API gives.
 const PAGE: usize = 500;
 
+/// What came of a run; where it parts, both sides beside each other.
 fn said(verdict: &Verdict) -> String {
-    match verdict {
-        Verdict::Same { steps } => format!("same, {steps} steps"),
-        Verdict::Parts { step, recorded, now, backtrace } => {
-            let word = |command: &Option<exchange::Command>| command.as_ref().map(words::command);
-            let recorded = word(recorded).unwrap_or_else(|| "it had ended".to_owned());
-            let now = word(now).unwrap_or_else(|| "it ends".to_owned());
-            format!(
-                "parts at step {step}\n  recorded: {recorded}\n  now:      {now}\n  {}",
-                backtrace.replace('\n', "\n  ")
-            )
+    if let Verdict::Same { steps } = verdict {
+        return format!("same, {steps} steps");
+    }
+    // The call and the run are said by whoever prints this.
+    let Some(difference) = Difference::of(CallId(0), "", verdict) else {
+        return "no sandbox was free; nothing was compared".to_owned();
+    };
+    let Difference { step, recorded, now, backtrace, .. } = difference;
+    let begins = if matches!(verdict, Verdict::Parts { .. }) { "parts at" } else { "ends differently after" };
+    let width = recorded.lines().map(|line| line.chars().count()).max().unwrap_or(0).clamp(NARROW, WIDE);
+    let mut text = format!("{begins} step {step}\n  {:<width$}  now", "recorded");
+    let (mut left, mut right) = (recorded.lines(), now.lines());
+    loop {
+        let (left, right) = (left.next(), right.next());
+        if left.is_none() && right.is_none() {
+            break;
         }
-        Verdict::EndsDifferently { steps, recorded, now } => format!(
-            "ends differently after {steps} steps\n  recorded: {}\n  now:      {}",
-            words::finish(recorded),
-            words::finish(now)
-        ),
-        Verdict::NoRoom => "no sandbox was free; nothing was compared".to_owned(),
+        let line = format!("\n  {:<width$}  {}", left.unwrap_or_default(), right.unwrap_or_default());
+        text.push_str(line.trim_end());
+    }
+    backtrace.lines().for_each(|line| text.push_str(&format!("\n    {line}")));
+    text
+}
+
+/// Columns are so wide at least, and a longer line moves only its own neighbour.
+const NARROW: usize = 30;
+const WIDE: usize = 60;
+
+/// Thousands with commas: 4,812.
+fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let comma = |at: usize| at > 0 && (digits.len() - at).is_multiple_of(3);
+    digits
+        .chars()
+        .enumerate()
+        .flat_map(|(at, digit)| comma(at).then_some(',').into_iter().chain([digit]))
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use exchange::{Command, LegNo};
+
+    use super::*;
+
+    #[test]
+    fn both_sides_of_the_first_difference_stand_beside_each_other() {
+        let verdict = Verdict::Parts {
+            step: 3,
+            recorded: Some(Command::Answer { leg: LegNo::CALLER }),
+            now: None,
+            backtrace: "it returns here".to_owned(),
+        };
+        let expected = "parts at step 3\n  recorded                        now\n  \
+                        answer                          it ends\n    it returns here";
+        assert_eq!(said(&verdict), expected);
+    }
+
+    #[test]
+    fn thousands_are_told_apart() {
+        let told = [0, 999, 1_000, 4_812, 1_234_567].map(grouped);
+        assert_eq!(told, ["0", "999", "1,000", "4,812", "1,234,567"]);
     }
 }

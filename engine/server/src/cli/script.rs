@@ -1,5 +1,5 @@
-//! `script`: a new project, the component of it, the check that an upload makes, and the versions at
-//! the exchange.
+//! `script`: a new project, the component of it, the check that an upload makes, and its log. The versions at the
+//! exchange are in `versions`, the work at every save in `dev`.
 
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
@@ -7,16 +7,13 @@ use std::process::ExitCode;
 use std::sync::LazyLock;
 
 use ::script::{Sandboxes, Settings};
-use clap::{Args, Subcommand, ValueEnum};
+use clap::{Subcommand, ValueEnum};
 use guest_build::{Kind, Language, Sdk, Source};
-use serde_json::{Value, json};
+use serde_json::Value;
 
-use super::api::{Api, escaped, rows, table};
-use super::{Failed, Remote, trial};
+use super::api::{Api, escaped, rows};
+use super::{Failed, Remote, dev, trial, versions};
 use crate::simulation::scenario;
-
-/// A version is printed up to here; as much is enough to name one.
-const SHORT: usize = 12;
 
 /// With the format of the file, since that is what one looks for.
 static TEST_HELP: LazyLock<String> =
@@ -57,7 +54,7 @@ pub(super) enum Verb {
     Test(trial::Trial),
     /// Load a component: the next call runs it
     #[command(after_help = "Example:\n  strowger script push --tenant demo mine")]
-    Push(Push),
+    Push(versions::Push),
     /// List scripts and their versions
     #[command(after_help = "Example:\n  strowger script list --json")]
     List {
@@ -67,24 +64,31 @@ pub(super) enum Verb {
         #[arg(long)]
         json: bool,
     },
-    /// Give new calls to a version that is loaded
-    #[command(after_help = "Example:\n  strowger script activate mine 3f2a9c")]
-    Activate {
-        /// The script
-        name: String,
-        /// The version, or its beginning
-        version: String,
-        #[command(flatten)]
-        remote: Remote,
-    },
-    /// Give new calls to the version that had them before
+    /// Show a script: its versions, who loaded them, how their calls fare
+    #[command(after_help = "Example:\n  strowger script show mine")]
+    Show(versions::Show),
+    /// Give new calls to a version that is loaded, or a share of them
+    #[command(
+        after_help = "Example:\n  strowger script activate mine 8\n  strowger script activate mine 8 --canary 5%"
+    )]
+    Activate(versions::Activate),
+    /// Give the canary all calls
+    #[command(after_help = "Example:\n  strowger script promote mine")]
+    Promote(versions::Named),
+    /// End the canary, or give new calls to the version that had them before
     #[command(after_help = "Example:\n  strowger script rollback mine")]
-    Rollback {
-        /// The script
-        name: String,
-        #[command(flatten)]
-        remote: Remote,
-    },
+    Rollback(versions::Named),
+    /// Run a version beside the active one, and show where it does something else
+    #[command(
+        after_help = "Example:\n  strowger script shadow mine 8\n  strowger script shadow mine\n  strowger script shadow mine --off"
+    )]
+    Shadow(versions::Shadow),
+    /// Download the component of a version
+    #[command(after_help = "Example:\n  strowger script pull mine 7 --out mine-7.wasm")]
+    Pull(versions::Pull),
+    /// Build, check, try and load a project at every save, and print its calls as they come
+    #[command(after_help = "Example:\n  strowger script dev mine")]
+    Dev(dev::Dev),
     /// Print what a script logs
     #[command(after_help = "Example:\n  strowger script logs mine --follow")]
     Logs {
@@ -99,21 +103,6 @@ pub(super) enum Verb {
         #[arg(long)]
         json: bool,
     },
-}
-
-#[derive(Args)]
-pub(super) struct Push {
-    /// A component, or a project's folder
-    #[arg(default_value = ".")]
-    path: PathBuf,
-    /// The script's name; the file's or folder's unless said
-    #[arg(long)]
-    name: Option<String>,
-    /// Load it, but give it no calls yet
-    #[arg(long)]
-    no_activate: bool,
-    #[command(flatten)]
-    remote: Remote,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -154,22 +143,14 @@ pub(super) fn run(verb: Verb) -> Result<ExitCode, Failed> {
         Verb::Check { path } => check(&path)?,
         Verb::Test(wanted) => return trial::run(&wanted),
         Verb::Push(push) => push.run()?,
-        Verb::List { remote, json } => list(&remote, json)?,
-        Verb::Activate { name, version, remote } => {
-            let api = Api::new(&remote)?;
-            let path = format!("{}/scripts/{}", api.tenant()?, escaped(&name));
-            let version = whole(&api.get(&path)?, &version)?;
-            activate(&api, &path, &name, &version)?;
-        }
-        Verb::Rollback { name, remote } => {
-            let api = Api::new(&remote)?;
-            let path = format!("{}/scripts/{}", api.tenant()?, escaped(&name));
-            let script = api.get(&path)?;
-            let previous = script["previous"].as_str();
-            let previous =
-                previous.ok_or_else(|| Failed(format!("{name} has no earlier version to go back to")))?;
-            activate(&api, &path, &name, previous)?;
-        }
+        Verb::List { remote, json } => versions::list(&remote, json)?,
+        Verb::Show(wanted) => wanted.run()?,
+        Verb::Activate(wanted) => wanted.run()?,
+        Verb::Promote(named) => named.promote()?,
+        Verb::Rollback(named) => named.roll_back()?,
+        Verb::Shadow(wanted) => return wanted.run(),
+        Verb::Pull(wanted) => wanted.run()?,
+        Verb::Dev(wanted) => return wanted.run(),
         Verb::Logs { name, follow, remote, json } => logs(&remote, &name, follow, json)?,
     }
     Ok(ExitCode::SUCCESS)
@@ -209,7 +190,7 @@ fn sdk() -> Option<PathBuf> {
     sdks.find(|sdk| sdk.join("Cargo.toml").is_file())?.canonicalize().ok()
 }
 
-fn build(folder: &Path) -> Result<(), Failed> {
+pub(super) fn build(folder: &Path) -> Result<(), Failed> {
     let folder = folder.canonicalize().map_err(|why| Failed(format!("{}: {why}", folder.display())))?;
     for built in guest_build::build(Source::Project(&folder), &folder.join("target"), &cache())? {
         println!("{} ({} bytes)", built.file.display(), built.size);
@@ -258,66 +239,6 @@ fn check(path: &Path) -> Result<(), Failed> {
         println!("  exports {export}");
     }
     Ok(())
-}
-
-impl Push {
-    fn run(self) -> Result<(), Failed> {
-        let (found, bytes) = component(&self.path)?;
-        let name = self.name.unwrap_or(found);
-        let api = Api::new(&self.remote)?;
-        let query = if self.no_activate { "?activate=false" } else { "" };
-        let loaded = api.put(&format!("{}/scripts/{}{query}", api.tenant()?, escaped(&name)), bytes)?;
-        let takes = if loaded["active"] == true {
-            "takes the next call"
-        } else {
-            "is loaded, and takes no calls yet"
-        };
-        println!("{name} {} {takes}", loaded["version"].as_str().unwrap_or_default());
-        Ok(())
-    }
-}
-
-fn list(remote: &Remote, as_json: bool) -> Result<(), Failed> {
-    let api = Api::new(remote)?;
-    let answer = api.get(&format!("{}/scripts", api.tenant()?))?;
-    if as_json {
-        println!("{answer:#}");
-        return Ok(());
-    }
-    let mut cells = Vec::new();
-    for script in rows(&answer) {
-        for version in script["versions"].as_array().into_iter().flatten() {
-            let text = |key: &str| version[key].as_str().unwrap_or_default().to_owned();
-            cells.push(vec![
-                script["name"].as_str().unwrap_or_default().to_owned(),
-                text("version").chars().take(SHORT).collect(),
-                if version["active"] == true { "yes" } else { "" }.to_owned(),
-                text("uploaded"),
-                version["calls"].to_string(),
-                version["failures"].to_string(),
-            ]);
-        }
-    }
-    print!("{}", table(&["SCRIPT", "VERSION", "ACTIVE", "LOADED", "CALLS", "FAILURES"], &cells));
-    Ok(())
-}
-
-fn activate(api: &Api, path: &str, name: &str, version: &str) -> Result<(), Failed> {
-    api.post(&format!("{path}/activate"), &json!({ "version": version }))?;
-    println!("{name} {version} takes the next call");
-    Ok(())
-}
-
-/// The whole of a version that was written shortened.
-fn whole(script: &Value, short: &str) -> Result<String, Failed> {
-    let versions = script["versions"].as_array().into_iter().flatten();
-    let fitting: Vec<_> =
-        versions.filter_map(|v| v["version"].as_str()).filter(|version| version.starts_with(short)).collect();
-    match fitting[..] {
-        [only] => Ok(only.to_owned()),
-        [] => Err(Failed(format!("there is no version {short}; strowger script list shows them"))),
-        _ => Err(Failed(format!("{} versions begin with {short}; write more of it", fitting.len()))),
-    }
 }
 
 fn logs(remote: &Remote, name: &str, follow: bool, as_json: bool) -> Result<(), Failed> {

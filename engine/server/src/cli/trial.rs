@@ -56,7 +56,7 @@ pub(super) fn run(trial: &Trial) -> Result<ExitCode, Failed> {
 }
 
 /// The files of imaginary calls that a path means.
-fn files(path: &Path) -> Result<Vec<PathBuf>, Failed> {
+pub(super) fn files(path: &Path) -> Result<Vec<PathBuf>, Failed> {
     let extension = path.extension().unwrap_or_default();
     if extension == "toml" {
         return Ok(vec![path.to_owned()]);

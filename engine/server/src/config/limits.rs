@@ -69,3 +69,20 @@ impl Default for Limits {
         }
     }
 }
+
+impl Limits {
+    /// A run's bounds: the tenant's where it has a word to say.
+    pub fn of_run(&self, run: script::Limits) -> script::Limits {
+        script::Limits {
+            memory: self.script_memory as usize,
+            stretch: self.script_cpu,
+            cpu_per_second: self.script_cpu_per_second,
+            rest: self.script_rest,
+            host_calls: run.host_calls.min(self.host_calls),
+            host_calls_per_second: self.host_calls_per_second,
+            log_line: self.log_line as usize,
+            log: self.log_call as usize,
+            ..run
+        }
+    }
+}

@@ -8,6 +8,7 @@ mod calendar;
 mod crm;
 mod demo;
 mod limits;
+mod policy;
 mod queue;
 pub(crate) mod section;
 mod speech;
@@ -25,6 +26,7 @@ use std::time::Duration;
 
 pub use demo::{Demo, demo};
 pub use limits::Limits;
+pub use policy::{Refuse, ScriptPolicy};
 pub use section::Mistake;
 pub use speech::{HttpMethod, HttpSpeech, Speech, SpeechAnswer, SpeechEngine, SpeechSettings};
 pub use tenant::is_name;

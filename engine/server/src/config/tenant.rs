@@ -13,6 +13,7 @@ use protocol::sip::digest::Algorithm;
 use super::calendar::calendar;
 use super::crm::crm;
 use super::limits::Limits;
+use super::policy::{ScriptPolicy, policy};
 use super::queue::queue;
 use super::section::{Section, Text, hint};
 use super::speech::{self, SpeechParts};
@@ -79,6 +80,7 @@ pub(super) fn tenant(section: Section<'_, '_>) -> Option<TenantParts> {
     let calls = section.section("calls").map_or_else(Calls::default, |s| calls(s, &known));
     let speech = section.section("speech").map_or_else(SpeechParts::default, speech::parts);
     let limits = section.section("limits").map_or_else(Limits::default, limits);
+    let scripting = section.section("scripts").map_or_else(ScriptPolicy::default, policy);
 
     let language = language.map_or("en", |t| t.value).to_owned();
     let users = users.into_iter().map(|(user, _)| user).collect::<Vec<_>>();
@@ -104,6 +106,7 @@ pub(super) fn tenant(section: Section<'_, '_>) -> Option<TenantParts> {
         music,
         calls,
         limits,
+        scripting,
         tokens,
     })
 }

@@ -212,6 +212,11 @@ fn values_must_make_sense() {
             "[tenant.limits]\nscript_cpu = \"1 min\"",
             r#"x.toml:5: "script_cpu" is 1 min; write a length from 1 ms to 5 s"#,
         ),
+        ("[tenant.scripts]\nrefuse = \"parts\"", r#"x.toml:5: "refuse" is "parts"; write "part""#),
+        (
+            "[tenant.scripts]\nsigned_by = [\"me\"]",
+            r#"x.toml:5: "me" is no public key: write the base64 line that openssl pkey -in key.pem -pubout prints"#,
+        ),
         (
             "[[tenant.token]]\nrole = \"devel\"\ntoken = \"t\"",
             r#"x.toml:5: there is no role "devel"; write "developer""#,

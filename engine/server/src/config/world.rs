@@ -18,6 +18,7 @@ use protocol::sip::digest::Algorithm;
 use serde::{Deserialize, Serialize};
 
 use super::limits::Limits;
+use super::policy::ScriptPolicy;
 use super::speech::{Speech, SpeechParts, SpeechSettings};
 use crate::calendar::Calendar;
 use crate::crm::Contacts;
@@ -240,6 +241,8 @@ pub struct Tenant {
     pub calls: Calls,
     /// `[tenant.limits]`
     pub limits: Limits,
+    /// `[tenant.scripts]`
+    pub scripting: ScriptPolicy,
     /// `[[tenant.token]]`
     pub tokens: Vec<Token>,
     user_by_name: HashMap<String, usize>,
@@ -268,6 +271,7 @@ pub(super) struct TenantParts {
     pub music: Vec<Playlist>,
     pub calls: Calls,
     pub limits: Limits,
+    pub scripting: ScriptPolicy,
     pub tokens: Vec<Token>,
 }
 
@@ -297,6 +301,7 @@ impl Tenant {
             music: parts.music,
             calls: parts.calls,
             limits: parts.limits,
+            scripting: parts.scripting,
             tokens: parts.tokens,
         }
     }

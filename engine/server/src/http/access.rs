@@ -21,6 +21,7 @@ pub(super) struct Access {
     pub tenant: Arc<Tenant>,
     role: Role,
     user: Option<String>,
+    operator: bool,
 }
 
 impl Access {
@@ -31,6 +32,15 @@ impl Access {
         }
         let (has, needs) = (self.role.name(), least.name());
         Err(forbidden(format!("this token's role is {has}; this needs {needs}")))
+    }
+
+    /// Who asks, for the list of what was done by whom: a user's name, "the operator", or the token's role.
+    pub fn who(&self) -> String {
+        match &self.user {
+            Some(user) => user.clone(),
+            None if self.operator => "the operator".to_owned(),
+            None => format!("a token of role {}", self.role.name()),
+        }
     }
 
     /// Whether the token is that of this user, by name or extension.
@@ -105,9 +115,11 @@ impl FromRequestParts<Api> for Access {
                 let tenant = api.node.world().tenant(name).cloned();
                 let tenant =
                     tenant.ok_or_else(|| Problem::not_found(format!("there is no tenant \"{name}\"")))?;
-                Ok(Access { tenant, role: Role::Admin, user: None })
+                Ok(Access { tenant, role: Role::Admin, user: None, operator: true })
             }
-            Bearer::Tenant(tenant, role, user) if *tenant.name == *name => Ok(Access { tenant, role, user }),
+            Bearer::Tenant(tenant, role, user) if *tenant.name == *name => {
+                Ok(Access { tenant, role, user, operator: false })
+            }
             Bearer::Tenant(..) => Err(forbidden("this token is for another tenant".to_owned())),
         }
     }

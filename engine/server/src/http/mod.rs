@@ -27,6 +27,7 @@ use crate::shards::Shards;
 
 pub use calls::TAPE_TYPE;
 pub use problem::{PROBLEM_JSON, Particular, Problem};
+pub use scripts::SIGNATURE;
 
 /// A JSON body; a larger one gets 413. Components and prompts have their tenant's limits.
 const MOST_JSON: usize = 64 << 10;
@@ -85,8 +86,12 @@ pub fn router(node: Arc<Node>, stop: watch::Receiver<bool>) -> Router {
         .route("/scripts", get(scripts::list))
         .route("/scripts/{name}", put(scripts::put).get(scripts::get))
         .route("/scripts/{name}/activate", post(scripts::activate))
+        .route("/scripts/{name}/promote", post(scripts::promote))
+        .route("/scripts/{name}/shadow", put(scripts::set_shadow).get(scripts::shadow))
         .route("/scripts/{name}/logs", get(scripts::logs))
+        .route("/scripts/{name}/timeline", get(scripts::timeline))
         .route("/scripts/{name}/versions/{version}", get(scripts::component))
+        .route("/scripts/{name}/versions/{version}/component", get(scripts::component))
         .route("/prompts", get(prompts::list))
         .route("/prompts/{name}", put(prompts::put).get(prompts::get).delete(prompts::delete))
         .route("/calls", get(calls::list).post(control::originate))
@@ -126,7 +131,8 @@ pub fn router(node: Arc<Node>, stop: watch::Receiver<bool>) -> Router {
 #[openapi(
     info(title = "strowger", description = "A programmable telephone exchange", license(name = "Apache-2.0")),
     paths(
-        scripts::list, scripts::put, scripts::get, scripts::activate, scripts::logs, scripts::component,
+        scripts::list, scripts::put, scripts::get, scripts::activate, scripts::promote, scripts::set_shadow,
+        scripts::shadow, scripts::logs, scripts::timeline, scripts::component,
         prompts::list, prompts::put, prompts::get, prompts::delete,
         calls::list, calls::get, calls::tape, calls::ladder, calls::recording, calls::hangup, control::originate,
         control::listen, control::whisper, control::barge,

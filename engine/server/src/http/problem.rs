@@ -14,6 +14,7 @@ use utoipa::ToSchema;
 
 use crate::prompts::PromptRefused;
 use crate::scripts::ScriptError;
+use crate::scripts::comparison::Difference;
 
 /// The media type of RFC 9457 §3.
 pub const PROBLEM_JSON: &str = "application/problem+json";
@@ -109,8 +110,20 @@ impl From<ScriptError> for Problem {
                 Self { problems, ..Self::new(StatusCode::UNPROCESSABLE_ENTITY, detail) }
             }
             ScriptError::TooLarge(_) => Self::new(StatusCode::PAYLOAD_TOO_LARGE, why.to_string()),
-            ScriptError::NoVersion(NoVersion::TooManyScripts) => {
-                Self::new(StatusCode::CONFLICT, why.to_string())
+            ScriptError::NoVersion(NoVersion::TooManyScripts | NoVersion::TakesAll | NoVersion::NoCanary)
+            | ScriptError::Ambiguous(_) => Self::new(StatusCode::CONFLICT, why.to_string()),
+            ScriptError::Unsigned => {
+                let problems = vec![Particular { place: "signature".to_owned(), what: why.to_string() }];
+                Self { problems, ..Self::new(StatusCode::UNPROCESSABLE_ENTITY, why.to_string()) }
+            }
+            ScriptError::NoShare => Self::new(StatusCode::UNPROCESSABLE_ENTITY, why.to_string()),
+            ScriptError::Parts(_, ref report) => {
+                let particular = |difference: &Difference| Particular {
+                    place: format!("call {}", difference.call),
+                    what: difference.to_string(),
+                };
+                let problems = report.differences.iter().map(particular).collect();
+                Self { problems, ..Self::new(StatusCode::CONFLICT, why.to_string()) }
             }
             ScriptError::NoVersion(_) => Self::not_found(why.to_string()),
             ScriptError::Store(why) => why.into(),

@@ -1,4 +1,4 @@
-//! Server-sent events: a tenant's events and a script's log lines. The `id` of each is the start of
+//! Server-sent events: a tenant's events, a script's log lines and its calls' timelines. The `id` of each is the start of
 //! the process and a number, so that a reader who comes back with Last-Event-ID goes on where they
 //! stopped, and is told with an event `lost` when something they missed is not kept any more.
 
@@ -36,6 +36,7 @@ const KEEP_ALIVE: Duration = Duration::from_secs(15);
 pub(super) enum Which {
     Events,
     Logs,
+    Timelines,
 }
 
 /// What happens at a tenant, as it happens.
@@ -106,6 +107,7 @@ fn bus(api: &Api, which: Which) -> &EventBus {
     match which {
         Which::Events => &api.node.events,
         Which::Logs => &api.node.logs,
+        Which::Timelines => &api.node.timelines,
     }
 }
 

@@ -174,9 +174,20 @@ impl Served {
         Self::over(tempfile::tempdir().unwrap())
     }
 
+    /// With one more section of the first tenant.
+    fn with(section: &str) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let second = "[[tenant]]\nname = \"bell\"";
+        let world = WORLD.replace(second, &format!("{section}\n{second}"));
+        std::fs::write(folder.path().join("strowger.toml"), world).unwrap();
+        Self::over(folder)
+    }
+
     fn over(folder: TempDir) -> Self {
         let file = folder.path().join("strowger.toml");
-        std::fs::write(&file, WORLD).unwrap();
+        if !file.exists() {
+            std::fs::write(&file, WORLD).unwrap();
+        }
         let world = config::load(&file).unwrap();
         let (node, _) = Node::open(world, Some(file), tokio::runtime::Handle::current()).unwrap();
         let fake = Arc::new(Fake::default());
@@ -581,3 +592,4 @@ async fn a_node_that_stops_is_not_ready_and_a_folder_is_one_process_s() {
 
 mod control;
 mod queues;
+mod versions;

@@ -4,10 +4,13 @@
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use exchange::{Answer, CallId, CallRecord, Command, Failure, Level, LocalTime};
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, Zoned};
+use script::tape::{self, Entry};
 use script::{Limits, Run, Start, Version, World};
 use serde_json::json;
 use store::{Store, StoreError};
@@ -21,6 +24,8 @@ use crate::config::Tenant;
 use crate::history;
 use crate::memory::Room;
 use crate::node::{Node, log_row};
+use crate::timeline::Line;
+use crate::words;
 
 /// The run of a call's script; `done` hears how it ended.
 pub(super) fn run(
@@ -31,8 +36,8 @@ pub(super) fn run(
     shard: (Inboxes, usize),
     done: impl FnOnce(Run) + Send + 'static,
 ) -> runs::Run {
-    let limits = limits(&tenant, Limits::call());
-    let desk = Desk { tenant, script: start.script.clone(), node: node.clone(), shard: Some(shard) };
+    let limits = tenant.limits.of_run(Limits::call());
+    let desk = Desk::new(node, tenant, &start.script, Some(shard));
     let node = node.clone();
     Box::pin(async move {
         done(node.scripts.sandboxes.run_call(&version, start, Arc::new(desk), &limits).await);
@@ -47,7 +52,7 @@ pub(super) fn run_ended(
     record: CallRecord,
     done: impl FnOnce(Run) + Send + 'static,
 ) -> runs::Run {
-    let limits = limits(&tenant, Limits::ended());
+    let limits = tenant.limits.of_run(Limits::ended());
     let start = Start {
         call: record.id,
         tenant: tenant.name.clone(),
@@ -58,7 +63,7 @@ pub(super) fn run_ended(
         started: record.ended,
         ended: None,
     };
-    let desk = Arc::new(Desk { tenant, script: first.script, node: node.clone(), shard: None });
+    let desk = Arc::new(Desk::new(node, tenant, &first.script, None));
     let node = node.clone();
     Box::pin(async move {
         let run = node.scripts.sandboxes.run_ended(&first.version, start, &record, desk, &limits);
@@ -73,6 +78,10 @@ struct Desk {
     node: Arc<Node>,
     /// Where the call is; none after its end.
     shard: Option<(Inboxes, usize)>,
+    /// Somebody watched the script's calls when the run began: what it does is told them.
+    watched: bool,
+    /// Nanoseconds that the script computed before its last import.
+    computed: AtomicU64,
 }
 
 impl World for Desk {
@@ -125,7 +134,16 @@ impl World for Desk {
         }
     }
 
+    fn computed(&self, _call: CallId, time: Duration) {
+        if self.watched {
+            self.computed.store(u64::try_from(time.as_nanos()).unwrap_or(u64::MAX), Ordering::Relaxed);
+        }
+    }
+
     fn tape(&self, call: CallId, bytes: &[u8]) {
+        if self.watched {
+            self.tell(call, bytes);
+        }
         if self.shard.is_some()
             && let Err(why) = archive::append(&self.node, &self.tenant.name, call, bytes)
         {
@@ -135,6 +153,45 @@ impl World for Desk {
 }
 
 impl Desk {
+    fn new(
+        node: &Arc<Node>,
+        tenant: Arc<Tenant>,
+        script: &Arc<str>,
+        shard: Option<(Inboxes, usize)>,
+    ) -> Self {
+        let watched = node.timelines.is_watched(&log_row(&tenant.name, script));
+        let (node, script) = (node.clone(), script.clone());
+        Self { tenant, script, node, shard, watched, computed: AtomicU64::new(0) }
+    }
+
+    /// Tells those who watch what is new on the tape.
+    fn tell(&self, call: CallId, bytes: &[u8]) {
+        let call = call.to_string();
+        for entry in tape::entries(bytes) {
+            let (kind, data) = match entry {
+                Entry::Began { start, version } => (
+                    "script.began",
+                    json!({
+                        "call": call,
+                        "export": if start.ended.is_some() { "on-ended" } else { "on-call" },
+                        "version": version,
+                        "from": start.caller.party.number,
+                        "dialled": start.caller.dialled,
+                    }),
+                ),
+                Entry::Step(step) => {
+                    let computed = Duration::from_nanos(self.computed.load(Ordering::Relaxed));
+                    ("script.import", json!({ "call": call, "line": Line::of(&step, computed) }))
+                }
+                Entry::Ended { at_ms, finish } => (
+                    "script.ended",
+                    json!({ "call": call, "at": f64::from(at_ms) / 1000.0, "finish": words::finish(&finish) }),
+                ),
+            };
+            self.node.timelines.publish(&log_row(&self.tenant.name, &self.script), kind, data);
+        }
+    }
+
     async fn ask_shard(&self, call: CallId, command: Command) -> Answer {
         let gone = Answer::Failed(Failure::HungUp);
         let Some((shards, number)) = &self.shard else { return gone };
@@ -183,21 +240,5 @@ fn local(zone: &TimeZone) -> LocalTime {
         minute: now.minute() as u8,
         second: now.second() as u8,
         offset_minutes: now.offset().seconds() / 60,
-    }
-}
-
-/// A run's bounds: the tenant's where it has a word to say.
-fn limits(tenant: &Tenant, run: Limits) -> Limits {
-    let set = &tenant.limits;
-    Limits {
-        memory: set.script_memory as usize,
-        stretch: set.script_cpu,
-        cpu_per_second: set.script_cpu_per_second,
-        rest: set.script_rest,
-        host_calls: run.host_calls.min(set.host_calls),
-        host_calls_per_second: set.host_calls_per_second,
-        log_line: set.log_line as usize,
-        log: set.log_call as usize,
-        ..run
     }
 }

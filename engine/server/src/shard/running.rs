@@ -48,6 +48,8 @@ pub(super) struct First {
 /// How a run of a script ended, and its part of the tape.
 pub(super) struct Ended {
     pub script: String,
+    /// What ran.
+    pub version: Arc<Version>,
     pub run: script::Run,
 }
 
@@ -61,7 +63,7 @@ impl Shard {
         settings: &str,
         caller: LegInfo,
     ) {
-        let Some(version) = self.around.node.scripts.active(tenant, script) else {
+        let Some(version) = self.around.node.scripts.takes(tenant, script, call) else {
             let why = format!("there is no script \"{script}\"");
             self.count_failure(tenant, script, "missing");
             return self.fail(call, why);
@@ -95,8 +97,10 @@ impl Shard {
         let script = script.to_string();
         let shard = (self.shards.clone(), self.number);
         let elsewhere = version.begins_elsewhere();
+        let ran = version.clone();
         let run = desk::run(&self.around.node, tenant, version, start, shard, move |run| {
-            shards.boxes[number].push(Input::Finished(call, Box::new(Ended { script, run })));
+            let ended = Ended { script, version: ran, run };
+            shards.boxes[number].push(Input::Finished(call, Box::new(ended)));
         });
         self.begin_run(Some(call), run, elsewhere);
     }
@@ -108,10 +112,13 @@ impl Shard {
         running.tape.extend_from_slice(&ended.run.tape);
         let tenant = running.tenant.clone();
         let of = OfScript { tenant: tenant.clone(), script: ended.script.clone() };
-        self.around.node.metrics.script_cpu.get_or_create(&of).observe(ended.run.cpu.as_secs_f64());
+        let metrics = &self.around.node.metrics;
+        metrics.script_cpu.get_or_create(&of).observe(ended.run.cpu.as_secs_f64());
+        metrics.script_memory.get_or_create(&of).observe(ended.run.memory as f64);
         if ended.run.rests > 0 {
-            self.around.node.metrics.script_rests.get_or_create(&of).inc_by(ended.run.rests.into());
+            metrics.script_rests.get_or_create(&of).inc_by(ended.run.rests.into());
         }
+        self.watch(&tenant, &ended);
         let (why, name) = match ended.run.finish {
             script::Finish::Returned | script::Finish::HandedOver { .. } => {
                 return self.finish(now, call, Finish::Returned);
@@ -124,6 +131,22 @@ impl Shard {
         tracing::warn!(%call, tenant, script = ended.script, why, "script failed; the call goes to its fallback");
         self.count_failure(&tenant, &ended.script, name);
         self.finish(now, call, Finish::Failed { why });
+    }
+
+    /// A shadow is compared with the run, and a canary that has become worse takes no more calls.
+    fn watch(&self, tenant: &str, ended: &Ended) {
+        let Some(configured) = self.world.tenant(tenant) else { return };
+        let node = &self.around.node;
+        let worse = node.scripts.over(configured, &ended.script, &ended.run, ended.version.hash());
+        let Some(reason) = worse else { return };
+        let (node, tenant, script) = (node.clone(), tenant.to_owned(), ended.script.clone());
+        self.around.node.script_runtime.spawn_blocking(move || {
+            // The runs that ended at the same time found it too.
+            let Some(version) = node.scripts.roll_back(&tenant, &script, &reason) else { return };
+            tracing::warn!(tenant, script, version, reason, "the canary is rolled back");
+            let told = json!({ "script": script, "version": version, "reason": reason });
+            node.events.publish(&tenant, "script.rolled-back", told);
+        });
     }
 
     pub(super) fn fail(&mut self, call: CallId, why: String) {
