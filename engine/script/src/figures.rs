@@ -5,6 +5,8 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
+use exchange::Failure;
+
 use crate::tape::Finish;
 
 /// Upper ends of the histogram's buckets go up by a quarter: 1 us to about 50 s.
@@ -76,15 +78,18 @@ impl Figures {
         let bucket = (0..BUCKETS - 1).find(|&n| took <= upper_end(n)).unwrap_or(BUCKETS - 1);
         self.took[bucket].fetch_add(1, Ordering::Relaxed);
         self.memory.fetch_max(memory, Ordering::Relaxed);
-        let place = match finish {
-            Finish::Trapped { kind, backtrace } => format!("{} in {}", kind.name(), innermost(backtrace)),
-            Finish::Failed(failure) => format!("failed: {failure}"),
-            _ => return,
-        };
+        let Some(place) = place(finish) else { return };
         self.failures.fetch_add(1, Ordering::Relaxed);
         let mut traps = self.traps.lock().unwrap_or_else(PoisonError::into_inner);
         let known = traps.contains_key(&place) || traps.len() < TRAP_PLACES;
         *traps.entry(if known { place } else { ELSEWHERE.to_owned() }).or_default() += 1;
+    }
+
+    /// Where a run failed, as it was counted; none when it did not.
+    pub(crate) fn place_of(&self, finish: &Finish) -> Option<String> {
+        let place = place(finish)?;
+        let traps = self.traps.lock().unwrap_or_else(PoisonError::into_inner);
+        Some(if traps.contains_key(&place) { place } else { ELSEWHERE.to_owned() })
     }
 
     pub(crate) fn counts(&self) -> Counts {
@@ -103,6 +108,16 @@ impl Figures {
         let mut found: Vec<_> = traps.iter().map(|(place, count)| (place.clone(), *count)).collect();
         found.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
         found
+    }
+}
+
+fn place(finish: &Finish) -> Option<String> {
+    match finish {
+        Finish::Trapped { kind, backtrace } => Some(format!("{} in {}", kind.name(), innermost(backtrace))),
+        // Words of the script's own would be as many places.
+        Finish::Failed(Failure::Other(_)) => Some("failed: in its own words".to_owned()),
+        Finish::Failed(failure) => Some(format!("failed: {failure}")),
+        _ => None,
     }
 }
 
@@ -165,8 +180,6 @@ fn upper_end(bucket: usize) -> Duration {
 
 #[cfg(test)]
 mod tests {
-    use exchange::Failure;
-
     use super::*;
     use crate::tape::TrapKind;
 
@@ -204,7 +217,7 @@ mod tests {
     fn beyond_so_many_places_failures_are_counted_together() {
         let figures = Figures::default();
         for n in 0..TRAP_PLACES + 5 {
-            figures.note(Duration::ZERO, 0, &Finish::Failed(Failure::Other(format!("reason {n}"))));
+            figures.note(Duration::ZERO, 0, &Finish::Failed(Failure::Refused(400 + n as u16)));
         }
         assert_eq!(figures.traps()[0], ("elsewhere".to_owned(), 5));
         assert_eq!(figures.traps().len(), TRAP_PLACES + 1);

@@ -14,6 +14,7 @@ use exchange::CallId;
 
 use crate::figures::{Counts, Fares, Figures};
 use crate::sandbox::Component;
+use crate::tape::Finish;
 
 /// Versions of one script that are ready to run; the oldest that has no part to play and no call is left out
 /// for a new one. When all have calls it is twice as many, and then the oldest goes: its calls keep it to
@@ -58,6 +59,11 @@ impl Version {
     /// How its calls fare.
     pub fn figures(&self) -> Fares {
         self.figures.counts().fares()
+    }
+
+    /// Where a run of it failed, as [`Version::traps`] counts it; none when it did not.
+    pub fn place_of(&self, finish: &Finish) -> Option<String> {
+        self.figures.place_of(finish)
     }
 
     /// Where its runs failed and how often, the most frequent first.

@@ -44,6 +44,17 @@ pub struct OfFailure {
     pub why: String,
 }
 
+/// One place in which a script's runs fail.
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+pub struct OfPlace {
+    /// The tenant's name.
+    pub tenant: String,
+    /// The script's name.
+    pub script: String,
+    /// "trap in route (lib.rs:7)"; "elsewhere" beyond so many of one version.
+    pub place: String,
+}
+
 /// Everything that is counted.
 pub struct Metrics {
     registry: Registry,
@@ -65,6 +76,10 @@ pub struct Metrics {
     pub registered: Family<OfTenant, Gauge>,
     /// Runs of scripts that failed.
     pub script_failures: Family<OfFailure, Counter>,
+    /// Runs of scripts that failed, by where they did.
+    pub script_traps: Family<OfPlace, Counter>,
+    /// What a script computes from the answer to one import to the next: how long a call waits for its decision.
+    pub script_decision: Family<OfScript, Histogram>,
     /// CPU time of one run of a script.
     pub script_cpu: Family<OfScript, Histogram>,
     /// How often runs of a script gave their sandbox back while they waited.
@@ -105,6 +120,10 @@ impl Default for Metrics {
             calls: Family::default(),
             registered: Family::default(),
             script_failures: Family::default(),
+            script_traps: Family::default(),
+            script_decision: Family::new_with_constructor(|| {
+                Histogram::new(exponential_buckets(0.000_001, 2.0, 18))
+            }),
             script_cpu: Family::new_with_constructor(histogram),
             script_rests: Family::default(),
             sandboxes: Gauge::default(),
@@ -130,6 +149,14 @@ impl Default for Metrics {
         registry.register("calls", "Calls that ended", metrics.calls.clone());
         registry.register("registered_contacts", "Contacts registered", metrics.registered.clone());
         registry.register("script_failures", "Runs that failed", metrics.script_failures.clone());
+        registry.register("script_traps", "Runs that failed, by where", metrics.script_traps.clone());
+        let decision = "Computing from one import's answer to the next";
+        registry.register_with_unit(
+            "script_decision",
+            decision,
+            Unit::Seconds,
+            metrics.script_decision.clone(),
+        );
         let cpu = "CPU time of one run";
         registry.register_with_unit("script_cpu", cpu, Unit::Seconds, metrics.script_cpu.clone());
         registry.register("script_rests", "Sandboxes given back while waiting", metrics.script_rests.clone());

@@ -204,6 +204,21 @@ impl Node {
                 Ok(Err(why)) => tracing::warn!(%why, "expired values stay for now"),
                 Err(why) => tracing::error!(%why, "the sweep failed"),
             }
+            self.end_drained(wall()).await;
+        }
+    }
+
+    /// Hangs up the calls on versions that were replaced too long ago, as their tenants' policies say.
+    pub async fn end_drained(&self, now: f64) {
+        let (world, Some(shards)) = (self.world(), self.shards()) else { return };
+        for tenant in world.tenants.iter().filter(|tenant| tenant.scripting.drain.is_some()) {
+            for call in shards.calls(&tenant.name).await {
+                if self.scripts.is_drained(tenant, &call, now) && shards.hang_up(&tenant.name, call.id).await
+                {
+                    let told = json!({ "call": call.id.to_string(), "script": call.script, "version": call.version });
+                    self.events.publish(&tenant.name, "script.drained", told);
+                }
+            }
         }
     }
 

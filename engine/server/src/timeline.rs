@@ -5,9 +5,10 @@
 use std::fmt;
 use std::time::Duration;
 
-use script::Step;
+use script::{Step, Tape};
 use serde::{Deserialize, Serialize};
 
+use crate::shards::Rung;
 use crate::words;
 
 /// One import.
@@ -54,11 +55,82 @@ impl fmt::Display for Line {
     }
 }
 
+/// The script's side of a call's ladder, from its tape: each import, and its answer where that took a while.
+pub fn rungs(tape: &Tape) -> Vec<Rung> {
+    let mut rungs = Vec::new();
+    let mut add = |at: f64, from: &str, to: &str, what: String| {
+        rungs.push(Rung { at, from: from.to_owned(), to: to.to_owned(), what });
+    };
+    for run in &tape.segments {
+        let export = if run.start.ended.is_some() { "on-ended" } else { "on-call" };
+        add(run.start.started, SCRIPT, SCRIPT, format!("{} {export}", run.start.script));
+        for step in &run.steps {
+            let line = Line::of(step, Duration::ZERO);
+            let at = run.start.started + line.at;
+            match line.answered {
+                Some(answered) if line.took < AT_ONCE => {
+                    add(at, SCRIPT, SCRIPT, format!("{} -> {answered}", line.asked));
+                }
+                answered => {
+                    add(at, SCRIPT, EXCHANGE, line.asked);
+                    let done = answered.unwrap_or_else(|| "done".to_owned());
+                    if line.took >= AT_ONCE {
+                        add(at + line.took, EXCHANGE, SCRIPT, done);
+                    }
+                }
+            }
+        }
+        if let Some((at, finish)) = &run.finish {
+            add(run.start.started + at.as_secs_f64(), SCRIPT, SCRIPT, words::finish(finish));
+        }
+    }
+    rungs
+}
+
+/// Columns of a ladder.
+const SCRIPT: &str = "script";
+const EXCHANGE: &str = "exchange";
+
 #[cfg(test)]
 mod tests {
-    use exchange::{Answer, Command};
+    use exchange::{Answer, Command, LegNo};
+    use script::{Finish, Segment};
 
     use super::*;
+
+    #[test]
+    fn a_ladder_has_imports_as_arrows_and_answers_that_took_a_while_too() {
+        let step = |at_ms, command, took_ms, answer| Step { at_ms, command, took_ms, answer };
+        let mut start = crate::scripts::comparison::tests::start();
+        start.started = 100.0;
+        let tape = Tape {
+            segments: vec![Segment {
+                start,
+                version: String::new(),
+                steps: vec![
+                    step(0, Command::Answer { leg: LegNo::CALLER }, 0, Answer::Done),
+                    step(10, Command::KvGet { key: "visits".into() }, 1, Answer::Value(None)),
+                    step(20, Command::Sleep { length: Duration::from_secs(2) }, 2_000, Answer::Done),
+                ],
+                finish: Some((Duration::from_millis(2_020), Finish::Returned)),
+            }],
+            facts: Vec::new(),
+            cut: false,
+        };
+        let told: Vec<_> =
+            rungs(&tape).into_iter().map(|r| format!("{:.2} {}>{} {}", r.at, r.from, r.to, r.what)).collect();
+        assert_eq!(
+            told,
+            [
+                "100.00 script>script mine on-call",
+                "100.00 script>exchange answer",
+                "100.01 script>script kv get visits -> nothing",
+                "100.02 script>exchange sleep 2 s",
+                "102.02 exchange>script done",
+                "102.02 script>script the script returns: the call ends",
+            ]
+        );
+    }
 
     #[test]
     fn a_line_says_when_what_and_how_long() {

@@ -13,7 +13,7 @@ use notify::{EventKind, RecursiveMode, Watcher as _};
 use serde_json::Value;
 
 use super::api::{Api, escaped};
-use super::versions::Push;
+use super::versions::{MADE, Push};
 use super::{Failed, Remote, script, trial};
 use crate::timeline::Line;
 
@@ -21,8 +21,6 @@ use crate::timeline::Line;
 const ONE_SAVE: Duration = Duration::from_millis(60);
 /// Until the stream of calls is asked for again after it broke off.
 const AGAIN: Duration = Duration::from_secs(1);
-/// Folders in which nobody writes by hand.
-const MADE: [&str; 4] = ["target", ".git", "node_modules", "__pycache__"];
 
 #[derive(Args)]
 pub(super) struct Dev {
@@ -140,7 +138,8 @@ fn follow(remote: &Remote, name: &str) {
     }
 }
 
-fn print_calls(remote: &Remote, name: &str) -> Result<(), Failed> {
+/// Prints a script's calls as they come, until the exchange ends the stream.
+pub(super) fn print_calls(remote: &Remote, name: &str) -> Result<(), Failed> {
     let api = Api::new(remote)?;
     let path = format!("{}/scripts/{}/timeline", api.tenant()?, escaped(name));
     for line in BufReader::new(api.follow(&path)?).lines() {
@@ -168,6 +167,7 @@ fn print_event(event: &Value) -> Result<(), Failed> {
         Some("script.import") => {
             println!("{call}  {}", serde_json::from_value::<Line>(data["line"].clone())?)
         }
+        Some("script.moved") => println!("{call}  goes on with version {}", text("version")),
         Some("script.ended") => {
             println!("{call}  {:>8.1} s             {}", data["at"].as_f64().unwrap_or(0.0), text("finish"));
         }

@@ -90,13 +90,18 @@ pub(super) enum Verb {
     #[command(after_help = "Example:\n  strowger script dev mine")]
     Dev(dev::Dev),
     /// Print what a script logs
-    #[command(after_help = "Example:\n  strowger script logs mine --follow")]
+    #[command(
+        after_help = "Example:\n  strowger script logs mine --follow\n  strowger script logs mine --calls"
+    )]
     Logs {
         /// The script
         name: String,
         /// Go on as lines come
         #[arg(long, short)]
         follow: bool,
+        /// Print what its calls do as they do it, import by import
+        #[arg(long, conflicts_with = "json")]
+        calls: bool,
         #[command(flatten)]
         remote: Remote,
         /// Print lines as JSON
@@ -151,7 +156,8 @@ pub(super) fn run(verb: Verb) -> Result<ExitCode, Failed> {
         Verb::Shadow(wanted) => return wanted.run(),
         Verb::Pull(wanted) => wanted.run()?,
         Verb::Dev(wanted) => return wanted.run(),
-        Verb::Logs { name, follow, remote, json } => logs(&remote, &name, follow, json)?,
+        Verb::Logs { name, calls: true, remote, .. } => dev::print_calls(&remote, &name)?,
+        Verb::Logs { name, follow, remote, json, .. } => logs(&remote, &name, follow, json)?,
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -14,8 +14,8 @@ use crate::scripts::signature;
 
 /// A version's hash is printed up to here; as much is enough to name one.
 const SHORT: usize = 12;
-/// Folders of a project that are made from its sources.
-const MADE: [&str; 4] = ["target", ".git", "node_modules", "__pycache__"];
+/// Folders of a project in which nobody writes by hand.
+pub(super) const MADE: [&str; 4] = ["target", ".git", "node_modules", "__pycache__"];
 
 #[derive(Args)]
 pub(super) struct Push {

@@ -1,5 +1,7 @@
 //! `[tenant.scripts]`: what a version of a script must pass before it takes calls, and how long a canary is watched.
 
+use std::time::Duration;
+
 use super::section::{Section, hint};
 use crate::scripts::signature::PublicKey;
 
@@ -14,6 +16,9 @@ pub struct ScriptPolicy {
     pub replay_before_activation: u32,
     /// `refuse`: what of that keeps the version from taking calls.
     pub refuse: Refuse,
+    /// `drain`: calls that are up for so long after their script's version was replaced are hung up; none are
+    /// unless it is set, and `call_length` ends them at last.
+    pub drain: Option<Duration>,
     /// `canary_calls`: so many calls a canary takes before it is judged.
     pub canary_calls: u32,
 }
@@ -27,12 +32,20 @@ pub enum Refuse {
     Never,
 }
 
+const MINUTE: Duration = Duration::from_secs(60);
+
 /// Calls that are replayed at most: each takes some 50 us.
 const MOST_REPLAYED: u64 = 10_000;
 
 impl Default for ScriptPolicy {
     fn default() -> Self {
-        Self { signed_by: Vec::new(), replay_before_activation: 0, refuse: Refuse::Part, canary_calls: 50 }
+        Self {
+            signed_by: Vec::new(),
+            replay_before_activation: 0,
+            refuse: Refuse::Part,
+            drain: None,
+            canary_calls: 50,
+        }
     }
 }
 
@@ -65,6 +78,7 @@ pub(super) fn policy(section: Section<'_, '_>) -> ScriptPolicy {
         signed_by,
         replay_before_activation: count("replay_before_activation", 0..=MOST_REPLAYED, 0),
         refuse,
+        drain: section.has("drain").then(|| section.duration("drain", MINUTE..=24 * 60 * MINUTE, MINUTE)),
         canary_calls: count("canary_calls", 1..=1_000_000, default.canary_calls),
     };
     section.finish();

@@ -25,6 +25,7 @@ use crate::config::{Role, Tenant};
 use crate::facts;
 use crate::records::{self, Filter};
 use crate::shards::Rung;
+use crate::timeline;
 
 /// Calls on a page unless asked otherwise, and at most.
 const PAGE: usize = 50;
@@ -178,11 +179,16 @@ pub(super) async fn ladder(
     let rungs = match api.shards()?.ladder(&tenant.name, id).await {
         Some(rungs) => Some(rungs),
         None => {
-            let node = api.node.clone();
+            let (node, tenant) = (api.node.clone(), tenant.clone());
             blocking(move || facts::ladder(&node, &tenant.name, id)).await??
         }
     };
     let rungs = rungs.ok_or_else(|| Problem::not_found("this call is not remembered any more"))?;
+    // What its scripts did is on the tape, which is there when the call is over.
+    let store = api.node.store.clone();
+    let tape = blocking(move || layout::tape(&store, &tenant.name, id.0)).await??;
+    let told = tape.and_then(|bytes| Tape::read(&bytes).ok()).map(|tape| timeline::rungs(&tape));
+    let rungs = facts::in_order(rungs, told.unwrap_or_default());
     Ok(Json(Ladder { rungs }))
 }
 

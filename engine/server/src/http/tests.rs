@@ -69,6 +69,7 @@ name = "bell"
 /// Shards with one call up at each tenant.
 #[derive(Default)]
 struct Fake {
+    up: Mutex<Vec<LiveCall>>,
     hung_up: Mutex<Vec<(String, CallId)>>,
     begun: Mutex<Vec<(String, Wanted)>>,
     wished: Mutex<Vec<(String, String, AgentWish)>>,
@@ -78,8 +79,9 @@ struct Fake {
 const UP: CallId = CallId(7 << 80);
 
 impl Shards for Fake {
-    fn calls(&self, _tenant: &str) -> Asked<'_, Vec<LiveCall>> {
-        Box::pin(async { Vec::new() })
+    fn calls(&self, tenant: &str) -> Asked<'_, Vec<LiveCall>> {
+        let up = self.up.lock().unwrap().iter().filter(|call| call.tenant == tenant).cloned().collect();
+        Box::pin(async { up })
     }
 
     fn originate(&self, tenant: &str, wanted: Wanted) -> Asked<'_, Result<CallId, Failure>> {

@@ -187,3 +187,62 @@ pub fn last_calls(
     }
     Ok(report)
 }
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use exchange::{Command, Direction, Failure, LegInfo, LegNo, Party};
+    use script::{Finish, Start};
+
+    use super::*;
+
+    /// What a call of "mine" begins with.
+    pub(crate) fn start() -> Start {
+        Start {
+            call: CallId(1),
+            tenant: "acme".into(),
+            script: "mine".into(),
+            caller: LegInfo {
+                leg: LegNo::CALLER,
+                party: Party::default(),
+                dialled: "700".into(),
+                direction: Direction::Inbound,
+                user: None,
+                headers: Vec::new(),
+                language: "en".into(),
+            },
+            settings: "{}".into(),
+            seed: 1,
+            started: 0.0,
+            ended: None,
+        }
+    }
+
+    #[test]
+    fn a_report_counts_all_and_shows_the_first() {
+        let verdict = Verdict::Parts {
+            step: 2,
+            recorded: Some(Command::Answer { leg: LegNo::CALLER }),
+            now: None,
+            backtrace: String::new(),
+        };
+        let difference = Difference::of(CallId(1), "on-call", &verdict).expect("it parts");
+        assert_eq!(difference.to_string(), "on-call parts at step 2: recorded: answer; now: it ends");
+        assert_eq!(Difference::of(CallId(1), "on-call", &Verdict::Same { steps: 2 }), None);
+        let ends = Verdict::EndsDifferently {
+            steps: 4,
+            recorded: Finish::Returned,
+            now: Finish::Failed(Failure::Busy),
+        };
+        assert!(Difference::of(CallId(1), "on-call", &ends).is_some_and(|it| it.now.contains("busy")));
+
+        let mut report = Report::default();
+        for _ in 0..MOST_SHOWN + 5 {
+            report.add(Compared::Parts(difference.clone()));
+        }
+        report.add(Compared::Same);
+        assert_eq!(report.differences.len(), MOST_SHOWN);
+        assert_eq!(report.to_string(), "26 calls: 1 the same, 25 part");
+        report.add(Compared::Not);
+        assert_eq!(report.to_string(), "27 calls: 1 the same, 25 part, 1 not compared");
+    }
+}

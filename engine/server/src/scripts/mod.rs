@@ -14,7 +14,7 @@ pub mod signature;
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use exchange::CallId;
+use exchange::{CallId, LiveCall};
 use script::{Component, Kind, Library, NoEngine, NoVersion, Refused, Sandboxes, Settings, Trial, Version};
 use serde::Serialize;
 use store::{Batch, BlobId, Blobs, Store, StoreError, layout};
@@ -565,6 +565,18 @@ impl Scripts {
         Ok(self.library.version(tenant, name, hash).ok_or(NoVersion::NoSuchVersion)?)
     }
 
+    /// Whether a call's version was replaced so long ago that the tenant's policy ends the call.
+    pub fn is_drained(&self, tenant: &Tenant, call: &LiveCall, now: f64) -> bool {
+        let Some(drain) = tenant.scripting.drain else { return false };
+        let takes = self.library.takes(owner(&tenant.name, &call.script), &call.script, call.id);
+        if call.version.is_empty() || takes.is_none_or(|version| version.hash() == call.version) {
+            return false;
+        }
+        // Replaced then or before.
+        let since = self.state(&tenant.name, &call.script).map_or(now, |state| state.since);
+        since.max(call.started) + drain.as_secs_f64() <= now
+    }
+
     /// The names of a tenant's scripts, in order.
     pub fn names(&self, tenant: &str) -> Vec<String> {
         self.library.scripts(tenant)
@@ -648,11 +660,44 @@ impl Scripts {
                 || state.canary.as_ref().is_some_and(|canary| canary.version == row.hash)
         };
         let too_many = (stored.len() + 1).saturating_sub(STORED_VERSIONS);
-        for (number, _) in stored.iter().filter(|(_, row)| !has_a_part(row)).take(too_many) {
+        let old: Vec<_> = stored.iter().filter(|(_, row)| !has_a_part(row)).take(too_many).collect();
+        for (number, _) in &old {
             batch = batch.delete(layout::version(tenant, name, *number));
         }
         self.store.commit_and_wait(batch)?;
+        for (_, row) in &old {
+            self.sweep(&row.hash);
+        }
         Ok(number)
+    }
+
+    /// Removes a component of which no script has a version any more. One that stays for want of a store takes room
+    /// and nothing else.
+    fn sweep(&self, hash: &str) {
+        let named = || -> Result<bool, StoreError> {
+            let mut scan = layout::scripts();
+            loop {
+                let page = self.store.scan(&scan)?;
+                let Some((last, _)) = page.last() else { return Ok(false) };
+                let last = last.clone();
+                for (_, value) in &page {
+                    let Ok(state) = serde_json::from_slice::<State>(value) else { return Ok(true) };
+                    let rows = self.stored(&state.tenant, &state.script)?;
+                    if rows.iter().any(|(_, row)| row.hash == hash) {
+                        return Ok(true);
+                    }
+                }
+                scan = layout::scripts().behind(&last);
+            }
+        };
+        let swept = match (named(), hash.parse::<BlobId>()) {
+            (Ok(false), Ok(id)) => self.blobs.remove(&id),
+            (Err(why), _) => Err(why),
+            _ => Ok(()),
+        };
+        if let Err(why) = swept {
+            tracing::warn!(hash, %why, "a component that nobody names any more stays for now");
+        }
     }
 
     fn restore(&self) -> Result<(), StoreError> {

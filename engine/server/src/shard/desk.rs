@@ -10,6 +10,7 @@ use std::time::Duration;
 use exchange::{Answer, CallId, CallRecord, Command, Failure, Level, LocalTime};
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, Zoned};
+use prometheus_client::metrics::histogram::Histogram;
 use script::tape::{self, Entry};
 use script::{Limits, Run, Start, Version, World};
 use serde_json::json;
@@ -23,6 +24,7 @@ use crate::archive;
 use crate::config::Tenant;
 use crate::history;
 use crate::memory::Room;
+use crate::metrics::OfScript;
 use crate::node::{Node, log_row};
 use crate::timeline::Line;
 use crate::words;
@@ -82,6 +84,8 @@ struct Desk {
     watched: bool,
     /// Nanoseconds that the script computed before its last import.
     computed: AtomicU64,
+    /// Hears of all of them.
+    decisions: Histogram,
 }
 
 impl World for Desk {
@@ -135,6 +139,7 @@ impl World for Desk {
     }
 
     fn computed(&self, _call: CallId, time: Duration) {
+        self.decisions.observe(time.as_secs_f64());
         if self.watched {
             self.computed.store(u64::try_from(time.as_nanos()).unwrap_or(u64::MAX), Ordering::Relaxed);
         }
@@ -161,7 +166,9 @@ impl Desk {
     ) -> Self {
         let watched = node.timelines.is_watched(&log_row(&tenant.name, script));
         let (node, script) = (node.clone(), script.clone());
-        Self { tenant, script, node, shard, watched, computed: AtomicU64::new(0) }
+        let of = OfScript { tenant: tenant.name.to_string(), script: script.to_string() };
+        let decisions = node.metrics.script_decision.get_or_create(&of).clone();
+        Self { tenant, script, node, shard, watched, computed: AtomicU64::new(0), decisions }
     }
 
     /// Tells those who watch what is new on the tape.
@@ -183,6 +190,12 @@ impl Desk {
                     let computed = Duration::from_nanos(self.computed.load(Ordering::Relaxed));
                     ("script.import", json!({ "call": call, "line": Line::of(&step, computed) }))
                 }
+                Entry::Moved { at_ms, version } => (
+                    "script.moved",
+                    json!({ "call": call, "at": f64::from(at_ms) / 1000.0, "version": version }),
+                ),
+                // The shard's, and none of a run.
+                Entry::Fact(_) => continue,
                 Entry::Ended { at_ms, finish } => (
                     "script.ended",
                     json!({ "call": call, "at": f64::from(at_ms) / 1000.0, "finish": words::finish(&finish) }),

@@ -17,7 +17,7 @@ use super::calls::origin;
 use super::{Input, Shard, desk, first_line};
 use crate::archive::{self, MOST_RUNGS};
 use crate::facts::{self, Facts};
-use crate::metrics::{OfFailure, OfOutcome, OfScript, OfTenant};
+use crate::metrics::{OfFailure, OfOutcome, OfPlace, OfScript, OfTenant};
 use crate::shards::{Rung, Wanted};
 
 /// A call that is up, or whose record is being finished.
@@ -115,6 +115,10 @@ impl Shard {
         let metrics = &self.around.node.metrics;
         metrics.script_cpu.get_or_create(&of).observe(ended.run.cpu.as_secs_f64());
         metrics.script_memory.get_or_create(&of).observe(ended.run.memory as f64);
+        if let Some(place) = ended.version.place_of(&ended.run.finish) {
+            let of = OfPlace { tenant: tenant.clone(), script: ended.script.clone(), place };
+            metrics.script_traps.get_or_create(&of).inc();
+        }
         if ended.run.rests > 0 {
             metrics.script_rests.get_or_create(&of).inc_by(ended.run.rests.into());
         }

@@ -2,11 +2,14 @@
 
 use axum::body::{Body, to_bytes};
 use axum::http::Request;
+use exchange::{CallId, LiveCall};
 use serde_json::{Value, json};
 use store::{Batch, layout};
 use tower::ServiceExt as _;
 
-use super::{Served, another_echo, echo};
+use super::{Served, UP, another_echo, echo};
+use crate::events::wall;
+use crate::scripts::comparison::tests::start;
 use crate::scripts::signature;
 
 const MINE: &str = "/v1/tenants/acme/scripts/mine";
@@ -190,4 +193,27 @@ async fn what_an_older_engine_kept_of_a_script_is_read() {
     let api = api.again();
     let (_, script) = api.get(MINE, DEVELOPER).await;
     assert_eq!((script["active"].as_str(), script["versions"][0]["size"].as_u64()), (Some(hash), Some(7)));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn calls_on_a_version_that_was_replaced_long_ago_are_ended_where_the_tenant_says_so() {
+    let api = Served::with("  [tenant.scripts]\n  drain = \"10 min\"");
+    let first = api.push("", echo_number(0)).await;
+    let second = api.push("", echo_number(1)).await;
+    let now = wall();
+    let call = |chance, version: &Value, started: f64| LiveCall {
+        id: if chance == 0 { UP } else { CallId(UP.0 + chance) },
+        tenant: "acme".to_owned(),
+        caller: start().caller,
+        script: "mine".to_owned(),
+        version: version["version"].as_str().expect("a hash").to_owned(),
+        started,
+        legs: 1,
+    };
+    let up = [call(0, &first, now - 60.0), call(1, &second, now - 3600.0)];
+    api.fake.up.lock().expect("no test failed").extend(up);
+    api.node.end_drained(now + 590.0).await;
+    assert!(api.fake.hung_up.lock().expect("no test failed").is_empty());
+    api.node.end_drained(now + 610.0).await;
+    assert_eq!(*api.fake.hung_up.lock().expect("no test failed"), [("acme".to_owned(), UP)]);
 }
