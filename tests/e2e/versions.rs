@@ -7,6 +7,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use tests::exchange::guest;
 use tests::process::Process;
+use tests::sound::tone_wav;
 
 use crate::world::{LATER, SOON, World};
 
@@ -150,4 +151,43 @@ fn a_project_is_loaded_at_every_save_and_its_calls_are_seen() {
     let second = dev.lines.wait_for("second version", A_BUILD, loaded);
     assert!(second.starts_with("mine 2 "), "{second}");
     println!("{first}\n{second}");
+}
+
+#[test]
+fn a_call_in_the_middle_goes_on_with_another_version_and_stays_where_that_one_parts() {
+    let waits = "  [[tenant.music]]\n  name = \"shop\"\n  play = [\"low\"]\n  [[tenant.number]]\n  number = \"900\"\n  \
+                 script = \"behave\"\n  settings = { does = \"wait\" }\n";
+    let mut world = World::with(|_| waits.to_owned());
+    world.exchange.keep_prompt("low", tone_wav(600.0, A_SECOND * 4));
+    let mut ana = world.pjsua("ana", 440.0);
+    ana.call(&world.uri("900"));
+    ana.confirmed(SOON);
+    let behave = fs::read(guest("behave")).expect("the component is built");
+    let push = |component: &[u8]| {
+        let (status, answer) = world.exchange.send("PUT", "/tenants/demo/scripts/behave", component.to_vec());
+        assert_eq!(status, 201, "{answer}");
+        answer["version"].as_str().expect("a version").to_owned()
+    };
+    // The same with a custom section more (WebAssembly core specification §5.5.3), and something else.
+    let second = push(&[&behave[..], &[0, 2, 1, b'x']].concat());
+    let moved = world.exchange.cli(&["script", "move", "behave"]);
+    assert!(moved.0 == 0 && moved.1.starts_with("1 of 1 calls"), "{moved:?}");
+    let live = world.exchange.get("/tenants/demo/calls?live=true");
+    assert_eq!(live["calls"][0]["version"], *second, "{live}");
+    push(&fs::read(guest("v2")).expect("the component is built"));
+    let stays = world.exchange.cli(&["script", "move", "behave"]);
+    assert!(
+        stays.1.contains("it stays: at step 1 it would ask") && stays.1.contains("0 of 1 calls"),
+        "{stays:?}"
+    );
+    // The caller hears music all the while, and the next key does what it did.
+    ana.press("5");
+    ana.talk(A_SECOND * 2);
+    ana.hang_up();
+    ana.disconnected(SOON);
+    let heard = ana.heard();
+    heard.assert_tone(600.0, A_SECOND);
+    heard.assert_tone(1300.0, A_SECOND / 2);
+    let call = world.exchange.calls(1).remove(0);
+    assert_eq!((&call["version"], &call["failure"]), (&json!(second), &Value::Null), "{call}");
 }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use exchange::{AgentView, AgentWish, CallId, Failure, LiveCall, Presence, QueueView, Supervision, Target};
+use script::{Moved, Version};
 use serde::{Deserialize, Serialize};
 use store::StoreError;
 use utoipa::ToSchema;
@@ -36,6 +37,10 @@ pub trait Shards: Send + Sync + 'static {
         who: Target,
         mode: Supervision,
     ) -> Asked<'_, Result<(), Failure>>;
+
+    /// Has the script of a call of this tenant go on with another version when it waits next, if that version would
+    /// have come to the same place; none when no script of such a call runs, or it ended first.
+    fn move_call(&self, tenant: &str, call: CallId, to: Arc<Version>) -> Asked<'_, Option<Moved>>;
 
     /// Hangs a call up, all its legs; false when no such call of this tenant is up.
     fn hang_up(&self, tenant: &str, call: CallId) -> Asked<'_, bool>;

@@ -78,6 +78,9 @@ pub(super) enum Verb {
     /// End the canary, or give new calls to the version that had them before
     #[command(after_help = "Example:\n  strowger script rollback mine")]
     Rollback(versions::Named),
+    /// Have calls that are up go on with another version, those that would have come to where they are on it
+    #[command(after_help = "Example:\n  strowger script move mine")]
+    Move(versions::Move),
     /// Run a version beside the active one, and show where it does something else
     #[command(
         after_help = "Example:\n  strowger script shadow mine 8\n  strowger script shadow mine\n  strowger script shadow mine --off"
@@ -153,6 +156,7 @@ pub(super) fn run(verb: Verb) -> Result<ExitCode, Failed> {
         Verb::Activate(wanted) => wanted.run()?,
         Verb::Promote(named) => named.promote()?,
         Verb::Rollback(named) => named.roll_back()?,
+        Verb::Move(wanted) => wanted.run()?,
         Verb::Shadow(wanted) => return wanted.run(),
         Verb::Pull(wanted) => wanted.run()?,
         Verb::Dev(wanted) => return wanted.run(),

@@ -111,6 +111,19 @@ pub(super) struct Pull {
     remote: Remote,
 }
 
+#[derive(Args)]
+pub(super) struct Move {
+    /// The script
+    name: String,
+    /// The version's number, label or hash, or the beginning of that; the active one unless said
+    version: Option<String>,
+    /// Only this call
+    #[arg(long)]
+    call: Option<String>,
+    #[command(flatten)]
+    remote: Remote,
+}
+
 /// "5%" or "5".
 fn percent(text: &str) -> Result<f64, String> {
     let number = text.strip_suffix('%').unwrap_or(text).trim();
@@ -361,6 +374,27 @@ impl Named {
         // What took calls before may take them again, whatever was recorded since.
         let script = api.post(&format!("{path}/activate"), &json!({ "version": to }))?;
         say_active(&self.name, &script);
+        Ok(())
+    }
+}
+
+impl Move {
+    pub fn run(&self) -> Result<(), Failed> {
+        let api = Api::new(&self.remote)?;
+        let calls = format!("{}/calls", api.tenant()?);
+        let live = api.get(&format!("{calls}?live=true"))?;
+        let wanted = |call: &&Value| {
+            call["script"] == *self.name && self.call.as_ref().is_none_or(|id| call["id"] == **id)
+        };
+        let mut moved = 0;
+        for call in rows(&live).iter().filter(wanted) {
+            let id = call["id"].as_str().unwrap_or_default();
+            match api.post(&format!("{calls}/{id}/move"), &json!({ "version": self.version })) {
+                Ok(_) => moved += 1,
+                Err(why) => println!("{id}: {why}"),
+            }
+        }
+        println!("{moved} of {} calls go on with it", rows(&live).iter().filter(wanted).count());
         Ok(())
     }
 }

@@ -7,14 +7,16 @@ use axum::extract::{Path, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use exchange::{Failure, Supervision, Target};
+use script::Moved;
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 use utoipa::ToSchema;
 
 use super::Api;
 use super::access::Access;
 use super::calls;
 use super::problem::{Particular, Problem};
+use super::scripts::blocking;
 use crate::config::{Role, Tenant};
 use crate::shards::Wanted;
 use crate::shipped;
@@ -52,6 +54,56 @@ pub(super) struct NewCall {
 pub(super) struct BegunCall {
     /// 26 characters; sorts by time.
     id: String,
+}
+
+/// Where a call's script is to go on.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Move {
+    /// Number, label or hash of a version of the script that runs, or the hash's beginning; the active one unless said.
+    version: Option<String>,
+}
+
+/// A call whose script was moved.
+#[derive(Serialize, ToSchema)]
+pub(super) struct MovedCall {
+    /// The script.
+    script: String,
+    /// The hash of the version with which it goes on.
+    version: String,
+}
+
+/// Has a call in the middle go on with another version of its script: that version is played the call's tape, and takes
+/// over if it comes to the same place. Otherwise the call stays as it is, and 409 says why.
+#[utoipa::path(post, path = "/v1/tenants/{tenant}/calls/{id}/move", tag = "calls",
+    params(("tenant" = String, Path), ("id" = String, Path)), request_body = Move,
+    responses((status = 200, body = MovedCall), (status = 404, body = Problem), (status = 409, body = Problem)))]
+pub(super) async fn move_call(
+    State(api): State<Api>,
+    access: Access,
+    Path((_, id)): Path<(String, String)>,
+    Json(wanted): Json<Move>,
+) -> Result<Json<MovedCall>, Problem> {
+    access.may(Role::Developer)?;
+    let (tenant, id, shards) = (access.tenant.name.clone(), calls::call_id(&id)?, api.shards()?);
+    let live = shards.calls(&tenant).await.into_iter().find(|call| call.id == id);
+    let script = live.ok_or_else(calls::no_call)?.script;
+    let version = match wanted.version {
+        Some(version) => {
+            let (node, tenant, script) = (api.node.clone(), tenant.clone(), script.clone());
+            blocking(move || node.scripts.version(&tenant, &script, &version)).await??
+        }
+        None => api.node.scripts.active(&tenant, &script).ok_or_else(calls::no_call)?,
+    };
+    match shards.move_call(&tenant, id, version.clone()).await.ok_or_else(calls::no_call)? {
+        Moved::There => {
+            let moved = MovedCall { script, version: version.hash().to_owned() };
+            let told = json!({ "call": id.to_string(), "script": moved.script, "version": moved.version });
+            api.node.events.publish(&tenant, "call.moved", told);
+            Ok(Json(moved))
+        }
+        stays => Err(Problem::new(StatusCode::CONFLICT, stays.to_string())),
+    }
 }
 
 /// Rings `from` and, when it answers, connects it with `to`: click to call. Answers at once; how it

@@ -100,6 +100,7 @@ pub fn router(node: Arc<Node>, stop: watch::Receiver<bool>) -> Router {
         .route("/calls/{id}/ladder", get(calls::ladder))
         .route("/calls/{id}/recording", get(calls::recording))
         .route("/calls/{id}/hangup", post(calls::hangup))
+        .route("/calls/{id}/move", post(control::move_call))
         .route("/calls/{id}/listen", post(control::listen))
         .route("/calls/{id}/whisper", post(control::whisper))
         .route("/calls/{id}/barge", post(control::barge))
@@ -134,7 +135,7 @@ pub fn router(node: Arc<Node>, stop: watch::Receiver<bool>) -> Router {
         scripts::list, scripts::put, scripts::get, scripts::activate, scripts::promote, scripts::set_shadow,
         scripts::shadow, scripts::logs, scripts::timeline, scripts::component,
         prompts::list, prompts::put, prompts::get, prompts::delete,
-        calls::list, calls::get, calls::tape, calls::ladder, calls::recording, calls::hangup, control::originate,
+        calls::list, calls::get, calls::tape, calls::ladder, calls::recording, calls::hangup, control::move_call, control::originate,
         control::listen, control::whisper, control::barge,
         tenants::list, tenants::users, tenants::trunks, tenants::numbers, tenants::reload,
         queues::list, queues::get, queues::sign_in, queues::sign_out, queues::agents, queues::get_agent, queues::set_state,

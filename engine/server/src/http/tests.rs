@@ -17,6 +17,8 @@ use store::{Batch, layout};
 use tempfile::TempDir;
 use tower::ServiceExt as _;
 
+use script::{Moved, Version};
+
 use super::*;
 use crate::config::{self, World};
 use crate::records;
@@ -101,6 +103,11 @@ impl Shards for Fake {
             let silent = Failure::Invalid("call: nobody talks with anybody on it now".into());
             if call == UP { Ok(()) } else { Err(silent) }
         })
+    }
+
+    fn move_call(&self, _tenant: &str, call: CallId, to: Arc<Version>) -> Asked<'_, Option<Moved>> {
+        let moved = (call == UP).then(|| Moved::Stays(format!("{} asks something else", &to.hash()[..8])));
+        Box::pin(async move { moved })
     }
 
     fn hang_up(&self, tenant: &str, call: CallId) -> Asked<'_, bool> {

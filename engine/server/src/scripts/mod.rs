@@ -624,6 +624,12 @@ impl Scripts {
         }))
     }
 
+    /// A version, ready to run; `version` is named as in [`Scripts::activate`].
+    pub fn version(&self, tenant: &str, name: &str, version: &str) -> Result<Arc<Version>, ScriptError> {
+        let (_, hash) = self.named(tenant, name, version)?;
+        self.load(tenant, name, &hash)
+    }
+
     /// The bytes of a version, as they were pushed; `version` is named as in [`Scripts::activate`].
     pub fn component(&self, tenant: &str, name: &str, version: &str) -> Result<Vec<u8>, ScriptError> {
         let (_, hash) = self.named(tenant, name, version)?;

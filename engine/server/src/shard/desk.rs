@@ -12,7 +12,7 @@ use jiff::tz::TimeZone;
 use jiff::{Timestamp, Zoned};
 use prometheus_client::metrics::histogram::Histogram;
 use script::tape::{self, Entry};
-use script::{Limits, Run, Start, Version, World};
+use script::{Limits, Reins, Run, Start, Version, World};
 use serde_json::json;
 use store::{Store, StoreError};
 use tokio::sync::oneshot;
@@ -36,10 +36,11 @@ pub(super) fn run(
     version: Arc<Version>,
     start: Start,
     shard: (Inboxes, usize),
+    reins: Arc<Reins>,
     done: impl FnOnce(Run) + Send + 'static,
 ) -> runs::Run {
     let limits = tenant.limits.of_run(Limits::call());
-    let desk = Desk::new(node, tenant, &start.script, Some(shard));
+    let desk = Desk { reins: Some(reins), ..Desk::new(node, tenant, &start.script, Some(shard)) };
     let node = node.clone();
     Box::pin(async move {
         done(node.scripts.sandboxes.run_call(&version, start, Arc::new(desk), &limits).await);
@@ -80,6 +81,8 @@ struct Desk {
     node: Arc<Node>,
     /// Where the call is; none after its end.
     shard: Option<(Inboxes, usize)>,
+    /// The hold on the run; none after the call's end.
+    reins: Option<Arc<Reins>>,
     /// Somebody watched the script's calls when the run began: what it does is told them.
     watched: bool,
     /// Nanoseconds that the script computed before its last import.
@@ -145,6 +148,10 @@ impl World for Desk {
         }
     }
 
+    fn reins(&self) -> Option<Arc<Reins>> {
+        self.reins.clone()
+    }
+
     fn tape(&self, call: CallId, bytes: &[u8]) {
         if self.watched {
             self.tell(call, bytes);
@@ -168,7 +175,7 @@ impl Desk {
         let (node, script) = (node.clone(), script.clone());
         let of = OfScript { tenant: tenant.name.to_string(), script: script.to_string() };
         let decisions = node.metrics.script_decision.get_or_create(&of).clone();
-        Self { tenant, script, node, shard, watched, computed: AtomicU64::new(0), decisions }
+        Self { tenant, script, node, shard, reins: None, watched, computed: AtomicU64::new(0), decisions }
     }
 
     /// Tells those who watch what is new on the tape.

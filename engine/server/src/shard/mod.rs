@@ -42,7 +42,9 @@ use protocol::sip::message::Message;
 use protocol::sip::registrar::Registrar;
 use protocol::sip::stack::{Output, RegisterId, Stack, StackConfig};
 use protocol::sip::wire::ReadError;
+use script::{Moved, Version};
 use tokio::sync::oneshot;
+use tokio::time::timeout;
 
 use crate::archive;
 use crate::config::World;
@@ -67,6 +69,8 @@ const BATCH: usize = 256;
 const GRAIN: Duration = Duration::from_millis(10);
 /// How often the wall clock is asked, which may be set or drift while the process runs.
 const CLOCK: Duration = Duration::from_secs(60);
+/// How long a script may take until it waits, so that it can be moved to another version.
+const MOVING: Duration = Duration::from_secs(5);
 /// How long scripts may take to leave when the exchange stops.
 const LEAVING: Duration = Duration::from_secs(2);
 /// Leg keys of one shard, so that a key tells its shard.
@@ -251,6 +255,21 @@ impl Shards for Inboxes {
             Some(done)
         });
         Box::pin(async move { asked.await.unwrap_or_else(|| Err(Failure::NotFound("call".into()))) })
+    }
+
+    fn move_call(&self, tenant: &str, call: CallId, to: Arc<Version>) -> Asked<'_, Option<Moved>> {
+        let name = tenant.to_owned();
+        let found = self.answer(tenant, move |shard, tenant| shard.reins(tenant, call));
+        Box::pin(async move {
+            let moved = match timeout(MOVING, found.await?.move_to(to.clone())).await {
+                Ok(moved) => moved.ok()?,
+                Err(_) => Moved::Stays("it has not waited since it was asked".into()),
+            };
+            if moved == Moved::There {
+                self.answer(&name, move |shard, _| shard.call_moved(call, to)).await;
+            }
+            Some(moved)
+        })
     }
 
     fn hang_up(&self, tenant: &str, call: CallId) -> Asked<'_, bool> {

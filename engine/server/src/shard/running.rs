@@ -9,7 +9,7 @@ use exchange::{Answer, CallId, CallRecord, Failure, Finish, LegInfo, LegKey};
 use media::Happening;
 use protocol::sip::flow::Flow;
 use protocol::sip::message::{Message, Request};
-use script::Version;
+use script::{Reins, Version};
 use serde_json::json;
 use tokio::sync::oneshot;
 
@@ -28,6 +28,8 @@ pub(super) struct Running {
     pub waiting: Option<oneshot::Sender<Answer>>,
     /// Who took the call first: its `on-ended` runs.
     pub first: Option<First>,
+    /// The script that runs, and the hold on its run.
+    held: Option<(Arc<str>, Arc<Reins>)>,
     pub tape: Vec<u8>,
     ladder: Vec<Rung>,
     /// Of its queue.
@@ -93,22 +95,44 @@ impl Shard {
             started: self.exchange.wall(Instant::now()),
             ended: None,
         };
+        let reins = Arc::new(Reins::default());
+        if let Some(running) = self.running.get_mut(&call) {
+            running.held = Some((script.into(), reins.clone()));
+        }
         let (shards, number) = (self.shards.clone(), self.number);
         let script = script.to_string();
         let shard = (self.shards.clone(), self.number);
         let elsewhere = version.begins_elsewhere();
         let ran = version.clone();
-        let run = desk::run(&self.around.node, tenant, version, start, shard, move |run| {
+        let run = desk::run(&self.around.node, tenant, version, start, shard, reins, move |run| {
             let ended = Ended { script, version: ran, run };
             shards.boxes[number].push(Input::Finished(call, Box::new(ended)));
         });
         self.begin_run(Some(call), run, elsewhere);
     }
 
+    /// The hold on the run of a call's script, while one runs.
+    pub(super) fn reins(&self, tenant: &str, call: CallId) -> Option<Arc<Reins>> {
+        let running = self.running.get(&call).filter(|running| running.tenant == tenant)?;
+        running.held.as_ref().map(|(_, reins)| reins.clone())
+    }
+
+    /// The call's script goes on with this version, which is the one to run after the call as well.
+    pub(super) fn call_moved(&mut self, call: CallId, to: Arc<Version>) {
+        let Some(running) = self.running.get_mut(&call) else { return };
+        self.exchange.set_version(call, to.hash());
+        if let (Some(first), Some((script, _))) = (&mut running.first, &running.held)
+            && first.script == *script
+        {
+            first.version = to;
+        }
+    }
+
     /// A run of the call's script ended.
     pub(super) fn script_ended(&mut self, now: Instant, call: CallId, ended: Ended) {
         let Some(running) = self.running.get_mut(&call) else { return };
         running.waiting = None;
+        running.held = None;
         running.tape.extend_from_slice(&ended.run.tape);
         let tenant = running.tenant.clone();
         let of = OfScript { tenant: tenant.clone(), script: ended.script.clone() };
@@ -275,6 +299,7 @@ impl Shard {
                 tenant,
                 waiting: None,
                 first: None,
+                held: None,
                 tape: Vec::new(),
                 ladder,
                 facts: Facts::default(),
