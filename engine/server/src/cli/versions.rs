@@ -391,7 +391,7 @@ impl Move {
             let id = call["id"].as_str().unwrap_or_default();
             match api.post(&format!("{calls}/{id}/move"), &json!({ "version": self.version })) {
                 Ok(_) => moved += 1,
-                Err(why) => println!("{id}: {why}"),
+                Err(Failed(why)) => println!("{id}: {why}"),
             }
         }
         println!("{moved} of {} calls go on with it", rows(&live).iter().filter(wanted).count());
