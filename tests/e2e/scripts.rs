@@ -119,6 +119,11 @@ fn what_a_script_does_wrong_only_its_own_call_notices() {
         let failure = call["failure"].as_str().unwrap_or_default();
         assert!(!failure.is_empty(), "{call}");
         assert_eq!(call["answered_by"], "ana", "{call}");
+        // A panic's words and line, and not a bare "unreachable".
+        assert!(
+            number != "911" || failure.contains("panicked at tests/guests/trap/src/lib.rs:"),
+            "{failure}"
+        );
     }
     let healthy = |call: &&Value| call["dialled"] == "702" && call["failure"].is_null();
     assert_eq!(calls.iter().filter(healthy).count(), 20);
@@ -142,6 +147,54 @@ fn what_is_no_call_script_is_refused_at_the_door() {
     let (status, _) =
         world.exchange.send("PUT", "/tenants/nobody/scripts/mine", fs::read(guest("echo")).unwrap());
     assert!(matches!(status, 403 | 404), "{status}");
+}
+
+#[test]
+fn a_script_in_javascript_takes_calls_and_what_it_says_of_its_mistake_arrives() {
+    let mut world = World::new();
+    for arguments in
+        [&["new", "mine", "--lang", "js"][..], &["build", "mine"], &["test", "mine"], &["push", "mine"]]
+    {
+        let (status, said, why) = world.exchange.cli(&[&["script"], arguments].concat());
+        assert_eq!(status, 0, "{arguments:?}: {said}{why}");
+    }
+    world.carrier_calls("703").calls(1, 1).talks(A_SECOND).run(SOON).assert_all(1);
+    let call = world.exchange.calls(1).remove(0);
+    assert_eq!((call["script"].as_str(), call["failure"].as_str()), (Some("mine"), None), "{call}");
+    let (status, said, why) = world.exchange.cli(&["replay", call["id"].as_str().expect("a call has an id")]);
+    assert!(status == 0 && said.contains("same"), "{said}{why}");
+
+    // A mistake: the call goes to the fallback, and the exception with its place to whoever wrote it.
+    let mistaken = "import { script } from '@strowger/script';\n\
+                    export default script({ onCall(caller) { caller.answer(); first([]); } });\n\
+                    function first(agents) { return agents[0].number; }\n";
+    fs::write(world.exchange.folder().join("mine/script.js"), mistaken).expect("the project is there");
+    for arguments in [["build", "mine"], ["push", "mine"]] {
+        let (status, said, why) = world.exchange.cli(&[&["script"], &arguments[..]].concat());
+        assert_eq!(status, 0, "{arguments:?}: {said}{why}");
+    }
+    let active = world.exchange.get("/tenants/demo/scripts/mine")["active"].clone();
+    let mut ana = world.pjsua("ana", 440.0);
+    let mut vera = world.pjsua("vera", 1000.0);
+    vera.call(&world.uri("703"));
+    ana.event("ringing", SOON);
+    ana.answer();
+    ana.confirmed(SOON);
+    vera.hang_up();
+    vera.disconnected(SOON);
+    let call = world.exchange.calls(2).remove(1);
+    let failure = call["failure"].as_str().unwrap_or_default();
+    let (status, logs, why) = world.exchange.cli(&["script", "logs", "mine"]);
+    assert_eq!(status, 0, "{logs}{why}");
+    for words in ["TypeError: cannot read property 'number' of undefined", "at first", "at onCall"] {
+        assert!(failure.contains(words) && logs.contains(words), "{words}: {failure}\n{logs}");
+    }
+
+    // What is too large, or no component, changes nothing.
+    for (status, body) in [(413, vec![0; 100 << 20]), (422, b"\0asm\x0d\0\x01\0".to_vec())] {
+        assert_eq!(world.exchange.send("PUT", "/tenants/demo/scripts/mine", body).0, status);
+        assert_eq!(world.exchange.get("/tenants/demo/scripts/mine")["active"], active);
+    }
 }
 
 #[test]

@@ -2,10 +2,11 @@
 //! watch their calls.
 
 use axum::Json;
-use axum::body::{Body, Bytes, to_bytes};
+use axum::body::{Body, Bytes};
 use axum::extract::{Path, Query, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use futures_util::StreamExt as _;
 use script::SHARES;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
@@ -19,6 +20,9 @@ use crate::node::log_row;
 use crate::scripts::comparison::{Difference, Report};
 use crate::scripts::{About, Calls, Described, Load, Stage, signature};
 
+/// What is read on, and dropped, of a body that is too large, bytes: its sender hears why only when it has sent all. A
+/// longer one is cut off.
+const READ_ON: u64 = 256 << 20;
 /// Log lines answered at once.
 const RECENT: usize = 200;
 
@@ -590,11 +594,24 @@ fn no_script(name: &str) -> Problem {
 
 /// The whole body, at most as much as the tenant may send.
 pub(super) async fn read(body: Body, most: u64, what: &str, limit: &str) -> Result<Bytes, Problem> {
-    let most_here = usize::try_from(most).unwrap_or(usize::MAX);
-    to_bytes(body, most_here).await.map_err(|_| {
+    let mut parts = body.into_data_stream();
+    let (mut kept, mut came) = (Vec::new(), 0_u64);
+    while let Some(part) = parts.next().await {
+        let part = part.map_err(|_| Problem::bad(format!("{what} broke off")))?;
+        came += part.len() as u64;
+        if came <= most {
+            kept.extend_from_slice(&part);
+        } else if came - most > READ_ON {
+            break;
+        } else {
+            kept = Vec::new();
+        }
+    }
+    if came > most {
         let detail = format!("{what} is larger than {most} bytes, the tenant's {limit}");
-        Problem::new(StatusCode::PAYLOAD_TOO_LARGE, detail)
-    })
+        return Err(Problem::new(StatusCode::PAYLOAD_TOO_LARGE, detail));
+    }
+    Ok(kept.into())
 }
 
 /// Runs what waits for the disk or the processor on a thread that may wait.
