@@ -308,6 +308,13 @@ impl Exchange {
         }
     }
 
+    /// The script that took the call goes on with this version.
+    pub fn version_changed(&mut self, call: CallId, version: &str) {
+        if let Some(call) = self.calls.get_mut(&call) {
+            call.version = version.into();
+        }
+    }
+
     /// The SIP Call-ID of a leg that was begun; kept for the record.
     pub fn set_sip_call_id(&mut self, leg: LegKey, sip_call_id: &str) {
         if let Some((call, no)) = self.keys.legs.get(&leg)

@@ -120,10 +120,10 @@ impl Shard {
     /// The call's script goes on with this version, which is the one to run after the call as well.
     pub(super) fn call_moved(&mut self, call: CallId, to: Arc<Version>) {
         let Some(running) = self.running.get_mut(&call) else { return };
-        self.exchange.set_version(call, to.hash());
         if let (Some(first), Some((script, _))) = (&mut running.first, &running.held)
             && first.script == *script
         {
+            self.exchange.version_changed(call, to.hash());
             first.version = to;
         }
     }
