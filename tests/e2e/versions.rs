@@ -186,8 +186,10 @@ fn a_call_in_the_middle_goes_on_with_another_version_and_stays_where_that_one_pa
     ana.hang_up();
     ana.disconnected(SOON);
     let heard = ana.heard();
-    heard.assert_tone(600.0, A_SECOND / 2);
-    heard.assert_tone(1300.0, A_SECOND / 2);
+    for hz in [600.0, 1300.0] {
+        let length = heard.tone(hz).length;
+        assert!(length >= A_SECOND / 2, "{hz} Hz was heard for {length:?}");
+    }
     let call = world.exchange.calls(1).remove(0);
     assert_eq!((&call["version"], &call["failure"]), (&json!(second), &Value::Null), "{call}");
 }
