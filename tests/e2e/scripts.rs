@@ -158,8 +158,11 @@ fn a_script_in_javascript_takes_calls_and_what_it_says_of_its_mistake_arrives() 
         let (status, said, why) = world.exchange.cli(&[&["script"], arguments].concat());
         assert_eq!(status, 0, "{arguments:?}: {said}{why}");
     }
-    world.carrier_calls("703").calls(1, 1).talks(A_SECOND).run(SOON).assert_all(1);
+    // Long enough for it to give its sandbox back, and to be rebuilt when the caller leaves.
+    world.carrier_calls("703").calls(1, 1).talks(A_SECOND * 2).run(SOON).assert_all(1);
     let call = world.exchange.calls(1).remove(0);
+    let rested = "strowger_script_rests_total{tenant=\"demo\",script=\"mine\"} 1";
+    assert!(world.exchange.metrics().contains(rested), "{call}");
     assert_eq!((call["script"].as_str(), call["failure"].as_str()), (Some("mine"), None), "{call}");
     let (status, said, why) = world.exchange.cli(&["replay", call["id"].as_str().expect("a call has an id")]);
     assert!(status == 0 && said.contains("same"), "{said}{why}");
