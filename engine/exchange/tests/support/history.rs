@@ -569,8 +569,10 @@ impl History {
             let phones: Vec<(LegKey, Ring)> = self.phones.iter().map(|(leg, p)| (*leg, p.ring)).collect();
             for (leg, ring) in phones {
                 match ring {
-                    // One that answered before this may have ended it.
-                    Ring::Ringing if self.phones[&leg].ring == Ring::Ringing => {
+                    // One that answered before this may have ended it, or had it taken away.
+                    Ring::Ringing
+                        if self.phones.get(&leg).is_some_and(|phone| phone.ring == Ring::Ringing) =>
+                    {
                         self.phones.get_mut(&leg).unwrap().ring = Ring::Up;
                         self.office.event(leg, Event::Answered);
                     }

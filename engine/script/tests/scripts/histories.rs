@@ -15,7 +15,7 @@ use crate::floor::secs;
 use crate::strategies::shipped;
 use crate::support::sandboxes;
 
-const HISTORIES: u64 = 500;
+const HISTORIES: u64 = 10_000;
 const STEPS: usize = 120;
 const STRATEGIES: [&str; 10] = [
     "queue-fewest-calls",
