@@ -221,14 +221,10 @@ fn neighbours() -> Row {
     Row::times("p99 of answering beside scripts that loop", beside.as_secs_f64() / alone.as_secs_f64(), 1.2)
 }
 
-/// A tenant whose every call answers and loops for ever.
-fn looping(phone: std::net::SocketAddrV4) -> String {
-    let script = guest("spin").display().to_string();
+/// A tenant's room for all calls of a bench, and a trunk by which they come from this telephone.
+fn called_from(phone: std::net::SocketAddrV4) -> String {
     format!(
-        r#"[[tenant]]
-name = "loud"
-domains = ["loud.example"]
-  [tenant.limits]
+        r#"  [tenant.limits]
   concurrent_calls = 10000
   calls_per_second = 1000
   [[tenant.trunk]]
@@ -237,14 +233,26 @@ domains = ["loud.example"]
   inbound_from = ["{}/32"]
   probe = 0
   channels = 10000
-  [[tenant.script]]
+"#,
+        phone.ip()
+    )
+}
+
+/// A tenant whose every call answers and loops for ever.
+fn looping(phone: std::net::SocketAddrV4) -> String {
+    let script = guest("spin").display().to_string();
+    format!(
+        r#"[[tenant]]
+name = "loud"
+domains = ["loud.example"]
+{}  [[tenant.script]]
   name = "spin"
   file = "{script}"
   [[tenant.number]]
   number = "909"
   script = "spin"
 "#,
-        phone.ip()
+        called_from(phone)
     )
 }
 
@@ -290,19 +298,10 @@ fn exchange(net: &Net, called: &str, more: &str) -> (Exchange, std::net::SocketA
 [[tenant]]
 name = "demo"
 domains = ["{ip}"]
-  [tenant.limits]
-  concurrent_calls = 10000
-  calls_per_second = 1000
-  [[tenant.user]]
+{}  [[tenant.user]]
   name = "ana"
   number = "101"
   password = "{PASSWORD}"
-  [[tenant.trunk]]
-  name = "inbound"
-  address = "sip:{phone}"
-  inbound_from = ["{}/32"]
-  probe = 0
-  channels = 10000
   [[tenant.trunk]]
   name = "outbound"
   address = "{called}"
@@ -325,7 +324,7 @@ domains = ["{ip}"]
   script = "behave"
   settings = {{ does = "ring", number = "+35921110000" }}
 {more}"#,
-        phone.ip()
+        called_from(phone)
     );
     (Exchange::start(ip, &tenants), phone)
 }

@@ -505,6 +505,22 @@ fn thread_cpu() -> Duration {
     Duration::new(time.tv_sec.try_into().unwrap_or(0), time.tv_nsec.try_into().unwrap_or(0))
 }
 
+/// A guest whose memory and time are bounded: a call's script, or a strategy that is asked.
+pub(crate) trait Bounded: 'static {
+    fn caps(&mut self) -> &mut Caps;
+    fn stretch(&mut self) -> &mut Stretch;
+}
+
+impl Bounded for Guest {
+    fn caps(&mut self) -> &mut Caps {
+        &mut self.caps
+    }
+
+    fn stretch(&mut self) -> &mut Stretch {
+        &mut self.stretch
+    }
+}
+
 /// Bounds on memory and tables, all of a guest's together.
 pub(crate) struct Caps {
     memory: usize,

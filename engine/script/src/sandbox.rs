@@ -14,9 +14,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
-use exchange::strategy::{Admission, Announcement, KeyAction, Offer, Ranking, Snapshot};
-use exchange::{CallRecord, Refusal};
-use wasmtime::component::{InstancePre, Linker, Resource};
+use exchange::CallRecord;
+use exchange::strategy::Snapshot;
+use wasmtime::component::{InstancePre, Linker};
 use wasmtime::{
     Config, Engine, InstanceAllocationStrategy, PoolConcurrencyLimitError, PoolingAllocationConfig, Store,
     Trap, WasmBacktrace,
@@ -24,12 +24,10 @@ use wasmtime::{
 
 use crate::bindings::call_script::CallScriptPre;
 use crate::bindings::call_script::strowger::script::types as wit;
-use crate::bindings::queue_strategy::strowger::script::strategy as strategy_wit;
-use crate::bindings::queue_strategy::{self, QueueStrategy, QueueStrategyPre};
+use crate::bindings::queue_strategy::QueueStrategyPre;
 use crate::check::{self, Kind, Refused};
 use crate::compiled::{Compiled, hex_hash};
-use crate::guest::{Guest, Stop, World};
-use crate::host::types::length;
+use crate::guest::{Bounded, Guest, Stop, World};
 use crate::host::{self, Question};
 use crate::library::Version;
 use crate::limits::{self, Limits};
@@ -37,7 +35,6 @@ use crate::reins::{Moved, Wish};
 use crate::rest::Roused;
 use crate::room::{Permit, Room};
 use crate::slice;
-use crate::strategy::Decision;
 use crate::tape::{Finish, Segment, Start, TrapKind};
 
 /// How often the engine looks whether a guest computes for too long, while one computes.
@@ -118,10 +115,10 @@ pub struct Component {
     size: usize,
     imports: Vec<String>,
     exports: Vec<String>,
-    ready: Ready,
+    pub(crate) ready: Ready,
 }
 
-enum Ready {
+pub(crate) enum Ready {
     Call(CallScriptPre<Guest>),
     Strategy(QueueStrategyPre<Question>),
 }
@@ -180,7 +177,7 @@ pub struct Sandboxes {
     settings: Settings,
     room: Arc<Room>,
     /// Guests that compute at this moment.
-    computing: Arc<AtomicUsize>,
+    pub(crate) computing: Arc<AtomicUsize>,
 }
 
 impl Sandboxes {
@@ -239,11 +236,8 @@ impl Sandboxes {
         let _computing = Computing::begin(&self.computing);
         let end = match ready {
             Ready::Call(ready) => {
-                let mut store =
-                    Store::new(&self.engine, Guest::new(Start::of_nobody(), Vec::new(), None, &limits));
-                store.limiter(|guest| &mut guest.caps);
-                store.epoch_deadline_callback(|mut store| store.data_mut().stretch.check());
-                store.set_epoch_deadline(1);
+                let guest = Guest::new(Start::of_nobody(), Vec::new(), None, &limits);
+                let mut store = self.store(guest, &limits);
                 let started = {
                     let starting = pin!(ready.instantiate_async(&mut store));
                     // Nothing here waits: without a world there is nothing to wait for.
@@ -262,10 +256,7 @@ impl Sandboxes {
             }
             Ready::Strategy(ready) => {
                 let now = Arc::new(Snapshot::default());
-                let mut store = Store::new(&self.engine, Question::new(&now, &limits));
-                store.limiter(|question| &mut question.caps);
-                store.epoch_deadline_callback(|mut store| store.data_mut().stretch.check());
-                store.set_epoch_deadline(1);
+                let mut store = self.store(Question::new(&now, &limits), &limits);
                 match ready.instantiate(&mut store) {
                     Err(error) => {
                         let question = store.data_mut();
@@ -283,6 +274,16 @@ impl Sandboxes {
             // No sandbox was free for it, which says nothing of it.
             _ => Ok(()),
         }
+    }
+
+    /// The store of one sandbox, with the bounds of its guest.
+    pub(crate) fn store<T: Bounded>(&self, guest: T, limits: &Limits) -> Store<T> {
+        let mut store = Store::new(&self.engine, guest);
+        store.limiter(|guest| guest.caps());
+        store.set_hostcall_fuel(limits.host_call_bytes);
+        store.epoch_deadline_callback(|mut store| store.data_mut().stretch().check());
+        store.set_epoch_deadline(1);
+        store
     }
 
     /// Components compiled since the start, and not found compiled.
@@ -454,11 +455,7 @@ impl Sandboxes {
         limits: &Limits,
     ) -> (Box<Guest>, End, Duration) {
         let reins = guest.reins();
-        let mut store = Store::new(&self.engine, *guest);
-        store.limiter(|guest| &mut guest.caps);
-        store.set_hostcall_fuel(limits.host_call_bytes);
-        store.epoch_deadline_callback(|mut store| store.data_mut().stretch.check());
-        store.set_epoch_deadline(1);
+        let mut store = self.store(*guest, limits);
         let mut cpu = Duration::ZERO;
         // None: it rests, and its fiber ends with this block.
         let returned = {
@@ -494,160 +491,7 @@ impl Sandboxes {
         };
         (Box::new(store.into_data()), end, cpu)
     }
-
-    /// May this caller wait? `who`, like everywhere below: the caller's place in `now.waiting`. Blocks
-    /// for as long as the limits' stretch, as all questions to a strategy.
-    pub fn admit(
-        &self,
-        version: &Version,
-        now: &Arc<Snapshot>,
-        who: usize,
-        limits: &Limits,
-    ) -> Result<Decision<Admission>, Finish> {
-        self.question_about(version, now, who, limits, |strategy, store, snapshot, who| {
-            use queue_strategy::Admission as Wit;
-            Ok(match strategy.call_admit(store, snapshot, who)? {
-                Wit::ComeIn => Admission::ComeIn,
-                Wit::Full => Admission::Refuse(Refusal::Full),
-                Wit::Closed => Admission::Refuse(Refusal::Closed),
-                Wit::Nobody => Admission::Refuse(Refusal::Nobody),
-                Wit::TooLong(wait) => Admission::Refuse(Refusal::TooLong(length(wait))),
-                Wit::Other(word) => Admission::Refuse(Refusal::Other(word)),
-            })
-        })
-    }
-
-    /// Who rings next, for whom.
-    pub fn rank(
-        &self,
-        version: &Version,
-        now: &Arc<Snapshot>,
-        limits: &Limits,
-    ) -> Result<Decision<Ranking>, Finish> {
-        self.question(version, now, limits, |strategy, store, snapshot| {
-            let ranking = strategy.call_rank(store, snapshot)?;
-            let offer = |offer: strategy_wit::Offer| Offer {
-                caller: offer.caller,
-                agents: offer.agents,
-                ring: length(offer.ring),
-            };
-            let offers = ranking.offers.into_iter().map(offer).collect();
-            Ok(Ranking { offers, again: ranking.again.map(length) })
-        })
-    }
-
-    /// How long the caller will probably wait still.
-    pub fn expected_wait(
-        &self,
-        version: &Version,
-        now: &Arc<Snapshot>,
-        who: usize,
-        limits: &Limits,
-    ) -> Result<Decision<Option<Duration>>, Finish> {
-        self.question_about(version, now, who, limits, |strategy, store, snapshot, who| {
-            Ok(strategy.call_expected_wait(store, snapshot, who)?.map(length))
-        })
-    }
-
-    /// What to say to the caller now. `said`: since it was asked last, 0 the first time.
-    pub fn announce(
-        &self,
-        version: &Version,
-        now: &Arc<Snapshot>,
-        who: usize,
-        said: Duration,
-        limits: &Limits,
-    ) -> Result<Decision<Announcement>, Finish> {
-        self.question_about(version, now, who, limits, |strategy, store, snapshot, who| {
-            let said = host::types::millis(said);
-            let announcement = strategy.call_announce(store, snapshot, who, said)?;
-            Ok(Announcement {
-                say: host::types::prompts(announcement.say),
-                again: announcement.again.map(length),
-            })
-        })
-    }
-
-    /// What a key does that the waiting caller pressed.
-    pub fn on_digit(
-        &self,
-        version: &Version,
-        now: &Arc<Snapshot>,
-        who: usize,
-        key: char,
-        limits: &Limits,
-    ) -> Result<Decision<KeyAction>, Finish> {
-        self.question_about(version, now, who, limits, |strategy, store, snapshot, who| {
-            use queue_strategy::KeyAction as Wit;
-            Ok(match strategy.call_on_digit(store, snapshot, who, key)? {
-                Wit::Pass => KeyAction::Pass,
-                Wit::Say(words) => KeyAction::Say(host::types::prompts(words)),
-                Wit::Ask(word) => KeyAction::Ask(word),
-            })
-        })
-    }
-
-    fn question_about<T>(
-        &self,
-        version: &Version,
-        now: &Arc<Snapshot>,
-        who: usize,
-        limits: &Limits,
-        ask: impl FnOnce(
-            &QueueStrategy,
-            &mut Store<Question>,
-            Resource<SnapshotOf>,
-            Resource<WaitingOf>,
-        ) -> wasmtime::Result<T>,
-    ) -> Result<Decision<T>, Finish> {
-        if who >= now.waiting.len() {
-            return Err(not_started("the caller is not in the snapshot"));
-        }
-        self.question(version, now, limits, |strategy, store, snapshot| {
-            ask(strategy, store, snapshot, Question::caller(who))
-        })
-    }
-
-    fn question<T>(
-        &self,
-        version: &Version,
-        now: &Arc<Snapshot>,
-        limits: &Limits,
-        ask: impl FnOnce(&QueueStrategy, &mut Store<Question>, Resource<SnapshotOf>) -> wasmtime::Result<T>,
-    ) -> Result<Decision<T>, Finish> {
-        let Ready::Strategy(ready) = &version.component().ready else {
-            return Err(not_started("the component is not a queue strategy"));
-        };
-        let _running = version.figures.begin();
-        let _computing = Computing::begin(&self.computing);
-        let begin = Instant::now();
-        let mut store = Store::new(&self.engine, Question::new(now, limits));
-        store.limiter(|question| &mut question.caps);
-        store.set_hostcall_fuel(limits.host_call_bytes);
-        store.epoch_deadline_callback(|mut store| store.data_mut().stretch.check());
-        store.set_epoch_deadline(1);
-        let answer = ready
-            .instantiate(&mut store)
-            .and_then(|strategy| ask(&strategy, &mut store, Question::snapshot()));
-        let took = begin.elapsed();
-        let question = store.data_mut();
-        question.end_output();
-        let memory = question.caps.used();
-        let answer = match answer {
-            Ok(answer) => Ok(Decision { answer, log: std::mem::take(&mut question.log), took }),
-            // There is no answer for the log to go with, so what the guest said of it stands in the backtrace.
-            Err(error) => match stopped(error, question.caps.refused, &question.last_words()) {
-                End::Finish(finish) => Err(finish),
-                End::Parted { .. } | End::Rests => unreachable!("a strategy has no tape"),
-            },
-        };
-        version.figures.note(took, memory, answer.as_ref().err().unwrap_or(&Finish::Returned));
-        answer
-    }
 }
-
-type SnapshotOf = crate::host::strategy::SnapshotHandle;
-type WaitingOf = crate::host::strategy::WaitingHandle;
 
 /// What a run has used so far.
 struct Spent {
@@ -695,13 +539,13 @@ async fn enter(ready: &Ready, store: &mut Store<Guest>) -> wasmtime::Result<Resu
     }
 }
 
-fn not_started(why: &str) -> Finish {
+pub(crate) fn not_started(why: &str) -> Finish {
     Finish::Trapped { kind: TrapKind::NotStarted, backtrace: why.into() }
 }
 
 /// Why Wasm was left other than by returning. `refused`: memory was refused to the guest before. `last_words`: what it
 /// said of its failure.
-fn stopped(error: wasmtime::Error, refused: bool, last_words: &str) -> End {
+pub(crate) fn stopped(error: wasmtime::Error, refused: bool, last_words: &str) -> End {
     let mut backtrace = backtrace(&error);
     if !last_words.is_empty() {
         backtrace = format!("{last_words}\n{backtrace}");
@@ -791,10 +635,10 @@ fn start_clock(engine: &Engine, computing: Arc<AtomicUsize>) -> io::Result<()> {
 }
 
 /// A guest that computes, from here until dropped.
-struct Computing<'a>(&'a AtomicUsize);
+pub(crate) struct Computing<'a>(&'a AtomicUsize);
 
 impl<'a> Computing<'a> {
-    fn begin(count: &'a AtomicUsize) -> Self {
+    pub(crate) fn begin(count: &'a AtomicUsize) -> Self {
         count.fetch_add(1, Ordering::Relaxed);
         Self(count)
     }

@@ -12,7 +12,7 @@ use super::Wasi;
 use super::types::millis;
 use crate::bindings::call_script::strowger::script::types as types_wit;
 use crate::bindings::queue_strategy::strowger::script::{log as log_wit, strategy as wit};
-use crate::guest::{Caps, Stop, Stretch};
+use crate::guest::{Bounded, Caps, Stop, Stretch};
 use crate::limits::{self, Limits};
 use crate::tape::TrapKind;
 
@@ -36,6 +36,16 @@ pub(crate) struct Question {
     log_line: usize,
     log_left: usize,
     handles_left: usize,
+}
+
+impl Bounded for Question {
+    fn caps(&mut self) -> &mut Caps {
+        &mut self.caps
+    }
+
+    fn stretch(&mut self) -> &mut Stretch {
+        &mut self.stretch
+    }
 }
 
 impl Question {

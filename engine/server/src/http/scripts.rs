@@ -404,11 +404,15 @@ pub(super) async fn timeline(
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     access.may(Role::Developer)?;
-    if !name.starts_with("strowger/") && !api.node.scripts.names(&access.tenant.name).contains(&name) {
-        return Err(no_script(&name));
-    }
+    must_exist(&api, &access, &name)?;
     let row = log_row(&access.tenant.name, &name);
     streams::stream(&api, streams::Which::Timelines, row, access.tenant.timezone.clone(), &headers)
+}
+
+/// A shipped script, or one of the tenant's own.
+fn must_exist(api: &Api, access: &Access, name: &str) -> Result<(), Problem> {
+    let own = || api.node.scripts.names(&access.tenant.name).iter().any(|known| known == name);
+    if name.starts_with("strowger/") || own() { Ok(()) } else { Err(no_script(name)) }
 }
 
 fn described(api: &Api, access: &Access, name: &str) -> Result<ScriptView, Problem> {
@@ -508,9 +512,7 @@ pub(super) async fn logs(
 ) -> Result<Response, Problem> {
     access.may(Role::Developer)?;
     let row = log_row(&access.tenant.name, &name);
-    if !name.starts_with("strowger/") && !api.node.scripts.names(&access.tenant.name).contains(&name) {
-        return Err(no_script(&name));
-    }
+    must_exist(&api, &access, &name)?;
     let zone = access.tenant.timezone.clone();
     if streams::wanted(&headers) {
         return streams::stream(&api, streams::Which::Logs, row, zone, &headers);
