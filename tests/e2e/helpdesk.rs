@@ -150,6 +150,7 @@ fn the_secretary_asks_and_transfers_and_filip_stands_in_while_she_talks() {
     filip.event("ringing", SOON);
     filip.answer();
     filip.confirmed(SOON);
+    filip.talk(A_SECOND / 4);
     filip.hang_up();
     other.finish(SOON).assert_all(1);
 

@@ -40,6 +40,7 @@ fn a_customer_who_spoke_with_the_company_before_goes_first() {
     boris.event("ringing", SOON);
     boris.answer();
     boris.confirmed(SOON);
+    boris.talk(A_SECOND / 4);
     boris.hang_up();
     before.finish(SOON).assert_all(1);
     world.exchange.calls(1);
@@ -55,6 +56,7 @@ fn a_customer_who_spoke_with_the_company_before_goes_first() {
         assert!(from.contains(number), "{from}");
         ana.answer();
         ana.confirmed(SOON);
+        ana.talk(A_SECOND / 4);
         ana.hang_up();
         ana.disconnected(SOON);
     }
@@ -80,6 +82,7 @@ fn whoever_loses_the_call_and_calls_again_has_the_old_place() {
         ana.event("ringing", SOON);
         ana.answer();
         ana.confirmed(SOON);
+        ana.talk(A_SECOND / 4);
         ana.hang_up();
         ana.disconnected(SOON);
     }
@@ -132,6 +135,7 @@ fn the_longest_wait_ends_in_the_next_scheme_and_who_may_not_wait_is_there_at_onc
         boris.event("ringing", LATER);
         boris.answer();
         boris.confirmed(SOON);
+        boris.talk(A_SECOND / 4);
         boris.hang_up();
         boris.disconnected(SOON);
         caller.finish(SOON).assert_all(1);
@@ -181,6 +185,7 @@ fn whoever_would_wait_too_long_and_whoever_presses_a_key_goes_another_way_at_onc
     boris.event("ringing", SOON);
     boris.answer();
     boris.confirmed(SOON);
+    boris.talk(A_SECOND / 4);
     boris.hang_up();
     boris.disconnected(SOON);
     refused.finish(SOON).assert_all(1);

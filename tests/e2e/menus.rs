@@ -147,6 +147,7 @@ fn each_kind_of_caller_has_a_way_a_person_and_a_priority() {
     boris.event("ringing", SOON);
     boris.answer();
     boris.confirmed(SOON);
+    boris.talk(A_SECOND / 4);
     boris.hang_up();
     applicant.disconnected(SOON);
 
@@ -156,6 +157,7 @@ fn each_kind_of_caller_has_a_way_a_person_and_a_priority() {
         assert!(from.contains(number), "{from}");
         ana.answer();
         ana.confirmed(SOON);
+        ana.talk(A_SECOND / 4);
         ana.hang_up();
         ana.disconnected(SOON);
     }

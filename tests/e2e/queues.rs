@@ -145,6 +145,7 @@ fn a_paused_agent_is_not_rung_and_a_kill_does_not_end_the_pause() {
     ana.event("ringing", SOON);
     ana.answer();
     ana.confirmed(SOON);
+    ana.talk(A_SECOND / 4);
     ana.hang_up();
     boris.hang_up();
     calls.finish(LATER).assert_all(2);
@@ -163,6 +164,7 @@ fn an_agent_who_lets_it_ring_is_paused_and_the_caller_keeps_the_place() {
     boris.event("ringing", SOON);
     boris.answer();
     boris.confirmed(SOON);
+    boris.talk(A_SECOND / 4);
     boris.hang_up();
     calls.finish(LATER).assert_all(1);
     assert_eq!(world.exchange.calls(1)[0]["answered_by"], "boris");

@@ -36,6 +36,7 @@ fn ana_serves_a_caller(world: &mut World) {
     ana.event("ringing", SOON);
     ana.answer();
     ana.confirmed(SOON);
+    ana.talk(A_SECOND / 4);
     ana.hang_up();
     calls.finish(LATER).assert_all(1);
 }
@@ -115,6 +116,7 @@ fn a_strategy_is_swapped_under_callers_who_wait_and_none_is_lost() {
         phone.event("ringing", SOON);
         phone.answer();
         phone.confirmed(SOON);
+        phone.talk(A_SECOND / 4);
         phone.hang_up();
     }
     calls.finish(LATER).assert_all(2);
@@ -145,6 +147,7 @@ fn a_reload_names_another_strategy_under_callers_who_wait() {
     ana.event("ringing", SOON);
     ana.answer();
     ana.confirmed(SOON);
+    ana.talk(A_SECOND / 4);
     ana.hang_up();
     calls.finish(LATER).assert_all(1);
     let call = world.exchange.calls(1).remove(0);
