@@ -29,6 +29,7 @@ bench: build
 	cargo bench -p exchange --bench announcements
 	cargo bench -p exchange --bench expected_wait
 	cargo bench -p script --bench sandbox
+	cargo bench -p script --bench interruption
 	cargo bench -p script --bench strategies
 	cargo bench -p script --bench queue_load
 	cargo bench -p store --bench commits

@@ -4,6 +4,7 @@
 use std::collections::HashSet;
 use std::net::{SocketAddrV4, UdpSocket};
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
 use std::time::{Duration, Instant};
 
 /// For the ends of the last calls.
@@ -14,8 +15,25 @@ const LOOK: Duration = Duration::from_micros(500);
 /// Runs so far, so that no call looks like one of another run.
 static RUNS: AtomicUsize = AtomicUsize::new(0);
 
-/// Places calls and hangs up on none: the script does. Panics when one is not answered with 200.
+/// Places calls and hangs up on none: the script does. Panics when one is not answered with 200. The telephone is
+/// a thread that goes before others, because its own waits are not the exchange's.
 pub fn times(
+    exchange: SocketAddrV4,
+    caller: SocketAddrV4,
+    number: &str,
+    calls: usize,
+    per_second: u32,
+) -> Vec<Duration> {
+    thread::scope(|scope| {
+        let telephone = scope.spawn(|| {
+            let _ = rustix::process::nice(-15); // without the right to it, they count
+            place(exchange, caller, number, calls, per_second)
+        });
+        telephone.join().expect("every call is answered")
+    })
+}
+
+fn place(
     exchange: SocketAddrV4,
     caller: SocketAddrV4,
     number: &str,

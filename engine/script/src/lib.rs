@@ -13,6 +13,7 @@
 
 mod bindings;
 mod check;
+mod clock;
 mod compiled;
 mod figures;
 mod guest;

@@ -10,7 +10,7 @@ use std::io;
 use std::path::PathBuf;
 use std::pin::pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::Ordering;
 use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
@@ -26,6 +26,7 @@ use crate::bindings::call_script::CallScriptPre;
 use crate::bindings::call_script::strowger::script::types as wit;
 use crate::bindings::queue_strategy::QueueStrategyPre;
 use crate::check::{self, Kind, Refused};
+use crate::clock::Clock;
 use crate::compiled::{Compiled, hex_hash};
 use crate::guest::{Bounded, Guest, Stop, World};
 use crate::host::{self, Question};
@@ -37,11 +38,6 @@ use crate::room::{Permit, Room};
 use crate::slice;
 use crate::tape::{Finish, Segment, Start, TrapKind};
 
-/// How often the engine looks whether a guest computes for too long, while one computes.
-const TICK: Duration = Duration::from_millis(1);
-/// How often it looks whether one does: a guest is timed from then on, so it may compute for so much longer
-/// than its limit. A thousand looks a second would cost more than the scripts of a quiet exchange.
-const LOOK: Duration = Duration::from_millis(5);
 /// The stack of a guest's fiber, host frames included.
 const FIBER_STACK: usize = 256 << 10;
 /// The part of it that Wasm may fill; then the run ends as a stack overflow.
@@ -177,7 +173,7 @@ pub struct Sandboxes {
     settings: Settings,
     room: Arc<Room>,
     /// Guests that compute at this moment.
-    pub(crate) computing: Arc<AtomicUsize>,
+    pub(crate) clock: Arc<Clock>,
 }
 
 impl Sandboxes {
@@ -189,10 +185,9 @@ impl Sandboxes {
         host::link_call(&mut call).map_err(NoEngine::Engine)?;
         let mut strategy = Linker::new(&engine);
         host::link_strategy(&mut strategy).map_err(NoEngine::Engine)?;
-        let computing = Arc::new(AtomicUsize::new(0));
-        start_clock(&engine, computing.clone()).map_err(NoEngine::Thread)?;
+        let clock = Clock::start(&engine).map_err(NoEngine::Thread)?;
         let room = Room::new(settings.sandboxes, settings.per_tenant);
-        Ok(Self { engine, call, strategy, compiled, settings, room, computing })
+        Ok(Self { engine, call, strategy, compiled, settings, room, clock })
     }
 
     /// Checks and compiles a component, or finds it compiled. Takes 50 ms for a Rust guest and up to
@@ -233,7 +228,7 @@ impl Sandboxes {
     /// before its call begins is given no answer here, and the benefit of the doubt.
     fn starts(&self, ready: &Ready) -> Result<(), Refused> {
         let limits = Limits { memory: self.settings.memory, ..Limits::call() };
-        let _computing = Computing::begin(&self.computing);
+        let _computing = self.clock.begin();
         let end = match ready {
             Ready::Call(ready) => {
                 let guest = Guest::new(Start::of_nobody(), Vec::new(), None, &limits);
@@ -461,7 +456,7 @@ impl Sandboxes {
         let returned = {
             let mut running = pin!(enter(&version.component().ready, &mut store));
             std::future::poll_fn(|cx| {
-                let _computing = Computing::begin(&self.computing);
+                let _computing = self.clock.begin();
                 let begin = Instant::now();
                 let poll: Poll<_> = running.as_mut().poll(cx);
                 cpu += begin.elapsed();
@@ -617,35 +612,4 @@ fn config(settings: &Settings) -> Config {
         .relaxed_simd_deterministic(true)
         .wasm_backtrace_details(wasmtime::WasmBacktraceDetails::Enable);
     config
-}
-
-fn start_clock(engine: &Engine, computing: Arc<AtomicUsize>) -> io::Result<()> {
-    let engine = engine.weak();
-    std::thread::Builder::new().name("script-clock".into()).spawn(move || {
-        while let Some(engine) = engine.upgrade() {
-            let busy = computing.load(Ordering::Relaxed) > 0;
-            if busy {
-                engine.increment_epoch();
-            }
-            drop(engine);
-            std::thread::sleep(if busy { TICK } else { LOOK });
-        }
-    })?;
-    Ok(())
-}
-
-/// A guest that computes, from here until dropped.
-pub(crate) struct Computing<'a>(&'a AtomicUsize);
-
-impl<'a> Computing<'a> {
-    pub(crate) fn begin(count: &'a AtomicUsize) -> Self {
-        count.fetch_add(1, Ordering::Relaxed);
-        Self(count)
-    }
-}
-
-impl Drop for Computing<'_> {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
-    }
 }

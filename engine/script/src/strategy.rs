@@ -18,7 +18,7 @@ use crate::host::types::length;
 use crate::host::{self, Question};
 use crate::library::Version;
 use crate::limits::Limits;
-use crate::sandbox::{Computing, End, Ready, Sandboxes, not_started, stopped};
+use crate::sandbox::{End, Ready, Sandboxes, not_started, stopped};
 use crate::tape::Finish;
 
 /// A strategy's answer, and what it logged on the way.
@@ -157,7 +157,7 @@ impl Sandboxes {
             return Err(not_started("the component is not a queue strategy"));
         };
         let _running = version.figures.begin();
-        let _computing = Computing::begin(&self.computing);
+        let _computing = self.clock.begin();
         let begin = Instant::now();
         let mut store = self.store(Question::new(now, limits), limits);
         let answer = ready

@@ -16,7 +16,6 @@ const fn decode_ulaw(octet: u8) -> i16 {
     (if bits & 0x80 != 0 { -magnitude } else { magnitude }) as i16
 }
 
-// Both encoders have no branches: sound is noise to whoever must guess them.
 const fn encode_ulaw(sample: i16) -> u8 {
     let sign = (sample >> 15) as i32;
     let magnitude = (sample as i32 ^ sign) - sign;
@@ -58,6 +57,30 @@ const fn decoded(ulaw: bool) -> [i16; 256] {
     table
 }
 
+/// What A-law says of a sample is decided by the upper 12 of its 16 bits.
+const fn alaw_encoded() -> [u8; 1 << 12] {
+    let mut table = [0; 1 << 12];
+    let mut upper = 0;
+    while upper < table.len() {
+        table[upper] = encode_alaw((upper << 4) as i16);
+        upper += 1;
+    }
+    table
+}
+
+/// What mu-law says of a sample that isn't negative is decided by all but its last two bits; of a negative one it
+/// says the same with the highest bit the other way. One entry more, because the lowest sample has no positive.
+const fn ulaw_encoded() -> [u8; (1 << 13) + 1] {
+    let mut table = [0; (1 << 13) + 1];
+    let mut upper = 0;
+    while upper < table.len() {
+        let magnitude = upper << 2;
+        table[upper] = encode_ulaw(if magnitude > CLIP as usize { i16::MAX } else { magnitude as i16 });
+        upper += 1;
+    }
+    table
+}
+
 const fn crossed(from_ulaw: bool) -> [u8; 256] {
     let mut table = [0; 256];
     let mut octet = 0;
@@ -74,6 +97,8 @@ const fn crossed(from_ulaw: bool) -> [u8; 256] {
 
 static ULAW: [i16; 256] = decoded(true);
 static ALAW: [i16; 256] = decoded(false);
+static ULAW_ENCODED: [u8; (1 << 13) + 1] = ulaw_encoded();
+static ALAW_ENCODED: [u8; 1 << 12] = alaw_encoded();
 static ULAW_TO_ALAW: [u8; 256] = crossed(true);
 static ALAW_TO_ULAW: [u8; 256] = crossed(false);
 
@@ -86,10 +111,11 @@ pub fn samples(codec: Codec) -> &'static [i16; 256] {
 }
 
 /// The octet whose interval holds the sample.
+#[inline]
 pub fn encode(codec: Codec, sample: i16) -> u8 {
     match codec {
-        Codec::Pcmu => encode_ulaw(sample),
-        Codec::Pcma => encode_alaw(sample),
+        Codec::Pcmu => ULAW_ENCODED[usize::from(sample.unsigned_abs() >> 2)] ^ (sample >> 15) as u8 & 0x80,
+        Codec::Pcma => ALAW_ENCODED[usize::from(sample as u16 >> 4)],
     }
 }
 
@@ -97,8 +123,8 @@ pub fn encode(codec: Codec, sample: i16) -> u8 {
 pub fn encode_all(codec: Codec, samples: &[i16], octets: &mut [u8]) {
     let both = octets.iter_mut().zip(samples);
     match codec {
-        Codec::Pcmu => both.for_each(|(octet, sample)| *octet = encode_ulaw(*sample)),
-        Codec::Pcma => both.for_each(|(octet, sample)| *octet = encode_alaw(*sample)),
+        Codec::Pcmu => both.for_each(|(octet, sample)| *octet = encode(Codec::Pcmu, *sample)),
+        Codec::Pcma => both.for_each(|(octet, sample)| *octet = encode(Codec::Pcma, *sample)),
     }
 }
 
@@ -151,6 +177,14 @@ mod tests {
                 assert!(value >= before, "{codec:?} {sample}");
                 before = value;
             }
+        }
+    }
+
+    #[test]
+    fn the_tables_say_what_the_definitions_say() {
+        for sample in i16::MIN..=i16::MAX {
+            assert_eq!(encode(Codec::Pcmu, sample), encode_ulaw(sample), "mu-law of {sample}");
+            assert_eq!(encode(Codec::Pcma, sample), encode_alaw(sample), "A-law of {sample}");
         }
     }
 
