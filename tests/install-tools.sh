@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Installs what the tests (and with "bench", the side-by-side benches) need beside Rust and a C compiler:
-# Debian's sipp, baresip and Python, and PyPI's pjsua2 in an environment of its own under the cache folder; and the tools that
+# Debian's sipp, baresip, Kamailio and Python, and PyPI's pjsua2 in an environment of its own under the cache folder; and the tools that
 # make components of scripts in JavaScript, Python and C, each in a folder of its own version.
 # Does nothing, quickly, where all of it is there.
 set -euo pipefail
@@ -15,13 +15,13 @@ baresip baresip-core
 stdbuf coreutils
 unshare util-linux
 ip iproute2
+kamailio kamailio
 node nodejs
 npm npm
 clang clang
 wasm-ld lld"
 if [ "${1:-}" = bench ]; then
   wanted="$wanted
-kamailio kamailio
 rtpengine rtpengine-daemon"
 fi
 

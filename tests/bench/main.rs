@@ -3,7 +3,6 @@
 //! a registrar that forgets. Both sides are measured in the same run, one after the other, with the same
 //! telephones. Printed as a table; nothing fails on a slow or busy machine, except a unit that went wrong.
 
-mod kamailio;
 mod load;
 mod relay;
 mod rtpengine;
@@ -13,6 +12,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use tests::exchange::{Exchange, guest};
+use tests::kamailio;
 use tests::net::Net;
 use tests::sipp::{REGISTER, Sipp, UAC, UAC_LISTENS, UAS};
 
@@ -98,7 +98,7 @@ fn bridged() -> Row {
         run(exchange.sip(), phone, CALLS);
         load.per(CALLS)
     };
-    let proxy = kamailio::start(net.sip(), called, PASSWORD);
+    let proxy = kamailio::start(net.sip(), Some(called), PASSWORD);
     let phone = net.sip();
     run(proxy.at(), phone, WARM_UP);
     let load = Load::of(proxy.pid());
@@ -141,7 +141,7 @@ fn registered() -> Row {
         run(exchange.sip(), phone, REGISTRATIONS);
         load.per(REGISTRATIONS)
     };
-    let registrar = kamailio::start(net.sip(), net.sip(), PASSWORD);
+    let registrar = kamailio::start(net.sip(), None, PASSWORD);
     let phone = net.sip();
     run(registrar.at(), phone, WARM_UP);
     let load = Load::of(registrar.pid());

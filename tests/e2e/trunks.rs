@@ -1,10 +1,11 @@
-//! Carriers that fail: refused, unreachable, silent; and one that comes back.
+//! Carriers that fail: refused, unreachable, silent; one that comes back; and one that wants to be registered with.
 
 use std::net::UdpSocket;
 use std::time::Duration;
 
 use serde_json::Value;
-use tests::sipp::{Sipp, UAS, UAS_OPTIONS, UAS_REFUSES};
+use tests::kamailio;
+use tests::sipp::{Sipp, UAC_LISTENS, UAS, UAS_OPTIONS, UAS_REFUSES};
 
 use crate::world::{LATER, SOON, World};
 
@@ -73,6 +74,45 @@ fn a_carrier_that_was_away_is_back_when_it_answers_options() {
         (first["in_service"] == true).then_some(())
     });
     assert_eq!(goes_through(&mut world), "first");
+}
+
+/// Kamailio challenges, keeps our contact, and sends what is called by the name that we registered.
+#[test]
+fn a_carrier_that_registers_us_sends_calls_to_that_name_and_the_number_is_in_to() {
+    let (mut carrier, mut caller) = (None, None);
+    let mut world = World::with(|net| {
+        let at = net.sip();
+        carrier = Some(kamailio::start(at, None, "line-secret"));
+        caller = Some(net.sip());
+        format!(
+            "  [[tenant.number]]\n  number = \"+35921112233\"\n  script = \"behave\"\n  settings = {{ does = \"tone\" }}\n\
+             \x20 [[tenant.trunk]]\n  name = \"line\"\n  address = \"sip:{at}\"\n  inbound_from = [\"{ip}/32\"]\n  \
+             user = \"acme\"\n  password = \"line-secret\"\n  register = {{ expires = \"1 min\" }}\n  probe = 0\n\
+             \x20 [[tenant.trunk]]\n  name = \"wrong\"\n  address = \"sip:{at}\"\n  \
+             user = \"acme\"\n  password = \"another\"\n  register = {{}}\n  probe = 0\n",
+            ip = at.ip(),
+        )
+    });
+    let trunk = |exchange: &tests::exchange::Exchange, name: &str| {
+        let trunks = exchange.get("/tenants/demo/trunks");
+        trunks["trunks"].as_array()?.iter().find(|trunk| trunk["name"] == name).cloned()
+    };
+    let line = world.exchange.eventually("the carrier knows us", |exchange| {
+        trunk(exchange, "line").filter(|line| line["registered"] == true)
+    });
+    assert!(line["registered_until"].is_f64() && line["not_registered"].is_null(), "{line}");
+    let wrong = world.exchange.eventually("the carrier refuses", |exchange| {
+        trunk(exchange, "wrong").filter(|wrong| wrong["not_registered"].is_string())
+    });
+    assert_eq!((&wrong["registered"], &wrong["not_registered"]), (&false.into(), &"401".into()), "{wrong}");
+    assert_eq!(trunk(&world.exchange, "carrier").expect("it is configured")["registered"], Value::Null);
+
+    let scenario = UAC_LISTENS.replacen("INVITE sip:[service]@", "INVITE sip:acme@", 1);
+    let carrier = carrier.expect("it was started");
+    let sipp = Sipp::scenario(&scenario, caller.expect("it has an address")).to(carrier.at());
+    sipp.service("+35921112233").word("from", "+359888123456").calls(1, 1).run(LATER).assert_all(1);
+    let call = world.exchange.calls(1).remove(0);
+    assert_eq!((&call["outcome"], &call["dialled"]), (&"answered".into(), &"+35921112233".into()), "{call}");
 }
 
 /// The legs after the caller's.

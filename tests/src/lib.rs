@@ -6,6 +6,7 @@
 
 pub mod baresip;
 pub mod exchange;
+pub mod kamailio;
 pub mod net;
 pub mod pjsua;
 pub mod process;

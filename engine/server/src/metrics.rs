@@ -92,6 +92,8 @@ pub struct Metrics {
     pub strategy_decision: Family<OfScript, Histogram>,
     /// Carriers that went out of service.
     pub trunks_lost: Family<OfTenant, Counter>,
+    /// Carriers that do not register us any more.
+    pub registrations_lost: Family<OfTenant, Counter>,
     /// RTP packets received, by closed legs.
     pub rtp_received: Counter,
     /// RTP packets sent, by closed legs.
@@ -132,6 +134,7 @@ impl Default for Metrics {
             }),
             strategy_decision: Family::new_with_constructor(histogram),
             trunks_lost: Family::default(),
+            registrations_lost: Family::default(),
             rtp_received: Counter::default(),
             rtp_sent: Counter::default(),
             rtp_lost: Counter::default(),
@@ -167,6 +170,11 @@ impl Default for Metrics {
         let family = metrics.strategy_decision.clone();
         registry.register_with_unit("strategy_decision", decision, Unit::Seconds, family);
         registry.register("trunks_lost", "Carriers that stopped answering", metrics.trunks_lost.clone());
+        registry.register(
+            "trunk_registrations_lost",
+            "Registrations with carriers that were refused or not renewed",
+            metrics.registrations_lost.clone(),
+        );
         registry.register("rtp_received_packets", "RTP packets received", metrics.rtp_received.clone());
         registry.register("rtp_sent_packets", "RTP packets sent", metrics.rtp_sent.clone());
         registry.register("rtp_lost_packets", "RTP packets that never came", metrics.rtp_lost.clone());

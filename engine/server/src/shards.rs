@@ -151,6 +151,12 @@ pub struct TrunkState {
     pub channels_in_use: u32,
     /// Calls at most.
     pub channels: u32,
+    /// Whether the carrier has us registered and sends calls here; none for a trunk without `register`.
+    pub registered: Option<bool>,
+    /// When that ends if it is not renewed, seconds since 1970 UTC.
+    pub registered_until: Option<f64>,
+    /// Why the carrier does not register us, or did not the last time: "403", "no answer" ...
+    pub not_registered: Option<String>,
 }
 
 /// One arrow of a ladder.

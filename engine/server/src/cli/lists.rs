@@ -75,6 +75,8 @@ impl Of {
                 ("ADDRESS", "address"),
                 ("IN SERVICE", "in_service"),
                 ("WHY", "reason"),
+                ("REGISTERED", "registered"),
+                ("WHY NOT", "not_registered"),
                 ("IN USE", "channels_in_use"),
                 ("CHANNELS", "channels"),
             ],

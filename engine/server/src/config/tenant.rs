@@ -9,6 +9,7 @@ use exchange::queue::MOST_QUEUES;
 use ipnet::IpNet;
 use jiff::tz::TimeZone;
 use protocol::sip::digest::Algorithm;
+use protocol::sip::uri::Uri;
 
 use super::calendar::calendar;
 use super::crm::crm;
@@ -436,8 +437,19 @@ fn trunk(section: Section<'_, '_>, names: &mut Names<'_>) -> Option<Trunk> {
     let password = section.secret("password");
     let register = section.section("register").map(|section| {
         let expires = section.duration("expires", 60 * SECOND..=DAY, 3600 * SECOND);
+        let domain = section.text("domain", "carrier.example");
+        if let Some(domain) = domain.filter(|domain| Uri::parse(&format!("sip:{}", domain.value)).is_err()) {
+            section.mistake(
+                domain.line,
+                format!("\"{}\" is no domain; write one like \"carrier.example\"", domain.value),
+            );
+        }
+        if user.is_none() {
+            let missing = "whoever registers has a name with the carrier; write user = \"acme\" in the trunk";
+            section.mistake(section.line, missing.to_owned());
+        }
         section.finish();
-        Register { expires }
+        Register { expires, domain: domain.map(|domain| domain.value.to_owned()) }
     });
     let channels = section.integer("channels", 1..=100_000, 30) as u32;
     let probe = section.duration("probe", Duration::ZERO..=DAY, 30 * SECOND);

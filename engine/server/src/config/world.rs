@@ -403,7 +403,7 @@ pub struct Trunk {
     pub user: Option<String>,
     /// `password`: for digest authentication towards the carrier.
     pub password: Option<Secret>,
-    /// `register`: kept; no REGISTER is sent to the carrier yet.
+    /// `register`: we are registered with the carrier, which sends calls here for as long.
     pub register: Option<Register>,
     /// `channels`: calls at once, both ways.
     pub channels: u32,
@@ -434,8 +434,10 @@ impl TrunkAddress {
 /// How a trunk registers with its carrier.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Register {
-    /// `expires`: asked for.
+    /// `expires`: asked for; the carrier may choose another time.
     pub expires: Duration,
+    /// `domain`: of our address with the carrier, `sip:USER@DOMAIN`; the host of `address` if none.
+    pub domain: Option<String>,
 }
 
 /// A component of the tenant under a name.

@@ -23,7 +23,7 @@ use protocol::sip::uri::{SipUri, Uri};
 use super::Shard;
 use super::lines::Line;
 use super::trunks::Turn;
-use crate::config::{FallbackTarget, Tenant, Trunk, TrunkAddress};
+use crate::config::{FallbackTarget, Tenant, Trunk, TrunkAddress, World};
 use crate::shards::Wanted;
 
 /// Headers of a trusted side that a script may read, and their bytes together; more are left out.
@@ -105,6 +105,14 @@ impl Shard {
             }
             Told::ProbeAnswered { id, .. } => self.probed(now, id, true),
             Told::ProbeFailed { id } => self.probed(now, id, false),
+            Told::BindingAnswered { id, answer } => {
+                let turn = self.bindings.answered(now, id, answer);
+                self.binding_turned(turn);
+            }
+            Told::BindingFailed { id } => {
+                let turn = self.bindings.failed(now, id, "no answer");
+                self.binding_turned(turn);
+            }
             Told::Security { what, flow } => {
                 self.around.node.metrics.sip_refused.inc();
                 tracing::info!(?what, from = %flow.remote, "refused");
@@ -124,7 +132,10 @@ impl Shard {
     ) {
         let world = self.world.clone();
         let (Peer::User { tenant, .. } | Peer::Trunk { tenant, .. }) = peer;
-        let dialled = dialled(&request.uri);
+        let dialled = match peer {
+            Peer::Trunk { name, .. } => meant(&world, tenant, name, request),
+            Peer::User { .. } => dialled(&request.uri),
+        };
         let route = world.tenant(tenant).and_then(|tenant| {
             let by_user = matches!(peer, Peer::User { .. });
             Some((tenant, route(tenant, &dialled, by_user)?))
@@ -525,6 +536,21 @@ pub(super) fn dialled(uri: &Uri) -> String {
         Uri::Tel(tel) => tel.digits(),
         other => other.user().unwrap_or_default(),
     }
+}
+
+/// The number that a carrier's call is for. Some carriers send all calls to the name that we registered, and say only
+/// in To which number was dialled.
+fn meant(world: &World, tenant: &str, trunk: &str, request: &Request) -> String {
+    let number = dialled(&request.uri);
+    let tenant = world.tenant(tenant);
+    let is_our_name = tenant.is_some_and(|tenant| {
+        tenant.number(&number).is_none()
+            && tenant
+                .trunk(trunk)
+                .is_some_and(|trunk| trunk.register.is_some() && trunk.user.as_ref() == Some(&number))
+    });
+    let to = request.to().ok().filter(|_| is_our_name).map(|to| dialled(&to.uri));
+    to.unwrap_or(number)
 }
 
 /// Who decides about a call to `dialled`. A number of the tenant's has its script; anything else that

@@ -3,6 +3,7 @@
 //! configuration under it.
 
 use std::hash::{DefaultHasher, Hash, Hasher};
+use std::net::IpAddr;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use protocol::sip::digest::Algorithm;
@@ -12,7 +13,7 @@ use protocol::sip::method::Method;
 use protocol::sip::stack::{Admission, Gatekeeper};
 
 use super::calls::dialled;
-use crate::config::{self, Tenant, World};
+use crate::config::{self, Inbound, Tenant, World};
 
 pub(super) struct Gate(RwLock<Arc<World>>);
 
@@ -49,7 +50,7 @@ impl Gatekeeper for Gate {
     fn admit(&self, flow: &Flow, request: &Request) -> Admission {
         let world = self.world();
         if request.method != Method::Register
-            && let Some(inbound) = world.inbound(flow.remote.ip(), &dialled(&request.uri))
+            && let Some(inbound) = inbound(&world, flow.remote.ip(), request)
         {
             let name = inbound.trunk.name.as_str().into();
             return Admission::Trunk { tenant: inbound.tenant.name.clone(), name };
@@ -69,6 +70,17 @@ impl Gatekeeper for Gate {
     fn algorithms(&self, tenant: &str) -> Arc<[Algorithm]> {
         self.world().tenant(tenant).map_or_else(|| [].into(), |tenant| tenant.digest.clone())
     }
+}
+
+/// Whose call it is that a carrier sends. What we registered as is no number; then To may say which one was dialled.
+fn inbound<'a>(world: &'a World, source: IpAddr, request: &Request) -> Option<Inbound<'a>> {
+    let inbound = world.inbound(source, &dialled(&request.uri))?;
+    if inbound.number.is_some() {
+        return Some(inbound);
+    }
+    let by_to = request.to().ok().and_then(|to| world.inbound(source, &dialled(&to.uri)));
+    let by_to = by_to.filter(|by_to| by_to.number.is_some() && by_to.trunk.register.is_some());
+    Some(by_to.unwrap_or(inbound))
 }
 
 /// The tenant whose user may have sent this: by the domain of From, then of the Request-URI. Where

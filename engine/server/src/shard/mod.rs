@@ -5,6 +5,7 @@
 //! A tenant lives whole on one shard. Messages inside a dialog find theirs by the letter that begins
 //! every tag and branch made here; others by the tenant they are for.
 
+mod bindings;
 mod calls;
 mod desk;
 mod figures;
@@ -22,6 +23,7 @@ mod sound;
 mod trunks;
 
 use std::collections::{HashMap, VecDeque};
+use std::hash::{BuildHasher, Hasher, RandomState};
 use std::io;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -47,7 +49,7 @@ use tokio::sync::oneshot;
 use tokio::time::timeout;
 
 use crate::archive;
-use crate::config::World;
+use crate::config::{Trunk, World};
 use crate::events::wall;
 use crate::node::Node;
 use crate::shards::{Asked, NotSet, Rung, Shards, TrunkState, UserState, Wanted};
@@ -385,6 +387,7 @@ pub(crate) struct Shard {
     exchange: Exchange,
     registrar: Registrar,
     trunks: Trunks,
+    bindings: bindings::Bindings,
     names: probes::Names,
     lines: Lines,
     running: HashMap<CallId, Running>,
@@ -427,6 +430,7 @@ impl Shard {
             around,
             world,
             trunks: Trunks::default(),
+            bindings: bindings::Bindings::default(),
             names: probes::Names::default(),
             lines: Lines::default(),
             running: HashMap::new(),
@@ -526,6 +530,7 @@ impl Shard {
             self.exchange.next_timeout(),
             self.registrar.next_timeout(),
             self.trunks.next_timeout(),
+            self.bindings.next_timeout(),
             Some(self.next_day),
             self.written.next_timeout(),
         ];
@@ -541,6 +546,7 @@ impl Shard {
         self.with_people(|exchange, people, effects| exchange.handle_timeout(now, people, effects));
         self.expire_registrations(now);
         self.probe_trunks(now);
+        self.register_with_trunks(now);
         self.settle(now);
     }
 
@@ -624,6 +630,15 @@ impl Shard {
         });
         let now = Instant::now();
         self.trunks.configure(now, trunks);
+        let bindings = ours.clone().flat_map(|tenant| {
+            let registers = |trunk: &Arc<Trunk>| {
+                let expires = trunk.register.as_ref()?.expires.as_secs() as u32;
+                Some((tenant.name.to_string(), trunk.name.clone(), expires))
+            };
+            tenant.trunks.iter().filter_map(registers).collect::<Vec<_>>()
+        });
+        // The hasher's keys are the system's chance: no other exchange has these Call-IDs.
+        self.bindings.configure(now, bindings, || RandomState::new().build_hasher().finish());
         self.days.configure(Timestamp::now(), ours.clone());
         self.begin_days(now);
         // Those without queues are told too: they may have had some.

@@ -1,15 +1,19 @@
-//! OPTIONS to carriers, and the addresses of those that are known by name. Names are looked up away
-//! from the shard, before each probe; a call uses the address that is known by then.
+//! What is asked of carriers, OPTIONS and REGISTER, and the addresses of those that are known by name. Names are looked up
+//! away from the shard, before each question; a call uses the address that is known by then.
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Instant;
 
-use protocol::sip::stack::ProbeId;
+use protocol::sip::grammar::percent_encode_user;
+use protocol::sip::stack::{BindingId, Credentials, NewBinding, ProbeId};
+use serde_json::json;
 
 use super::Shard;
+use super::bindings::{Standing, Turn};
 use crate::config::{Trunk, TrunkAddress};
+use crate::metrics::OfTenant;
 use crate::shards::TrunkState;
 
 /// Addresses by name and port.
@@ -63,8 +67,12 @@ impl Shard {
     /// How each carrier of a tenant is.
     pub(super) fn trunk_states(&self, tenant: &str) -> Vec<TrunkState> {
         let Some(configured) = self.world.tenant(tenant) else { return Vec::new() };
+        let now = Instant::now();
         let state = |trunk: &Trunk| {
             let (reason, checked) = self.trunks.seen(tenant, &trunk.name);
+            let standing = self.bindings.standing(now, tenant, &trunk.name);
+            let registered = standing.as_ref().map(|standing| standing.until.is_some());
+            let Standing { until, reason: not_registered } = standing.unwrap_or_default();
             TrunkState {
                 name: trunk.name.clone(),
                 address: trunk.address.uri.clone(),
@@ -73,6 +81,9 @@ impl Shard {
                 checked: checked.map(|at| self.exchange.wall(at)),
                 channels_in_use: self.exchange.channels(tenant, &trunk.name),
                 channels: trunk.channels,
+                registered,
+                registered_until: until.map(|at| self.exchange.wall(at)),
+                not_registered,
             }
         };
         configured.trunks.iter().map(|trunk| state(trunk)).collect()
@@ -81,6 +92,67 @@ impl Shard {
     pub(super) fn probed(&mut self, now: Instant, probe: ProbeId, answered: bool) {
         if let Some((tenant, name, turn)) = self.trunks.probed(now, probe, answered) {
             self.trunk_turned(&tenant, &name, &turn);
+        }
+    }
+
+    /// Asks the carriers whose turn it is to send calls here.
+    pub(super) fn register_with_trunks(&mut self, now: Instant) {
+        if self.bindings.next_timeout().is_none_or(|at| at > now) {
+            return;
+        }
+        let world = self.world.clone();
+        for due in self.bindings.due(now) {
+            let Some(trunk) = world.tenant(&due.tenant).and_then(|tenant| tenant.trunk(&due.trunk)) else {
+                continue;
+            };
+            let (Some(register), Some(user)) = (&trunk.register, &trunk.user) else { continue };
+            if trunk.address.socket().is_none() {
+                self.names.look_up(&trunk.address, self.around.transports.runtime());
+            }
+            let Some(to) = self.trunk_destination(&trunk.address) else {
+                self.bindings.asked(&due.tenant, &due.trunk, BindingId(0)); // not a number of the stack's
+                let turn = self.bindings.failed(now, BindingId(0), "name not found");
+                self.binding_turned(turn);
+                continue;
+            };
+            let host = &trunk.address.host;
+            let domain = match &register.domain {
+                Some(domain) => domain.clone(),
+                None if host.contains(':') => format!("[{host}]"),
+                None => host.clone(),
+            };
+            let new = NewBinding {
+                registrar: &format!("sip:{domain}"),
+                address_of_record: &format!("sip:{}@{domain}", percent_encode_user(user)),
+                contact_user: user,
+                to,
+                expires: due.expires,
+                call_id: due.call_id,
+                cseq: due.cseq,
+                credentials: trunk.password.as_ref().map(|password| Credentials {
+                    user: user.as_str().into(),
+                    password: password.expose().into(),
+                }),
+            };
+            let id = self.stack.bind(now, new, &mut self.outputs);
+            self.bindings.asked(&due.tenant, &due.trunk, id);
+        }
+    }
+
+    pub(super) fn binding_turned(&self, turned: Option<(String, String, Turn)>) {
+        let Some((tenant, trunk, turn)) = turned else { return };
+        match turn {
+            Turn::Registered => {
+                tracing::info!(tenant, trunk, "registered with the carrier");
+                self.around.node.events.publish(&tenant, "trunk.registered", json!({ "trunk": trunk }));
+            }
+            Turn::Lost(reason) => {
+                let of = OfTenant { tenant: tenant.as_str().into() };
+                self.around.node.metrics.registrations_lost.get_or_create(&of).inc();
+                tracing::warn!(tenant, trunk, reason, "not registered with the carrier; it sends no calls");
+                let told = json!({ "trunk": trunk, "reason": reason });
+                self.around.node.events.publish(&tenant, "trunk.unregistered", told);
+            }
         }
     }
 }

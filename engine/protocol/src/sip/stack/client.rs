@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use bytes::Bytes;
 
-use super::{Cause, Credentials, Event, Output, ProbeId, SessionId, Stack, Who};
+use super::{BindingId, Cause, Credentials, Event, Output, ProbeId, SessionId, Stack, Who, binding};
 use crate::sip::compose::Sent;
 use crate::sip::deadlines::{Armed, Deadlines};
 use crate::sip::flow::{Destination, Flow};
@@ -45,6 +45,7 @@ pub(super) struct Asking {
 pub(super) enum Owner {
     Session(SessionId),
     Probe(ProbeId),
+    Binding(BindingId),
     /// The BYE of a forked answer.
     Nobody,
 }
@@ -128,7 +129,12 @@ impl Stack {
             (Owner::Probe(id), _) if status >= 200 => {
                 out.push(Output::Event(Event::ProbeAnswered { id, status }));
             }
-            (Owner::Session(_) | Owner::Probe(_) | Owner::Nobody, _) => {}
+            (Owner::Binding(id), _) if status >= 200 => {
+                let Some(transaction) = self.clients.get(&key) else { return };
+                let answer = binding::read(&response, &transaction.sent);
+                out.push(Output::Event(Event::BindingAnswered { id, answer }));
+            }
+            (Owner::Session(_) | Owner::Probe(_) | Owner::Binding(_) | Owner::Nobody, _) => {}
         }
     }
 
@@ -219,6 +225,7 @@ impl Stack {
             (Owner::Session(id), "BYE") => drop(self.sessions.remove(&id)),
             (Owner::Session(id), "INFO") if cause == Cause::Timeout => self.lose(now, id, out),
             (Owner::Probe(id), _) => out.push(Output::Event(Event::ProbeFailed { id })),
+            (Owner::Binding(id), _) => out.push(Output::Event(Event::BindingFailed { id })),
             // After a CANCEL the session waits for its INVITE alone.
             (Owner::Session(_) | Owner::Nobody, _) => {}
         }

@@ -20,6 +20,42 @@ pub struct SessionId(pub u64);
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct ProbeId(pub u64);
 
+/// A REGISTER sent to a carrier.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct BindingId(pub u64);
+
+/// What a carrier is to know: where it finds us (RFC 3261 §10.2).
+#[derive(Clone, Debug)]
+pub struct NewBinding<'a> {
+    /// The carrier's registrar, as `sip:carrier.example`: the Request-URI.
+    pub registrar: &'a str,
+    /// Whose calls we want, as `sip:acme@carrier.example`: To and From.
+    pub address_of_record: &'a str,
+    /// The user part of our Contact, which calls are then for.
+    pub contact_user: &'a str,
+    /// Where the registrar is.
+    pub to: Destination,
+    /// Seconds to ask for; 0 ends the registration.
+    pub expires: u32,
+    /// The same number in each REGISTER of one binding (§10.2.4).
+    pub call_id: u64,
+    /// Higher by two than in the one before, because a challenge takes one.
+    pub cseq: u32,
+    /// Shown when asked for.
+    pub credentials: Option<Credentials>,
+}
+
+/// Why a carrier does not register us.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NotBound {
+    /// 300 to 699.
+    pub status: u16,
+    /// Seconds at least to ask for, with a 423 (§20.23).
+    pub min_expires: Option<u32>,
+    /// Seconds after which to ask again (§20.33).
+    pub retry_after: Option<u32>,
+}
+
 /// A REGISTER that waits for its response.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct RegisterId(pub u64);
@@ -307,6 +343,18 @@ pub enum Event {
     ProbeFailed {
         /// The probe.
         id: ProbeId,
+    },
+    /// A carrier's registrar has answered.
+    BindingAnswered {
+        /// The REGISTER.
+        id: BindingId,
+        /// For how many seconds we are registered; 0: not any more.
+        answer: Result<u32, NotBound>,
+    },
+    /// A carrier's registrar did not answer in 64*T1, or could not be reached.
+    BindingFailed {
+        /// The REGISTER.
+        id: BindingId,
     },
     /// For logs and metrics.
     Security {

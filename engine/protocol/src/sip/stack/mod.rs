@@ -8,6 +8,7 @@
 
 mod answers;
 mod authentication;
+mod binding;
 mod calls;
 mod client;
 mod event;

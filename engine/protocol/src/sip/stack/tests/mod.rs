@@ -1,6 +1,7 @@
 //! Two stacks and the link between them, in virtual time from a seed: `ana` at 192.0.2.1 calls `boris` at
 //! 192.0.2.2. A test says what each side's owner does at which event, and reads what went over the link.
 
+mod bindings;
 mod floods;
 mod judgements;
 mod links;

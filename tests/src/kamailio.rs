@@ -7,10 +7,12 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
-use tests::net::is_bound;
-use tests::process::{Process, Signal};
+
+use crate::net::is_bound;
+use crate::process::{Process, Signal};
 
 /// A running Kamailio.
+#[derive(Debug)]
 pub struct Kamailio {
     process: Process,
     at: SocketAddrV4,
@@ -37,8 +39,9 @@ impl Drop for Kamailio {
     }
 }
 
-/// Starts it at `at`. Every INVITE goes to `called`; a REGISTER needs `password`.
-pub fn start(at: SocketAddrV4, called: SocketAddrV4, password: &str) -> Kamailio {
+/// Starts it at `at`. Every INVITE goes to `called`, or to where the one it is for has registered; a REGISTER needs
+/// `password`.
+pub fn start(at: SocketAddrV4, called: Option<SocketAddrV4>, password: &str) -> Kamailio {
     let dir = tempfile::tempdir().expect("a temporary folder");
     let file = dir.path().join("kamailio.cfg");
     fs::write(&file, config(at, called, password)).expect("the folder can be written");
@@ -54,7 +57,11 @@ pub fn start(at: SocketAddrV4, called: SocketAddrV4, password: &str) -> Kamailio
     Kamailio { process, at, _dir: dir }
 }
 
-fn config(at: SocketAddrV4, called: SocketAddrV4, password: &str) -> String {
+fn config(at: SocketAddrV4, called: Option<SocketAddrV4>, password: &str) -> String {
+    let onwards = match called {
+        Some(called) => format!("$du = \"sip:{called}\";"),
+        None => "if (!lookup(\"location\")) { sl_send_reply(\"404\", \"Not Registered\"); exit; }".to_owned(),
+    };
     format!(
         r#"#!KAMAILIO
 debug=-1
@@ -91,7 +98,7 @@ request_route {{
     exit;
   }}
   if (is_method("INVITE")) record_route();
-  $du = "sip:{called}";
+  {onwards}
   t_relay();
 }}
 "#
