@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Installs what the tests (and with "bench", the side-by-side benches) need beside Rust and a C compiler:
-# Debian's sipp, baresip, Kamailio and Python, and PyPI's pjsua2 in an environment of its own under the cache folder; and the tools that
+# Debian's sipp, baresip, Kamailio and Python, and PyPI's pjsua2, aiosmtpd and standardwebhooks in environments of their own under
+# the cache folder; and the tools that
 # make components of scripts in JavaScript, Python and C, each in a folder of its own version.
 # Does nothing, quickly, where all of it is there.
 set -euo pipefail
@@ -16,6 +17,7 @@ stdbuf coreutils
 unshare util-linux
 ip iproute2
 kamailio kamailio
+openssl openssl
 node nodejs
 npm npm
 clang clang
@@ -53,6 +55,16 @@ if ! has_pjsua2; then
   python3 -m venv --clear "$phones"
   "$phones/bin/python" -m pip install --quiet --disable-pip-version-check "$pjsua2"
   has_pjsua2 || { echo "$pjsua2 does not load in $phones" >&2; exit 1; }
+fi
+
+# What notices are delivered to in tests, in an environment of its own: a mail server, and the library that checks webhooks.
+outside=$cache/outside
+has_outside() { "$outside/bin/python" -c "import aiosmtpd, standardwebhooks" 2>/dev/null; }
+if ! has_outside; then
+  echo "installing aiosmtpd and standardwebhooks into $outside"
+  python3 -m venv --clear "$outside"
+  "$outside/bin/python" -m pip install --quiet --disable-pip-version-check aiosmtpd==1.4.6 standardwebhooks==1.0.1
+  has_outside || { echo "aiosmtpd and standardwebhooks do not load in $outside" >&2; exit 1; }
 fi
 
 # The folders where `strowger script build` looks; the versions stand in guest-sdk/build/tools.txt and nowhere else.

@@ -14,6 +14,7 @@ mod last_resort;
 mod line;
 mod malformed;
 mod menus;
+mod notices;
 mod phones;
 mod promises;
 mod queues;

@@ -19,8 +19,13 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("store", &[]),
     ("media", &["protocol"]),
     ("spoken", &[]),
+    ("outbox", &["exchange"]),
+    ("notices", &[]),
     ("script", &["exchange"]),
-    ("server", &["protocol", "exchange", "store", "media", "script", "spoken", "guest-build"]),
+    (
+        "server",
+        &["protocol", "exchange", "store", "media", "script", "spoken", "outbox", "notices", "guest-build"],
+    ),
     ("tests", &["protocol", "exchange", "store", "media", "script", "guest-build"]),
     ("strowger-script", &["strowger-script-macros"]),
     ("strowger-script-macros", &[]),
@@ -31,7 +36,8 @@ const MAY_USE: &[(&str, &[&str])] = &[
 const TESTS_MAY_USE: &[&str] = &["guest-build", "strowger-script"];
 
 /// Bytes and time in, bytes and events out.
-const PURE: &[&str] = &["engine/protocol/", "engine/exchange/", "engine/spoken/"];
+const PURE: &[&str] =
+    &["engine/protocol/", "engine/exchange/", "engine/spoken/", "engine/outbox/", "engine/notices/"];
 /// What a pure crate would do the world's work with.
 const IMPURE: &[&str] = &[
     "tokio",

@@ -1,6 +1,7 @@
 //! What is kept of calls: while one is up its tape is in the journal, written as it goes; when it is
 //! over, record, tape and ladder are sealed in one durable batch. A call that a killed process left
-//! behind is found in the journal at the next start and sealed as failed, with the tape it had.
+//! behind is found in the journal at the next start and sealed as failed, with the tape it had. Notices of a
+//! call's end are in the same batch: whoever is to be told is told of every call that there is a record of.
 //!
 //! How a record is written and listed is in [`crate::records`].
 
@@ -9,10 +10,13 @@ use std::time::Duration;
 
 use exchange::queue::CALL_BACK;
 use exchange::{Answer, CallId, CallRecord, Command, LegNo, LegRecord, Outcome};
+use outbox::{Effect, EffectId};
 use store::{Batch, Done, StoreError, Unsealed, layout};
 
+use crate::facts;
 use crate::history;
 use crate::node::Node;
+use crate::post::notice;
 use crate::records;
 use crate::shards::Rung;
 
@@ -22,6 +26,9 @@ pub const MOST_RUNGS: usize = 400;
 /// How long a record may wait for others that go to the disk with it; until then the journal has it.
 const PATIENCE: Duration = Duration::from_millis(250);
 
+/// The same for a record that comes with notices.
+const PATIENCE_OF_NOTICES: Duration = Duration::from_millis(10);
+
 /// Seals what a killed process left in the journal.
 pub fn recover(node: &Node, unsealed: Vec<Unsealed>) -> Result<(), StoreError> {
     for tape in unsealed {
@@ -30,7 +37,15 @@ pub fn recover(node: &Node, unsealed: Vec<Unsealed>) -> Result<(), StoreError> {
         let sealed = node.store.get(&tape.key)?.is_some();
         if let Some(record) = interrupted(&bytes).filter(|_| !sealed) {
             tracing::warn!(call = %record.id, tenant = record.tenant, "a call was cut off when the exchange stopped");
-            node.store.commit_and_wait(batch_of(&record, &bytes, &[]))?;
+            let queue = script::Tape::read(&bytes).map(|tape| facts::queue_of(&tape.facts).to_owned());
+            let notices = notices(node, &record, queue.as_deref().unwrap_or_default());
+            let batch = batch_of(&record, &bytes, &[]);
+            let (batch, posted) = node.post_with(batch, &record.tenant, notices);
+            let kept = node.store.commit_and_wait(batch);
+            if let Some(posted) = posted {
+                node.post.settle(posted, kept.is_ok());
+            }
+            kept?;
         }
         node.journal.seal(&tape.key)?;
     }
@@ -56,8 +71,13 @@ pub fn end_turn(node: &Node) {
     }
 }
 
-/// Keeps what there is of a call that is over; `done` hears when it is durable.
-pub fn seal(node: &Arc<Node>, record: &CallRecord, tape: &[u8], ladder: &[Rung], done: Done) {
+/// Keeps what there is of a call that is over, with the notices of it; `done` hears when it is durable. `queue`: the
+/// last one that the caller was in.
+pub fn seal(node: &Arc<Node>, record: &CallRecord, queue: &str, tape: &[u8], ladder: &[Rung], done: Done) {
+    let notices = notices(node, record, queue);
+    // People wait for a notice, and nobody for a record alone.
+    let patience = if notices.is_empty() { PATIENCE } else { PATIENCE_OF_NOTICES };
+    let (batch, posted) = node.post_with(batch_of(record, tape, ladder), &record.tenant, notices);
     let key = layout::call(&record.tenant, record.id.0);
     let journal = node.clone();
     let sealed: Done = Box::new(move |result| {
@@ -66,9 +86,18 @@ pub fn seal(node: &Arc<Node>, record: &CallRecord, tape: &[u8], ladder: &[Rung],
         {
             tracing::warn!(%why, "tape not sealed in the journal; it is kept twice");
         }
+        if let Some(posted) = posted {
+            journal.post.settle(posted, result.is_ok());
+        }
         done(result);
     });
-    node.store.commit_within(batch_of(record, tape, ladder), PATIENCE, sealed);
+    node.store.commit_within(batch, patience, sealed);
+}
+
+/// Who is told of a call that is over.
+fn notices(node: &Node, record: &CallRecord, queue: &str) -> Vec<(EffectId, Effect)> {
+    let world = node.world();
+    world.tenant(&record.tenant).map_or(Vec::new(), |tenant| notice::of_call(tenant, record, queue))
 }
 
 /// Puts a longer tape in the place of the one that was sealed.

@@ -55,10 +55,22 @@ impl Facts {
         entries(&self.told)
     }
 
+    /// The last queue that the caller was in; empty for one who was in none.
+    pub fn queue(&self) -> &str {
+        queue_of(&self.told)
+    }
+
     /// As they stand on the ladder.
     pub fn rungs(&self) -> impl Iterator<Item = Rung> {
         self.told.iter().filter_map(rung)
     }
+}
+
+/// The last queue that a call's facts speak of.
+pub fn queue_of(facts: &[Fact]) -> &str {
+    let entered = facts.iter().rev().find(|fact| fact.kind == "queue.entered");
+    let queue = entered.and_then(|fact| fact.about.iter().find(|(name, _)| name == "queue"));
+    queue.map_or("", |(_, queue)| queue)
 }
 
 fn entries(facts: &[Fact]) -> Vec<u8> {

@@ -15,6 +15,7 @@ pub mod http;
 pub mod memory;
 pub mod metrics;
 pub mod node;
+pub mod post;
 pub mod prompts;
 pub mod records;
 pub mod scripts;

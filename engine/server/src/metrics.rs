@@ -55,6 +55,15 @@ pub struct OfPlace {
     pub place: String,
 }
 
+/// A tenant's letters of one kind.
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+pub struct OfLetter {
+    /// The tenant's name.
+    pub tenant: String,
+    /// "mail", "sms", "webhook" or "chat".
+    pub kind: String,
+}
+
 /// Everything that is counted.
 pub struct Metrics {
     registry: Registry,
@@ -106,6 +115,12 @@ pub struct Metrics {
     pub speech_failures: Family<OfTenant, Counter>,
     /// Prompts asked for that nobody recorded.
     pub prompts_missing: Family<OfTenant, Counter>,
+    /// Notices that arrived.
+    pub letters_delivered: Family<OfLetter, Counter>,
+    /// Attempts to deliver that failed.
+    pub letters_failed: Family<OfLetter, Counter>,
+    /// Notices for which there was no room.
+    pub letters_refused: Family<OfTenant, Counter>,
 }
 
 impl Default for Metrics {
@@ -141,6 +156,9 @@ impl Default for Metrics {
             store_failures: Counter::default(),
             speech_failures: Family::default(),
             prompts_missing: Family::default(),
+            letters_delivered: Family::default(),
+            letters_failed: Family::default(),
+            letters_refused: Family::default(),
             registry: Registry::default(),
         };
         registry.register("sip_received", "SIP messages read", metrics.sip_received.clone());
@@ -181,6 +199,9 @@ impl Default for Metrics {
         registry.register("store_failures", "Writes that were not kept", metrics.store_failures.clone());
         registry.register("speech_failures", "Engines that began to fail", metrics.speech_failures.clone());
         registry.register("prompts_missing", "Prompts that nobody recorded", metrics.prompts_missing.clone());
+        registry.register("letters_delivered", "Notices that arrived", metrics.letters_delivered.clone());
+        registry.register("letters_failed", "Deliveries that failed", metrics.letters_failed.clone());
+        registry.register("letters_refused", "Notices without room", metrics.letters_refused.clone());
         Self { registry, ..metrics }
     }
 }

@@ -18,6 +18,7 @@ use crate::config::{self, Mistakes, StoreKind, World};
 use crate::events::{EventBus, wall};
 use crate::memory::Memory;
 use crate::metrics::Metrics;
+use crate::post::Post;
 use crate::prompts::Prompts;
 use crate::scripts::{NoScripts, Scripts};
 use crate::shards::Shards;
@@ -47,6 +48,8 @@ pub struct Node {
     pub journal: Journal,
     /// What scripts keep across calls.
     pub memory: Memory,
+    /// What is on its way to people and programs outside.
+    pub post: Post,
     /// Every script, ready to run.
     pub scripts: Scripts,
     /// Every prompt.
@@ -130,9 +133,11 @@ impl Node {
         let (journal, unsealed) = Journal::open(&data.join("tapes")).map_err(StartError::Store)?;
         let tenants = world.tenants.iter().map(|t| t.name.to_string());
         let prompts = Prompts::open(store.clone(), blobs.clone(), &data, blobs_folder, tenants);
+        let epoch = (wall() * 1000.0) as u64;
         let node = Self {
             config,
-            epoch: (wall() * 1000.0) as u64,
+            epoch,
+            post: Post::open(store.clone(), epoch).map_err(StartError::Store)?,
             memory: Memory::new(store.clone()),
             scripts: Scripts::open(&world, store.clone(), blobs).map_err(StartError::Scripts)?,
             prompts: prompts.map_err(StartError::Store)?,

@@ -10,9 +10,11 @@
 //! | `b` tenant queue number | a call back that was promised |
 //! | `c` tenant call | the call's record; ids begin with their time, so a scan backwards is newest first |
 //! | `e` tenant number | an event of the tenant's stream, by its sequence number |
+//! | `f` tenant call number | how an effect outside went so far |
 //! | `h` tenant number call | a conversation with a number: with whom, in the order of time |
 //! | `k` tenant key | a script's own memory: the moment it expires, and the value |
 //! | `l` tenant call | what a call did on the wire, line by line |
+//! | `o` tenant call number | an effect outside that waits for its delivery, or was given up |
 //! | `p` tenant prompt | a prompt's description; its sound is a blob |
 //! | `q` tenant queue | a queue's figures of its last day |
 //! | `r` tenant user contact | a registered contact |
@@ -126,6 +128,33 @@ pub fn read_expiry(key: &[u8]) -> Option<(u64, String, String)> {
     let (tenant, rest) = read_text(rest)?;
     let (name, rest) = read_text(rest)?;
     rest.is_empty().then_some((u64::from_be_bytes(*millis), tenant, name))
+}
+
+/// An effect outside. `call`: the bits of the id of the call that caused it; `number`: which of that call's.
+pub fn effect(tenant: &str, call: u128, number: u32) -> Vec<u8> {
+    Key::new(b'o').text(tenant).bytes(&call.to_be_bytes()).bytes(&number.to_be_bytes()).0
+}
+
+/// All effects of all tenants; [`read_effect`] tells which.
+pub fn effects() -> Scan {
+    Scan::prefix(Key::new(b'o').0)
+}
+
+/// All effects of a tenant, in the order of their calls.
+pub fn effects_of(tenant: &str) -> Scan {
+    Scan::prefix(Key::new(b'o').text(tenant).0)
+}
+
+/// Reads an effect's key back: tenant, call, number.
+pub fn read_effect(key: &[u8]) -> Option<(String, u128, u32)> {
+    let (tenant, rest) = read_text(key.strip_prefix(b"o")?)?;
+    let (call, number) = rest.split_first_chunk::<16>()?;
+    Some((tenant, u128::from_be_bytes(*call), u32::from_be_bytes(number.try_into().ok()?)))
+}
+
+/// How an effect went so far; nothing under it while there is nothing to tell.
+pub fn fate(tenant: &str, call: u128, number: u32) -> Vec<u8> {
+    Key::new(b'f').text(tenant).bytes(&call.to_be_bytes()).bytes(&number.to_be_bytes()).0
 }
 
 /// A prompt's description.
@@ -314,6 +343,8 @@ mod tests {
         let read = read_call_back(&call_back(parts.0, parts.1, parts.2)).unwrap();
         assert_eq!((read.0.as_str(), read.1.as_str(), read.2.as_str()), parts);
         assert_eq!(read_call_back(&agent("acme", "ana")), None);
+        assert_eq!(read_effect(&effect("ac\0me", 7 << 80, 9)), Some(("ac\0me".into(), 7 << 80, 9)));
+        assert_eq!(read_effect(&fate("acme", 7, 9)), None);
         assert_eq!(read_name(&figures("acme", "sales\0")).as_deref(), Some("sales\0"));
         assert_eq!((read_name(b""), read_name(&call_back("a", "b", "c"))), (None, None));
         assert_eq!(read_expiry(&expiry(9, "a", "")), Some((9, "a".into(), String::new())));

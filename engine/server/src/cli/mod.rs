@@ -6,6 +6,7 @@ mod control;
 mod dev;
 mod ladder;
 mod lists;
+mod outbox;
 mod queues;
 mod replay;
 mod script;
@@ -104,6 +105,12 @@ enum Verb {
     /// List agents, show one, pause them, sign them in and out
     #[command(after_help = "Example:\n  strowger agent pause ana --reason lunch --tenant acme")]
     Agent(queues::Agent),
+    /// Notices on their way: list them, try a dead one again, give one up
+    #[command(after_help = "Example:\n  strowger outbox list --state dead --tenant acme")]
+    Outbox {
+        #[command(subcommand)]
+        verb: outbox::Verb,
+    },
     /// List trunks and how they are
     #[command(after_help = "Example:\n  strowger trunk --tenant acme")]
     Trunk(lists::List),
@@ -170,6 +177,7 @@ fn run(verb: Verb, start: StartShards) -> Result<ExitCode, Failed> {
         Verb::User(list) => lists::run(&list, lists::Of::Users),
         Verb::Queue(wanted) => queues::queue(&wanted),
         Verb::Agent(wanted) => queues::agent(&wanted),
+        Verb::Outbox { verb } => outbox::run(&verb),
         Verb::Trunk(list) => lists::run(&list, lists::Of::Trunks),
     }
 }

@@ -8,6 +8,7 @@ mod calendar;
 mod crm;
 mod demo;
 mod limits;
+mod notify;
 mod policy;
 mod queue;
 pub(crate) mod section;
@@ -26,6 +27,7 @@ use std::time::Duration;
 
 pub use demo::{Demo, demo};
 pub use limits::Limits;
+pub use notify::{HttpTemplate, MailSecurity, MailServer, Notify, Recipient, SmsService, Webhook};
 pub use policy::{Refuse, ScriptPolicy};
 pub use section::Mistake;
 pub use speech::{HttpMethod, HttpSpeech, Speech, SpeechAnswer, SpeechEngine, SpeechSettings};

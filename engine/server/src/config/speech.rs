@@ -190,28 +190,7 @@ fn http(section: &Section<'_, '_>) -> Option<HttpSpeech> {
         let where_ = if method == HttpMethod::Get { "url" } else { "body" };
         section.mistake(section.line, format!("nothing says what to speak; write {{text}} in \"{where_}\""));
     }
-    let mut headers = Vec::new();
-    for header in section.sections("header") {
-        let name = header.required("name", "Authorization");
-        if let Some(name) = name.filter(|name| !is_header_name(name.value)) {
-            let what = format!("\"{}\" is no header; write one like \"Authorization\"", name.value);
-            header.mistake(name.line, what);
-        }
-        let line = header.line;
-        let before = header.source.mistakes.borrow().len();
-        let value = header.secret("value");
-        match &value {
-            Some(value) if !is_header_value(value.expose()) => {
-                header.mistake(line, "the value of this header has a line break; write one line");
-            }
-            None if header.source.mistakes.borrow().len() == before => {
-                header.mistake(line, "this header has no value; write value_env = \"SPEECH_TOKEN\"");
-            }
-            _ => {}
-        }
-        header.finish();
-        headers.extend(name.map(|name| name.value.to_owned()).zip(value));
-    }
+    let headers = headers(section, "SPEECH_TOKEN");
     let rate = section.integer("rate", 8000..=48_000, 16_000) as u32;
     let answer = match section.text("answer", "wav") {
         None => SpeechAnswer::Wav,
@@ -235,6 +214,33 @@ fn http(section: &Section<'_, '_>) -> Option<HttpSpeech> {
         timeout: section.duration("timeout", SECOND / 10..=60 * SECOND, 5 * SECOND),
         answer_size: section.size("answer_size", 1 << 10..=20 << 20, 4 << 20),
     })
+}
+
+/// Reads every `[[....header]]`: names, and values that may be secrets. `example`: a variable that could hold one.
+pub(super) fn headers(section: &Section<'_, '_>, example: &str) -> Vec<(String, Secret)> {
+    let mut headers = Vec::new();
+    for header in section.sections("header") {
+        let name = header.required("name", "Authorization");
+        if let Some(name) = name.filter(|name| !is_header_name(name.value)) {
+            let what = format!("\"{}\" is no header; write one like \"Authorization\"", name.value);
+            header.mistake(name.line, what);
+        }
+        let line = header.line;
+        let before = header.source.mistakes.borrow().len();
+        let value = header.secret("value");
+        match &value {
+            Some(value) if !is_header_value(value.expose()) => {
+                header.mistake(line, "the value of this header has a line break; write one line");
+            }
+            None if header.source.mistakes.borrow().len() == before => {
+                header.mistake(line, format!("this header has no value; write value_env = \"{example}\""));
+            }
+            _ => {}
+        }
+        header.finish();
+        headers.extend(name.map(|name| name.value.to_owned()).zip(value));
+    }
+    headers
 }
 
 /// A token (RFC 9110 §5.6.2).

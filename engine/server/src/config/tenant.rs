@@ -14,6 +14,7 @@ use protocol::sip::uri::Uri;
 use super::calendar::calendar;
 use super::crm::crm;
 use super::limits::Limits;
+use super::notify::notify;
 use super::policy::{ScriptPolicy, policy};
 use super::queue::queue;
 use super::section::{Section, Text, hint};
@@ -70,6 +71,8 @@ pub(super) fn tenant(section: Section<'_, '_>) -> Option<TenantParts> {
         section.mistake(section.line, what);
     }
     let contacts = section.section("crm").and_then(|s| crm(s, &known));
+    let queue_known: Vec<&str> = queues.iter().map(|queue| queue.name.as_str()).collect();
+    let notify = notify(&section, language.map_or("en", |tag| tag.value), &queue_known);
     let mut calendar_names = Names::new("calendar");
     let zone_of_calendars = timezone.clone().unwrap_or(TimeZone::UTC);
     let calendars = section.sections("calendar").into_iter();
@@ -103,6 +106,7 @@ pub(super) fn tenant(section: Section<'_, '_>) -> Option<TenantParts> {
         numbers,
         queues,
         contacts,
+        notify,
         calendars,
         music,
         calls,
@@ -172,7 +176,7 @@ pub(super) struct Names<'a> {
 }
 
 impl<'a> Names<'a> {
-    fn new(what: &'a str) -> Self {
+    pub fn new(what: &'a str) -> Self {
         Self { what, seen: HashMap::new() }
     }
 

@@ -18,6 +18,7 @@ use protocol::sip::digest::Algorithm;
 use serde::{Deserialize, Serialize};
 
 use super::limits::Limits;
+use super::notify::Notify;
 use super::policy::ScriptPolicy;
 use super::speech::{Speech, SpeechParts, SpeechSettings};
 use crate::calendar::Calendar;
@@ -233,6 +234,8 @@ pub struct Tenant {
     pub queues: Vec<Arc<QueuePlan>>,
     /// `[tenant.crm]`
     pub contacts: Option<Arc<Contacts>>,
+    /// `[[tenant.notify]]`, `[tenant.mail]` and `[tenant.sms]`
+    pub notify: Notify,
     /// `[[tenant.calendar]]`
     pub calendars: Vec<Calendar>,
     /// `[[tenant.music]]`
@@ -267,6 +270,7 @@ pub(super) struct TenantParts {
     pub numbers: Vec<Number>,
     pub queues: Vec<Arc<QueuePlan>>,
     pub contacts: Option<Arc<Contacts>>,
+    pub notify: Notify,
     pub calendars: Vec<Calendar>,
     pub music: Vec<Playlist>,
     pub calls: Calls,
@@ -297,6 +301,7 @@ impl Tenant {
             numbers,
             queues: parts.queues,
             contacts: parts.contacts,
+            notify: parts.notify,
             calendars: parts.calendars,
             music: parts.music,
             calls: parts.calls,

@@ -4,6 +4,7 @@
 mod access;
 mod calls;
 mod control;
+mod outbox;
 mod problem;
 mod prompts;
 mod queues;
@@ -113,6 +114,9 @@ pub fn router(node: Arc<Node>, stop: watch::Receiver<bool>) -> Router {
         .route("/agents", get(queues::agents))
         .route("/agents/{agent}", get(queues::get_agent))
         .route("/agents/{agent}/state", put(queues::set_state))
+        .route("/outbox", get(outbox::list))
+        .route("/outbox/{id}", get(outbox::get).delete(outbox::drop_letter))
+        .route("/outbox/{id}/retry", post(outbox::retry))
         .route("/events", get(streams::events));
     Router::new()
         .nest("/v1/tenants/{tenant}", tenant)
@@ -139,6 +143,7 @@ pub fn router(node: Arc<Node>, stop: watch::Receiver<bool>) -> Router {
         control::listen, control::whisper, control::barge,
         tenants::list, tenants::users, tenants::trunks, tenants::numbers, tenants::reload,
         queues::list, queues::get, queues::sign_in, queues::sign_out, queues::agents, queues::get_agent, queues::set_state,
+        outbox::list, outbox::get, outbox::retry, outbox::drop_letter,
         tenants::metrics, tenants::healthz, tenants::readyz, streams::events,
     ),
     modifiers(&Bearer),

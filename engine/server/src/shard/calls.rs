@@ -11,6 +11,7 @@ use exchange::{
     Party, Route, Signal, Target,
 };
 use media::Command;
+use notices::Occasion;
 use protocol::sdp::{Codec, Description, Direction as Flows, LocalMedia, Negotiated, Refusal};
 use protocol::sip::flow::{Destination, Flow};
 use protocol::sip::headers::HeaderName;
@@ -493,9 +494,11 @@ impl Shard {
     }
 
     pub(super) fn trunk_turned(&self, tenant: &str, trunk: &str, turn: &Turn) {
-        let (kind, text) = match turn {
-            Turn::Back => ("trunk.back", "answers again"),
-            Turn::Lost => ("trunk.lost", "does not answer; calls go to the next carrier"),
+        let (kind, text, occasion) = match turn {
+            Turn::Back => ("trunk.back", "answers again", Occasion::TrunkBack),
+            Turn::Lost => {
+                ("trunk.lost", "does not answer; calls go to the next carrier", Occasion::TrunkDown)
+            }
         };
         if *turn == Turn::Lost {
             let of = crate::metrics::OfTenant { tenant: tenant.into() };
@@ -503,6 +506,9 @@ impl Shard {
         }
         tracing::warn!(tenant, trunk, "{text}");
         self.around.node.events.publish(tenant, kind, serde_json::json!({ "trunk": trunk }));
+        if let Some(tenant) = self.world.tenant(tenant) {
+            self.around.node.post_trunk(tenant, trunk, occasion);
+        }
     }
 
     pub(super) fn close_stream(&mut self, leg: LegKey) {

@@ -185,6 +185,11 @@ impl Shard {
                 "a queue is configured no longer, and callers were promised a call back in it"
             );
         }
+        if kind == "queue.left"
+            && let Some(tenant) = self.world.tenant(tenant)
+        {
+            self.around.node.post_late(tenant, &about);
+        }
         let now = Instant::now();
         self.written.changed(now);
         if let Some((call, fact)) = facts::of_event(self.exchange.wall(now), kind, &about) {

@@ -220,7 +220,7 @@ impl Shard {
         };
         let facts = running.facts.entries();
         let sealed = [running.tape.as_slice(), &facts].concat();
-        archive::seal(&around.node, &record, &sealed, &running.ladder, Box::new(kept));
+        archive::seal(&around.node, &record, running.facts.queue(), &sealed, &running.ladder, Box::new(kept));
         if let (Some(first), Some(tenant)) = (running.first, self.world.tenant(&record.tenant).cloned()) {
             let (node, mut tape) = (around.node.clone(), running.tape);
             let of = (record.tenant.clone(), record.id);

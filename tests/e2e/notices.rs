@@ -1,0 +1,280 @@
+//! Who is told of a call that nobody answered, and how: by mail, by text message, by a signed webhook, from an exchange to
+//! servers that others made. What was to be told survives a kill and receivers that are away.
+
+use std::collections::BTreeSet;
+use std::net::Ipv4Addr;
+use std::path::PathBuf;
+use std::process::Command;
+use std::time::Duration;
+
+use serde_json::Value;
+use tempfile::TempDir;
+use tests::process::Process;
+
+use crate::world::{LATER, World};
+
+/// How long the callers here wait before they give up.
+const PATIENCE: Duration = Duration::from_secs(2);
+/// Callers in the flood.
+const FLOOD: usize = 150;
+const SECRET: &str = "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD";
+/// Who calls, as the carrier says.
+const CALLER: &str = "+359888123456";
+
+/// The servers outside, in a process that can be away.
+struct Outside {
+    ip: Ipv4Addr,
+    folder: TempDir,
+    process: Option<Process>,
+    /// What came while something else was waited for.
+    early: Vec<Value>,
+}
+
+impl Outside {
+    fn new(ip: Ipv4Addr) -> Self {
+        let mut outside =
+            Self { ip, folder: tempfile::tempdir().expect("a folder"), process: None, early: Vec::new() };
+        outside.come();
+        outside
+    }
+
+    /// The servers are there from now on.
+    fn come(&mut self) {
+        let script = concat!(env!("CARGO_MANIFEST_DIR"), "/e2e/receivers.py");
+        let mut command = Command::new(python());
+        command.arg(script).arg(self.ip.to_string()).arg(self.folder.path()).arg(SECRET);
+        self.process = Some(Process::spawn("receivers", &mut command));
+        self.next("ready");
+    }
+
+    fn leave(&mut self) {
+        self.process = None;
+    }
+
+    fn tell(&mut self, what: &str) {
+        self.process.as_mut().expect("the servers are there").say(&format!("{what}\n"));
+        self.next("obeyed");
+    }
+
+    /// The next thing that arrives by this way.
+    #[track_caller]
+    fn next(&mut self, way: &str) -> Value {
+        if let Some(at) = self.early.iter().position(|told| told["way"] == way) {
+            return self.early.remove(at);
+        }
+        let (process, early) = (self.process.as_mut().expect("the servers are there"), &mut self.early);
+        process.lines.wait_for(way, LATER, |line| {
+            let told = serde_json::from_str::<Value>(line).ok()?;
+            if told["way"] == way {
+                Some(told)
+            } else {
+                early.push(told);
+                None
+            }
+        })
+    }
+
+    /// Whatever arrives by this way until nothing comes for so long.
+    fn rest(&mut self, way: &str, quiet: Duration) -> Vec<Value> {
+        let process = self.process.as_mut().expect("the servers are there");
+        let early = self.early.extract_if(.., |told| told["way"] == way).collect::<Vec<_>>();
+        let coming = std::iter::from_fn(|| process.lines.seek(quiet, |line| arrival(line, way)));
+        early.into_iter().chain(coming).collect()
+    }
+
+    /// TOML of the tenant: all the ways, and a recipient for each, so that a test can tell them apart.
+    fn sections(&self, digest: &str) -> String {
+        let (ip, ca) = (self.ip, self.folder.path().join("ca.pem"));
+        format!(
+            r#"  [tenant.mail]
+  server = "{ip}:2525"
+  security = "starttls"
+  ca_file = "{ca}"
+  user = "exchange"
+  password = "of-the-tests"
+  from = "Demo <exchange@demo.example>"
+  [tenant.sms]
+  kind = "twilio"
+  url = "http://{ip}:8090"
+  account = "AC0123"
+  token = "token-of-the-tests"
+  from = "+35921234567"
+  [[tenant.notify]]
+  name = "ana"
+  events = ["missed", "abandoned", "voicemail"]
+  queues = ["sales"]
+  mail = "Ana <ana@demo.example>"
+  digest = "{digest}"
+  [[tenant.notify]]
+  name = "boris"
+  events = ["abandoned"]
+  language = "bg"
+  sms = "+359888000102"
+  digest = "{digest}"
+  [[tenant.notify]]
+  name = "crm"
+  events = ["ended"]
+  webhook = "http://{ip}:8090/hook"
+  secret = "{SECRET}"
+  [[tenant.notify]]
+  name = "vera"
+  events = ["voicemail", "trunk-down"]
+  sms = "+359888000103"
+  [[tenant.number]]
+  number = "800"
+  script = "strowger/queue"
+  settings = {{ queue = "sales" }}
+  [[tenant.queue]]
+  name = "sales"
+  agents = ["ana"]
+"#,
+            ca = ca.display()
+        )
+    }
+}
+
+fn arrival(line: &str, way: &str) -> Option<Value> {
+    serde_json::from_str::<Value>(line).ok().filter(|told| told["way"] == way)
+}
+
+/// Where `make test` puts the mail server and the library of Standard Webhooks.
+fn python() -> PathBuf {
+    let cache = std::env::var_os("STROWGER_CACHE").map_or_else(
+        || PathBuf::from(std::env::var_os("HOME").expect("HOME is set")).join(".cache/strowger"),
+        PathBuf::from,
+    );
+    cache.join("outside/bin/python")
+}
+
+fn world(digest: &str) -> (World, Outside) {
+    let mut outside = None;
+    let world = World::with(|net| outside.insert(Outside::new(net.host())).sections(digest));
+    (world, outside.expect("made with the world"))
+}
+
+/// Callers who wait in the queue, and give up.
+fn give_up(world: &World, calls: usize, rate: usize) {
+    let calls = u32::try_from(calls).expect("few");
+    let sipp = world.carrier_calls("800").calls(calls, rate as u32).talks(PATIENCE);
+    sipp.run(LATER).assert_all(calls);
+}
+
+/// The outbox, once it holds so many.
+#[track_caller]
+fn outbox(world: &mut World, waiting: u64, dead: u64) -> Value {
+    world.exchange.eventually(&format!("{waiting} letters waiting and {dead} dead"), |exchange| {
+        let outbox = exchange.get("/tenants/demo/outbox");
+        (outbox["waiting"] == waiting && outbox["dead"] == dead).then_some(outbox)
+    })
+}
+
+#[test]
+fn whoever_gives_up_in_a_queue_is_told_of_with_number_time_number_dialled_and_wait() {
+    let (mut world, mut outside) = world("0 s");
+    give_up(&world, 1, 1);
+    let mail = outside.next("mail");
+    let sms = outside.next("sms");
+    let webhook = outside.next("webhook");
+    let call = world.exchange.calls(1).remove(0);
+    assert_eq!(call["outcome"], "abandoned", "{call}");
+    for told in [&mail, &sms, &webhook] {
+        let facts = &webhook["event"]["data"];
+        let end = facts["at"].as_f64().zip(facts["waited"].as_f64()).map(|(began, waited)| began + waited);
+        let after = told["at"].as_f64().expect("a moment") - end.expect("both are told");
+        assert!(after < 1.0, "{after} s after the call: {told}");
+    }
+
+    assert_eq!((&mail["secure"], &mail["to"][0]), (&Value::Bool(true), &"ana@demo.example".into()), "{mail}");
+    assert_eq!(mail["automatic"], "auto-generated");
+    for text in ["text", "html"] {
+        let text = mail[text].as_str().expect("a mail has both forms");
+        for part in [CALLER, "800", "sales", "2 s", call["id"].as_str().expect("an id")] {
+            assert!(text.contains(part), "no {part} in {text}");
+        }
+    }
+    let text = sms["text"].as_str().expect("words");
+    assert_eq!(sms["to"], "+359888000102");
+    assert!(text.contains(CALLER) && text.contains("затвори") && text.contains("800"), "{text}");
+
+    let event = &webhook["event"];
+    assert_eq!(webhook["content"], "application/cloudevents+json");
+    assert_eq!((&event["type"], &event["id"]), (&"strowger.ended".into(), &webhook["id"]), "{event}");
+    assert_eq!((&event["subject"], &event["data"]["number"]), (&call["id"], &CALLER.into()), "{event}");
+    assert_eq!((&event["data"]["queue"], &event["data"]["outcome"]), (&"sales".into(), &"abandoned".into()));
+    outbox(&mut world, 0, 0);
+    // vera ticked other things.
+    assert!(outside.rest("sms", PATIENCE).is_empty());
+}
+
+#[test]
+fn nothing_is_lost_and_nothing_told_twice_while_receivers_are_away_and_the_exchange_is_killed() {
+    let (mut world, mut outside) = world("0 s");
+    outside.leave();
+    give_up(&world, 3, 10);
+    let calls = world.exchange.calls(3);
+    outbox(&mut world, 9, 0);
+    world.exchange.kill();
+    world.exchange.start_again();
+    let waiting = world.exchange.get("/tenants/demo/outbox");
+    assert_eq!(waiting["letters"].as_array().map(Vec::len), Some(9), "{waiting}");
+    outside.come();
+    outbox(&mut world, 0, 0);
+    let wanted: BTreeSet<_> = calls.iter().filter_map(|call| call["id"].as_str()).collect();
+    let webhooks = outside.rest("webhook", PATIENCE);
+    let told: Vec<_> = webhooks.iter().filter_map(|it| it["event"]["subject"].as_str()).collect();
+    assert_eq!((told.len(), told.iter().copied().collect()), (3, wanted), "{told:?}");
+}
+
+#[test]
+fn a_dead_letter_is_seen_and_tried_again_by_a_person() {
+    let (mut world, mut outside) = world("0 s");
+    outside.tell("webhook 410");
+    give_up(&world, 1, 1);
+    let first = outside.next("webhook");
+    outbox(&mut world, 0, 1);
+    let letter = world.exchange.get("/tenants/demo/outbox?state=dead")["letters"][0].clone();
+    assert_eq!((&letter["id"], &letter["state"]), (&first["id"], &"dead".into()), "{letter}");
+    assert!(letter["why"].as_str().is_some_and(|why| why.starts_with("410")), "{letter}");
+    let id = letter["id"].as_str().expect("an id");
+    let (status, listed, said) = world.exchange.cli(&["outbox", "list", "--state", "dead"]);
+    assert!(status == 0 && listed.contains(id) && listed.contains("410"), "{listed}{said}");
+
+    outside.tell("webhook 200");
+    let (status, _, said) = world.exchange.cli(&["outbox", "retry", id]);
+    assert_eq!(status, 0, "{said}");
+    let again = outside.next("webhook");
+    assert_eq!((&again["id"], &again["status"]), (&first["id"], &200.into()), "the key is the same");
+    outbox(&mut world, 0, 0);
+    let (status, _, said) = world.exchange.cli(&["outbox", "retry", id]);
+    assert_eq!(status, 1);
+    assert!(said.contains("404"), "{said}");
+}
+
+#[test]
+fn every_mail_of_a_flood_arrives_through_a_server_that_refuses_every_third_connection() {
+    let (mut world, mut outside) = world("0 s");
+    outside.tell("mail 3");
+    give_up(&world, FLOOD, 30);
+    let mut ids = BTreeSet::new();
+    while ids.len() < FLOOD {
+        let mail = outside.next("mail");
+        assert!(ids.insert(mail["id"].to_string()), "twice: {mail}");
+    }
+    outbox(&mut world, 0, 0);
+}
+
+#[test]
+fn a_flood_is_told_at_once_and_then_together() {
+    let (mut world, mut outside) = world("5 s");
+    give_up(&world, 5, 50);
+    let first = outside.next("mail");
+    assert!(first["subject"].as_str().is_some_and(|it| it.contains(CALLER)), "{first}");
+    let rest = outside.next("mail");
+    let text = rest["text"].as_str().expect("words");
+    let apart = rest["at"].as_f64().zip(first["at"].as_f64()).map(|(rest, first)| rest - first);
+    assert!(apart.is_some_and(|apart| apart >= 4.9), "{apart:?}");
+    let told =
+        [&first, &rest].map(|mail| mail["text"].as_str().unwrap_or_default().matches("Waited:").count());
+    assert_eq!(told.iter().sum::<usize>(), 5, "{told:?} {text}");
+    outbox(&mut world, 0, 0);
+}
