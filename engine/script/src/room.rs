@@ -102,7 +102,8 @@ impl Room {
                 }
             }
         };
-        timeout(LET_IN, waits).await.ok()
+        // In a box of its own: most need not wait, and whoever waits here would else make every run larger.
+        Box::pin(timeout(LET_IN, waits)).await.ok()
     }
 
     /// A tenant's scripts have computed for so long; they may for `cpu` in a second.

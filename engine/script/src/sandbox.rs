@@ -373,7 +373,7 @@ impl Sandboxes {
                 match roused {
                     Roused::Answered(Ok(())) => {}
                     Roused::Answered(Err(kind)) => break Finish::Trapped { kind, backtrace: String::new() },
-                    Roused::Wished(wish) => match self.grant(wish, &mut guest, limits).await {
+                    Roused::Wished(wish) => match Box::pin(self.grant(wish, &mut guest, limits)).await {
                         Some(version) => return (guest, Left::For(version)),
                         None => continue,
                     },
