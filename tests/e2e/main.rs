@@ -18,6 +18,7 @@ mod notices;
 mod phones;
 mod promises;
 mod queues;
+mod recovery;
 mod screen;
 mod scripts;
 mod speech;

@@ -215,9 +215,14 @@ fn what_a_queue_decided_outlives_a_kill() {
     ana.event("ringing", SOON);
     world.exchange.kill();
     world.exchange.start_again();
+    // The call went on, as far as the exchange can tell.
+    let up = world.exchange.get("/tenants/demo/calls?live=true");
+    let id = up["calls"][0]["id"].as_str().unwrap_or_default();
+    let (status, said) = world.exchange.send("POST", &format!("/tenants/demo/calls/{id}/hangup"), "");
+    assert_eq!(status, 204, "{said}");
     drop(calls);
     let call = world.exchange.calls(1).remove(0);
-    let id = call["id"].as_str().unwrap_or_default();
+    assert_eq!(call["id"], id);
     let rungs = world.exchange.get(&format!("/tenants/demo/calls/{id}/ladder"))["rungs"].take();
     let said: Vec<&str> =
         rungs.as_array().into_iter().flatten().filter_map(|rung| rung["what"].as_str()).collect();

@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::directory::Device;
 use crate::queue::{KeptAgent, KeptCallBack, Question};
@@ -77,7 +77,7 @@ pub struct Route {
 }
 
 /// One direction of last resort.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Fallback {
     /// Ring this.
     Ring(Target),
@@ -241,6 +241,11 @@ pub enum Effect {
         kind: &'static str,
         /// Names and values: "queue", "call", "agent", "reason" ...
         about: Vec<(&'static str, String)>,
+    },
+    /// Something of the call has changed that a restart must know: `Exchange::kept_call` says what there is now.
+    Keep {
+        /// The call.
+        call: CallId,
     },
     /// The call is over; every leg has ended or been told to.
     Over(Box<CallRecord>),

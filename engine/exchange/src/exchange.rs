@@ -4,6 +4,7 @@
 
 mod meeting;
 mod queues;
+mod recovery;
 
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap};
@@ -428,9 +429,12 @@ impl Exchange {
             floor: &mut self.floor,
             out,
         };
-        let before = call.next_timeout();
+        let (before, mark) = (call.next_timeout(), call.mark());
         step(call, &mut around);
         call.tend_supervisors(&mut around);
+        if ![0, mark].contains(&call.mark()) {
+            around.out.push(Effect::Keep { call: id });
+        }
         let elsewhere = call.elsewhere.take();
         if call.is_over() {
             around.out.push(match call.is_fruitless() {

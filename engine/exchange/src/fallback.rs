@@ -40,6 +40,11 @@ impl LastResort {
         Self { rest: directions.into(), state: State::Next, message_box: None }
     }
 
+    /// Somebody has answered and both talk, as it was before a restart.
+    pub fn talking() -> Self {
+        Self { state: State::Talking, ..Self::new(Vec::new()) }
+    }
+
     /// The next command, given what the last one answered; none when nothing is left to try or the
     /// call was taken.
     pub fn next(&mut self, answer: Option<Answer>) -> Option<Command> {

@@ -21,6 +21,7 @@ mod record;
 pub mod strategy;
 pub mod verb;
 
+pub use call::{KeptCall, Past};
 pub use directory::{CallLimits, Device, Directory, Trunk, User};
 pub use effect::{
     Arrival, Cause, Destination, Effect, Event, Fallback, Invite, LegKey, Note, Origin, Route, Signal, Sound,

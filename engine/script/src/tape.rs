@@ -12,10 +12,12 @@
 //!   2 Ended { at_ms, finish }                          once, last; missing when the engine stopped
 //!   3 Moved { at_ms, version }                         goes on with this version, which asked all before likewise
 //!   4 Fact { at, kind, about }                         anywhere, also before and behind segments
+//!   5 Legs(bytes)                                      anywhere; only while the call is up
 //! ```
 //!
 //! A fact is what became of the call without its script asking: its place in a queue, who was rung for it
-//! and by whose decision. No run depends on it, so a replay passes it over.
+//! and by whose decision. No run depends on it, so a replay passes it over. Legs are what the server keeps
+//! of a call's telephones, in a form of its own, so that the call outlives the process; the last one counts.
 //!
 //! Appended as the call goes; a cut tail (the power went) is left out when reading. What a command
 //! and an answer are is `exchange::verb`'s; variants there are added at the end.
@@ -234,6 +236,45 @@ pub enum Entry {
     },
     /// What became of the call meanwhile; a run writes none of these itself.
     Fact(Fact),
+    /// What the server must know to take the call up after a restart, in a form of its own.
+    Legs(Vec<u8>),
+}
+
+/// The entry that keeps what the server must know of a call's legs.
+pub fn legs_entry(legs: &[u8]) -> Vec<u8> {
+    let mut bytes = vec![0; 4];
+    bytes.push(LEGS);
+    let mut bytes = postcard::to_extend(legs, bytes).expect("bytes can be written");
+    close(&mut bytes, 0);
+    bytes
+}
+
+/// The runs on a call's tape as they were written, without what stands between their entries: those that have
+/// ended, and the one that has not, empty when there is none or it has asked nothing.
+pub fn runs(bytes: &[u8]) -> (Vec<u8>, Vec<u8>) {
+    let (mut ended, mut open, mut steps) = (Vec::new(), Vec::new(), 0);
+    let mut rest = bytes;
+    loop {
+        if let Some(after) = rest.strip_prefix(MAGIC).and_then(|after| after.get(1..)) {
+            // What had not ended before another began had asked nothing.
+            (open, steps) = (rest[..rest.len() - after.len()].to_vec(), 0);
+            rest = after;
+        }
+        let before = rest;
+        let Some(entry) = take_entry(&mut rest) else { break };
+        if let Entry::Fact(_) | Entry::Legs(_) = entry {
+            continue;
+        }
+        open.extend_from_slice(&before[..before.len() - rest.len()]);
+        steps += u32::from(matches!(entry, Entry::Step(_)));
+        if let Entry::Ended { .. } = entry {
+            ended.append(&mut open);
+        }
+    }
+    if steps == 0 {
+        open.clear();
+    }
+    (ended, open)
 }
 
 /// The entries in bytes that [`crate::World::tape`] was handed.
@@ -246,6 +287,8 @@ pub fn entries(bytes: &[u8]) -> Vec<Entry> {
 const STEP: u8 = 1;
 /// The tag of `Entry::Fact`.
 const FACT: u8 = 4;
+/// The tag of `Entry::Legs`.
+const LEGS: u8 = 5;
 
 /// One run, as recorded.
 #[derive(Clone, Debug, PartialEq)]
@@ -267,6 +310,8 @@ pub struct Tape {
     pub segments: Vec<Segment>,
     /// What became of the call beside them, in order of time.
     pub facts: Vec<Fact>,
+    /// What the server kept last of the call's legs; none on the tape of a call that is over.
+    pub legs: Option<Vec<u8>>,
     /// The end was missing or damaged and has been left out.
     pub cut: bool,
 }
@@ -303,7 +348,7 @@ impl Tape {
         if bytes.len() > MAX_TAPE {
             return Err(Unreadable::TooLong);
         }
-        let mut tape = Tape { segments: Vec::new(), facts: Vec::new(), cut: false };
+        let mut tape = Tape { segments: Vec::new(), facts: Vec::new(), legs: None, cut: false };
         let mut rest = bytes;
         while !rest.is_empty() {
             if let Some(after) = rest.strip_prefix(MAGIC) {
@@ -335,6 +380,7 @@ impl Tape {
                 self.segments.push(Segment { start, version, steps: Vec::new(), finish: None });
             }
             (Entry::Fact(fact), _) => self.facts.push(fact),
+            (Entry::Legs(legs), _) => self.legs = Some(legs),
             (Entry::Step(step), Some(segment)) => segment.steps.push(step),
             (Entry::Moved { version, .. }, Some(segment)) => segment.version = version,
             (Entry::Ended { at_ms, finish }, Some(segment)) => {
@@ -523,6 +569,31 @@ mod tests {
         assert_eq!(mixed.segments[0], plain.segments[0]);
         assert_eq!((mixed.segments.len(), mixed.segments[1].steps.len(), mixed.cut), (2, 1, false));
         assert_eq!(Tape::read(&fact(1.0).entry()), Err(Unreadable::NotATape), "facts alone replay nothing");
+    }
+
+    #[test]
+    fn a_call_that_is_taken_up_has_the_runs_of_before_and_the_one_that_goes_on() {
+        let [began, step, ended] = &run()[..] else { panic!() };
+        let (fact, legs) = (fact(1.0).entry(), legs_entry(b"one"));
+        let whole = run().concat();
+        let tape: [&[u8]; 7] = [&fact, &whole, began, &legs, step, &fact, step];
+        let (before, open) = runs(&tape.concat());
+        assert_eq!((before, open), (whole.clone(), [began, step, step].map(Vec::as_slice).concat()));
+        // A run that had asked nothing begins anew.
+        assert_eq!(runs(&[&whole, began].map(Vec::as_slice).concat()), (whole.clone(), Vec::new()));
+        let again: [&[u8]; 4] = [&whole, began, began, step];
+        assert_eq!(runs(&again.concat()), (whole.clone(), [began, step].map(Vec::as_slice).concat()));
+        assert_eq!(runs(&whole), (whole.clone(), Vec::new()));
+        assert_eq!(runs(&[whole.as_slice(), &ended[..3]].concat()), (whole, Vec::new()), "a cut tail");
+    }
+
+    #[test]
+    fn what_was_kept_last_of_the_legs_counts_and_no_run_notices() {
+        let [began, step, ended] = &run()[..] else { panic!() };
+        let kept = [legs_entry(b"one"), legs_entry(b"two")];
+        let tape = Tape::read(&[began, &kept[0], step, &kept[1], ended].map(Vec::as_slice).concat()).unwrap();
+        assert_eq!(tape.legs.as_deref(), Some(&b"two"[..]));
+        assert_eq!(tape.segments, Tape::read(&run().concat()).unwrap().segments);
     }
 
     #[test]

@@ -1,7 +1,8 @@
 //! What is kept of calls: while one is up its tape is in the journal, written as it goes; when it is
 //! over, record, tape and ladder are sealed in one durable batch. A call that a killed process left
-//! behind is found in the journal at the next start and sealed as failed, with the tape it had. Notices of a
-//! call's end are in the same batch: whoever is to be told is told of every call that there is a record of.
+//! behind is found in the journal at the next start, and goes on or is sealed as failed, with the tape
+//! it had ([`crate::recovery`]). Notices of a call's end are in the same batch: whoever is to be told is
+//! told of every call that there is a record of.
 //!
 //! How a record is written and listed is in [`crate::records`].
 
@@ -11,6 +12,7 @@ use std::time::Duration;
 use exchange::queue::CALL_BACK;
 use exchange::{Answer, CallId, CallRecord, Command, LegNo, LegRecord, Outcome};
 use outbox::{Effect, EffectId};
+use script::{Step, Tape};
 use store::{Batch, Done, StoreError, Unsealed, layout};
 
 use crate::facts;
@@ -29,27 +31,28 @@ const PATIENCE: Duration = Duration::from_millis(250);
 /// The same for a record that comes with notices.
 const PATIENCE_OF_NOTICES: Duration = Duration::from_millis(10);
 
-/// Seals what a killed process left in the journal.
-pub fn recover(node: &Node, unsealed: Vec<Unsealed>) -> Result<(), StoreError> {
-    for tape in unsealed {
-        let bytes = tape.entries.concat();
-        // A record that is kept already was sealed by a process that ended before it could say so here.
-        let sealed = node.store.get(&tape.key)?.is_some();
-        if let Some(record) = interrupted(&bytes).filter(|_| !sealed) {
-            tracing::warn!(call = %record.id, tenant = record.tenant, "a call was cut off when the exchange stopped");
-            let queue = script::Tape::read(&bytes).map(|tape| facts::queue_of(&tape.facts).to_owned());
-            let notices = notices(node, &record, queue.as_deref().unwrap_or_default());
-            let batch = batch_of(&record, &bytes, &[]);
-            let (batch, posted) = node.post_with(batch, &record.tenant, notices);
-            let kept = node.store.commit_and_wait(batch);
-            if let Some(posted) = posted {
-                node.post.settle(posted, kept.is_ok());
-            }
-            kept?;
+/// Seals a call that a killed process left with nothing but its tape: nobody had answered it.
+pub fn close_unkept(node: &Node, unsealed: &Unsealed) -> Result<(), StoreError> {
+    let bytes = unsealed.entries.concat();
+    if let Some(record) = interrupted(&bytes) {
+        tracing::warn!(call = %record.id, tenant = record.tenant, "a call was cut off when the exchange stopped");
+        let queue = Tape::read(&bytes).map(|tape| facts::queue_of(&tape.facts).to_owned());
+        let notices = notices(node, &record, queue.as_deref().unwrap_or_default());
+        let batch = batch_of(&record, &bytes, &[]);
+        let (batch, posted) = node.post_with(batch, &record.tenant, notices);
+        let kept = node.store.commit_and_wait(batch);
+        if let Some(posted) = posted {
+            node.post.settle(posted, kept.is_ok());
         }
-        node.journal.seal(&tape.key)?;
+        kept?;
     }
-    Ok(())
+    node.journal.seal(&unsealed.key)
+}
+
+/// What the runs on a tape asked and were answered, as the exchange goes by it when it takes a call up.
+pub fn past<'t>(tape: &'t Tape) -> Vec<Vec<(&'t Command, &'t Answer)>> {
+    let asked = |step: &'t Step| (&step.command, &step.answer);
+    tape.segments.iter().map(|segment| segment.steps.iter().map(asked).collect()).collect()
 }
 
 /// Adds to the tape of a call that is up. On Ok it outlives the process; what a script does in a slice of a

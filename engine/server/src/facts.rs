@@ -26,6 +26,11 @@ pub struct Facts {
 }
 
 impl Facts {
+    /// Those of a call that is taken up, which the journal has.
+    pub fn restored(told: Vec<Fact>) -> Self {
+        Self { bytes: told.iter().map(|fact| fact.entry().len()).sum(), kept: told.len(), told }
+    }
+
     /// Adds one, as long as there is room.
     pub fn add(&mut self, fact: Fact) {
         if self.bytes >= MOST_BYTES {

@@ -10,9 +10,9 @@ use media::Media;
 use rustix::process::{Resource, getrlimit, setrlimit};
 use store::Unsealed;
 
-use crate::archive;
 use crate::config::World;
 use crate::node::{Node, StartError};
+use crate::recovery;
 use crate::shard::{Inboxes, Surroundings};
 use crate::shards::Shards;
 use crate::signalling::{Transports, own_address_towards};
@@ -28,7 +28,8 @@ const STREAMS_BEFORE_NEXT: usize = 400;
 pub fn start(node: &Arc<Node>, unsealed: Vec<Unsealed>) -> Result<Arc<dyn Shards>, StartError> {
     let world = node.world();
     raise_open_files();
-    archive::recover(node, unsealed).map_err(StartError::Store)?;
+    let found = recovery::find(node, unsealed).map_err(StartError::Store)?;
+    node.script_runtime.spawn(recovery::beat(world.node.data.clone()));
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let seed = seed().map_err(|why| StartError::Os("no randomness for a start", why))?;
     let transports =
@@ -68,8 +69,9 @@ pub fn start(node: &Arc<Node>, unsealed: Vec<Unsealed>) -> Result<Arc<dyn Shards
         host: host.unwrap_or(IpAddr::from([127, 0, 0, 1])).to_string(),
         transports: transports.clone(),
     });
-    inboxes.start(&surroundings, seed).map_err(threads)?;
+    // What comes waits for the shards, which may have something to send as soon as they run.
     transports.start(Arc::new(inboxes.clone()));
+    inboxes.start(&surroundings, seed, found).map_err(threads)?;
     Ok(Arc::new(inboxes))
 }
 

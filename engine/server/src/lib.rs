@@ -18,6 +18,7 @@ pub mod node;
 pub mod post;
 pub mod prompts;
 pub mod records;
+mod recovery;
 pub mod scripts;
 pub mod shard;
 pub mod shards;

@@ -75,6 +75,10 @@ pub struct Metrics {
     pub sip_malformed: Counter,
     /// SIP messages dropped because a shard had too much to do.
     pub sip_dropped: Counter,
+    /// Calls that a killed process left and this one has taken up.
+    pub calls_resumed: Counter,
+    /// Calls that a killed process left and this one has closed.
+    pub calls_lost: Counter,
     /// Requests with wrong credentials, from unknown sides, or over a bound.
     pub sip_refused: Counter,
     /// Calls that are up.
@@ -132,6 +136,8 @@ impl Default for Metrics {
             sip_sent: Counter::default(),
             sip_malformed: Counter::default(),
             sip_dropped: Counter::default(),
+            calls_resumed: Counter::default(),
+            calls_lost: Counter::default(),
             sip_refused: Counter::default(),
             calls_up: Family::default(),
             calls: Family::default(),
@@ -164,6 +170,10 @@ impl Default for Metrics {
         registry.register("sip_received", "SIP messages read", metrics.sip_received.clone());
         registry.register("sip_sent", "SIP messages sent", metrics.sip_sent.clone());
         registry.register("sip_malformed", "Bytes that were no SIP message", metrics.sip_malformed.clone());
+        let resumed = metrics.calls_resumed.clone();
+        registry.register("calls_resumed", "Calls of a killed process that were taken up", resumed);
+        let lost = metrics.calls_lost.clone();
+        registry.register("calls_lost", "Calls of a killed process that were closed", lost);
         registry.register("sip_dropped", "SIP messages dropped under load", metrics.sip_dropped.clone());
         registry.register("sip_refused", "Requests refused for who sent them", metrics.sip_refused.clone());
         registry.register("calls_up", "Calls that are up", metrics.calls_up.clone());

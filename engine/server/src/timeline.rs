@@ -115,6 +115,7 @@ mod tests {
                 finish: Some((Duration::from_millis(2_020), Finish::Returned)),
             }],
             facts: Vec::new(),
+            legs: None,
             cut: false,
         };
         let told: Vec<_> =

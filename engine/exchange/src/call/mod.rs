@@ -4,6 +4,7 @@
 //! takes its place.
 
 mod ending;
+mod kept;
 mod meeting;
 mod origin;
 mod reports;
@@ -26,6 +27,8 @@ use crate::leg::{Leg, State};
 use crate::load::{Load, Seat};
 use crate::queue::{Floor, Moment};
 use crate::verb::{CallId, Direction, LegInfo, LegNo, LegRecord, Party, Prompt};
+pub(crate) use kept::Resumed;
+pub use kept::{KeptCall, Past};
 pub(crate) use meeting::{Elsewhere, Given};
 use transfer::Wish;
 

@@ -8,8 +8,8 @@ use std::time::{Duration, Instant};
 use super::{Around, Call, Driver, HOLD_MUSIC, Pending};
 use crate::dial::{DIAL_TIME, Dialling};
 use crate::effect::{Cause, Event};
-use crate::leg::Served;
-use crate::queue::{AgentWish, Entry, Leaving, Miss, Order, PlaceId, Ringing};
+use crate::leg::{Leg, Served};
+use crate::queue::{AgentWish, Entry, Floor, KeptPlace, Leaving, Miss, Order, PlaceId, Ringing};
 use crate::queue::{CALL_BACK, PROMISED_IN};
 use crate::verb::{
     Answer, CallId, Command, Dial, EndOfDigits, Failure, LegInfo, LegNo, Party, PlaceNo, Prompt, Stage,
@@ -555,6 +555,49 @@ impl Call {
         for attempt in standing.rung.swap_remove(at).dialling.attempts {
             self.hang_up(attempt.leg, Cause::Q850(16), "withdrawn", around);
         }
+    }
+
+    /// Another number whenever the place is another one, or somebody has answered for it.
+    pub(super) fn standing_mark(&self) -> u64 {
+        let Some(standing) = &self.standing else { return 0 };
+        let connected = standing.connected.as_ref().map_or(0, |connected| u64::from(connected.leg.0) + 1);
+        (standing.id.0 << 16 ^ connected) << 1 | u64::from(standing.over.is_some())
+    }
+
+    /// The place, for a restart.
+    pub(super) fn keep_standing(&self, now: Instant, wall: f64, floor: &Floor) -> Option<KeptPlace> {
+        let standing = self.standing.as_ref().filter(|standing| standing.over.is_none())?;
+        let mut kept = floor.keep_place(standing.id, now, wall)?;
+        kept.no = standing.no.0;
+        kept.music = standing.music.clone();
+        kept.connected = standing.connected.as_ref().map(|connected| connected.leg.0);
+        kept.fetched = standing.connected.as_ref().is_some_and(|connected| connected.fetch_by.is_none());
+        Some(kept)
+    }
+
+    /// Back in line, where the caller was. A queue that is gone tells the script so.
+    pub(super) fn stand_again(&mut self, kept: KeptPlace, around: &mut Around) {
+        let (no, queue, music) = (PlaceNo(kept.no), kept.queue.clone(), kept.music.clone());
+        let is_up = |leg: &u32| self.legs.get(*leg as usize).is_some_and(Leg::is_up);
+        let leg = kept.connected.filter(is_up).map(LegNo);
+        let fetch_by = (!kept.fetched).then(|| around.now + UNFETCHED);
+        let agent = kept.agent.as_ref().map(|(agent, _)| agent.clone());
+        let lost = kept.agent.is_some() && leg.is_none();
+        let (call, tenant) = (self.id, self.tenant.clone());
+        let (floor, mut moment) = around.floor();
+        let place = floor.restore_place(&tenant, call, kept, &mut moment);
+        let mut standing = Standing::new(no, place.unwrap_or(PlaceId(0)), queue);
+        standing.music = music;
+        match (place, leg.zip(agent)) {
+            (Some(_), Some((leg, agent))) => standing.connected = Some(Connected { leg, agent, fetch_by }),
+            (Some(id), None) if lost => {
+                let (floor, mut moment) = around.floor();
+                floor.lost(id, &mut moment); // the agent is gone, the caller waits on
+            }
+            (Some(_), None) => {}
+            (None, _) => standing.over = Some(Leaving::Nobody.waited()),
+        }
+        self.standing = Some(standing);
     }
 
     /// Someone wants no agent to be looked for now; the place waits on without this call.

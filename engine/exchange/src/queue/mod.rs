@@ -2,13 +2,14 @@
 //! owns places, offers and timers; every choice is a strategy's, asked by `Effect::Decide` and checked
 //! against the state at the moment of its answer. Legs are the call's (`call/waiting.rs`): the
 //! [`Floor`] gives it orders, and hears from it who answered and who did not. What agents wished, who
-//! was promised a call back and the day's figures outlive a restart; callers in line end with their calls.
+//! was promised a call back and the day's figures outlive a restart; so do callers in line whose calls do.
 
 mod agent;
 mod day;
 mod deciding;
 mod decision;
 mod floor;
+mod kept;
 mod line;
 mod offer;
 mod people;
@@ -25,6 +26,7 @@ pub(crate) use agent::Miss;
 pub use day::{KeptFigures, KeptWork};
 pub use decision::{About, Decided, Question};
 pub(crate) use floor::{Floor, Moment, Order, Ringing};
+pub(crate) use kept::KeptPlace;
 pub(crate) use place::{Entry, Leaving, PlaceId};
 pub use plan::{AgentPlan, AgentWish, KeptAgent, KeptCallBack, QueuePlan};
 pub use view::{AgentView, Figures, MemberView, QueueView, WaitingView};

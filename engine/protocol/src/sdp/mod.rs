@@ -3,5 +3,5 @@
 pub mod offer_answer;
 pub mod session;
 
-pub use offer_answer::{Codec, LocalMedia, Negotiated, Refusal};
+pub use offer_answer::{Codec, KeptMedia, LocalMedia, Negotiated, Refusal};
 pub use session::{Description, Direction, Malformed};

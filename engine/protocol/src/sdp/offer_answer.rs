@@ -7,6 +7,8 @@ use std::fmt::Write as _;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use super::session::{Description, Direction, Malformed, Media};
 
 /// RFC 3551 §4.2: the default packet is 20 ms, and we send no other.
@@ -159,7 +161,17 @@ pub struct LocalMedia {
     written: String,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// What of a session's description must be known to go on with it in another process, from another port.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KeptMedia {
+    session_id: u64,
+    version: u64,
+    lines: Vec<Line>,
+    events: u8,
+    holds: bool,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 enum Line {
     Ours,
     /// Answered with port 0; the words are kept for the next description.
@@ -183,6 +195,28 @@ impl LocalMedia {
             offered: None,
             written: String::new(),
         }
+    }
+
+    /// What must be known of it after a restart.
+    pub fn keep(&self) -> KeptMedia {
+        KeptMedia {
+            session_id: self.session_id,
+            version: self.version,
+            lines: self.lines.clone(),
+            events: self.events,
+            holds: matches!(self.offered, Some((_, Direction::SendOnly))),
+        }
+    }
+
+    /// Goes on with what was kept, receiving at `address` from now on: the next description is the next
+    /// version. Answers also which way sound was to go.
+    pub fn restore(address: SocketAddr, kept: KeptMedia) -> (Self, Direction) {
+        let KeptMedia { session_id, version, lines, events, holds } = kept;
+        let direction = if holds { Direction::SendOnly } else { Direction::SendRecv };
+        (
+            Self { address, session_id, version, lines, events, offered: None, written: String::new() },
+            direction,
+        )
     }
 
     /// Where we receive RTP.
@@ -385,6 +419,23 @@ mod tests {
     fn lines(body: &[u8], start: &str) -> Vec<String> {
         let text = std::str::from_utf8(body).unwrap();
         text.split("\r\n").filter(|line| line.starts_with(start)).map(str::to_owned).collect()
+    }
+
+    #[test]
+    fn rfc3264_8_what_was_kept_goes_on_with_the_same_lines_and_the_next_version_at_another_port() {
+        let mut before = local();
+        let video =
+            "m=audio 7078 RTP/AVP 0 96\r\na=rtpmap:96 telephone-event/8000\r\nm=video 9 RTP/AVP 31\r\n";
+        before.answer(&read(&offer(video)), &Codec::ALL, SendRecv).unwrap();
+        let moved = "192.0.2.10:40100".parse().unwrap();
+        let (mut after, direction) = LocalMedia::restore(moved, before.keep());
+        let body = after.offer(&[Codec::Pcmu], direction);
+        assert_eq!(lines(&body, "o="), ["o=- 77 2 IN IP4 192.0.2.10"]);
+        assert_eq!(lines(&body, "m="), ["m=audio 40100 RTP/AVP 0 96", "m=video 0 RTP/AVP 31"]);
+        assert_eq!(lines(&body, "a=sendrecv").len(), 1);
+
+        before.offer(&[Codec::Pcmu], SendOnly);
+        assert_eq!(LocalMedia::restore(moved, before.keep()).1, SendOnly, "whoever was on hold stays there");
     }
 
     #[test]

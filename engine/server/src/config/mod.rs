@@ -214,6 +214,8 @@ fn node(section: Section<'_, '_>) -> NodeSettings {
         drain: section.duration("drain", Duration::ZERO..=24 * HOUR, default.drain),
         shards: Some(section.integer("shards", 1..=256, 0) as usize).filter(|n| *n > 0),
         sandboxes: section.integer("sandboxes", 1..=100_000, default.sandboxes as u64) as usize,
+        recover_calls: section.flag("recover_calls", default.recover_calls),
+        recover_within: section.duration("recover_within", SECOND..=HOUR, default.recover_within),
         data: default.data,
     };
     section.finish();
@@ -223,7 +225,15 @@ fn node(section: Section<'_, '_>) -> NodeSettings {
 impl NodeSettings {
     /// The defaults, with state in `data`.
     pub fn at(data: PathBuf) -> Self {
-        Self { data, store: StoreKind::Sled, drain: 30 * SECOND, shards: None, sandboxes: 8000 }
+        Self {
+            data,
+            store: StoreKind::Sled,
+            drain: 30 * SECOND,
+            shards: None,
+            sandboxes: 8000,
+            recover_calls: true,
+            recover_within: 60 * SECOND,
+        }
     }
 }
 

@@ -124,6 +124,10 @@ pub struct NodeSettings {
     pub shards: Option<usize>,
     /// `sandboxes`: scripts alive in the process at once; a tenant may hold a quarter.
     pub sandboxes: usize,
+    /// `recover_calls`: whether a call outlives a process that was killed.
+    pub recover_calls: bool,
+    /// `recover_within`: calls of a process that was gone for longer are closed as lost.
+    pub recover_within: Duration,
 }
 
 /// The embedded store behind the data folder.

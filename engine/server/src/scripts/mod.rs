@@ -291,6 +291,14 @@ impl Scripts {
         self.library.takes(owner(tenant, script), script, call)
     }
 
+    /// The version of this hash, for a call that it had taken before a restart; one that is not loaded is read from the
+    /// store. None: it is gone.
+    pub fn took(&self, tenant: &str, script: &str, hash: &str) -> Option<Arc<Version>> {
+        self.library
+            .version(owner(tenant, script), script, hash)
+            .or_else(|| self.load(tenant, script, hash).ok())
+    }
+
     /// A run of a call's script is over: a shadow is compared with it, and a canary judged. Answers why the canary
     /// is worse, for [`Scripts::roll_back`].
     pub fn over(

@@ -80,11 +80,16 @@ impl Shard {
             }
             Told::Reinvited { session, offer } => self.reinvited(now, session, offer),
             Told::ReinviteAnswered { session, sdp } => {
-                if let (Some((leg, _)), Some(sdp)) = (self.lines.of_session(session), sdp) {
-                    self.agree(leg, &sdp);
+                let mut agreed = false;
+                if let (Some((leg, line)), Some(sdp)) = (self.lines.of_session(session), sdp) {
+                    let call = line.call;
+                    agreed = self.agree(leg, &sdp);
+                    self.keep_later(call);
                 }
+                self.anchored(now, session, agreed);
             }
-            Told::ReinviteRefused { .. } => {} // the session is as it was
+            // The session is as it was.
+            Told::ReinviteRefused { session, .. } => self.not_anchored(now, session),
             Told::Info { session, content_type, body } => {
                 let key = protocol::rtp::dtmf::read_info(&content_type, &body);
                 if let (Some((_, line)), Some((digit, duration))) = (self.lines.of_session(session), key)
@@ -95,6 +100,7 @@ impl Shard {
             }
             Told::Referred { session, to, with } => self.referred(now, session, &to, with),
             Told::Ended { session, by, .. } => {
+                self.anchored(now, session, true);
                 let Some(leg) = self.lines.end_session(session) else { return };
                 self.close_stream(leg);
                 if by != EndedBy::Local {
@@ -231,7 +237,7 @@ impl Shard {
 
     /// What the other side is told to send its sound to: the advertised address, or, where sockets are
     /// bound to every address, the one that this host has on the way there.
-    fn address_towards(&self, stream: SocketAddr, remote: SocketAddr) -> SocketAddr {
+    pub(super) fn address_towards(&self, stream: SocketAddr, remote: SocketAddr) -> SocketAddr {
         if !stream.ip().is_unspecified() {
             return stream;
         }
@@ -275,7 +281,9 @@ impl Shard {
             Ok((answer, negotiated)) => {
                 // It hears nothing from us: hold, in the old form or the new (RFC 3264 §8.4).
                 let held = negotiated.remote.ip().is_unspecified() || !negotiated.direction.sends();
+                let call = line.call;
                 self.agreed(leg, negotiated);
+                self.keep_later(call);
                 self.stack.accept_reinvite(now, session, Some(answer.into()), &mut self.outputs);
                 self.reports.push_back((leg, if held { Event::Held } else { Event::Resumed }));
             }

@@ -12,7 +12,7 @@ use jiff::tz::TimeZone;
 use jiff::{Timestamp, Zoned};
 use prometheus_client::metrics::histogram::Histogram;
 use script::tape::{self, Entry};
-use script::{Limits, Reins, Run, Start, Version, World};
+use script::{Limits, Reins, Run, Start, Step, Version, World};
 use serde_json::json;
 use store::{Store, StoreError};
 use tokio::sync::oneshot;
@@ -22,6 +22,7 @@ use super::runs;
 use super::{Inboxes, Input};
 use crate::archive;
 use crate::config::Tenant;
+use crate::events::wall;
 use crate::history;
 use crate::memory::Room;
 use crate::metrics::OfScript;
@@ -29,21 +30,24 @@ use crate::node::{Node, log_row};
 use crate::timeline::Line;
 use crate::words;
 
-/// The run of a call's script; `done` hears how it ended.
+/// The run of a call's script, after what it did in an earlier process; `done` hears how it ended.
+#[allow(clippy::too_many_arguments)]
 pub(super) fn run(
     node: &Arc<Node>,
     tenant: Arc<Tenant>,
     version: Arc<Version>,
     start: Start,
+    past: Vec<Step>,
     shard: (Inboxes, usize),
     reins: Arc<Reins>,
     done: impl FnOnce(Run) + Send + 'static,
 ) -> runs::Run {
     let limits = tenant.limits.of_run(Limits::call());
-    let desk = Desk { reins: Some(reins), ..Desk::new(node, tenant, &start.script, Some(shard)) };
+    let began = (!past.is_empty()).then_some(start.started);
+    let desk = Desk { reins: Some(reins), began, ..Desk::new(node, tenant, &start.script, Some(shard)) };
     let node = node.clone();
     Box::pin(async move {
-        done(node.scripts.sandboxes.run_call(&version, start, Arc::new(desk), &limits).await);
+        done(node.scripts.sandboxes.resume(&version, start, past, Arc::new(desk), &limits).await);
     })
 }
 
@@ -83,6 +87,8 @@ struct Desk {
     shard: Option<(Inboxes, usize)>,
     /// The hold on the run; none after the call's end.
     reins: Option<Arc<Reins>>,
+    /// When the run began, seconds since 1970 UTC, if that was in another process: its tape goes on by that time.
+    began: Option<f64>,
     /// Somebody watched the script's calls when the run began: what it does is told them.
     watched: bool,
     /// Nanoseconds that the script computed before its last import.
@@ -141,6 +147,10 @@ impl World for Desk {
         }
     }
 
+    fn elapsed(&self, _call: CallId) -> Option<Duration> {
+        Some(Duration::try_from_secs_f64(wall() - self.began?).unwrap_or_default())
+    }
+
     fn computed(&self, _call: CallId, time: Duration) {
         self.decisions.observe(time.as_secs_f64());
         if self.watched {
@@ -175,7 +185,17 @@ impl Desk {
         let (node, script) = (node.clone(), script.clone());
         let of = OfScript { tenant: tenant.name.to_string(), script: script.to_string() };
         let decisions = node.metrics.script_decision.get_or_create(&of).clone();
-        Self { tenant, script, node, shard, reins: None, watched, computed: AtomicU64::new(0), decisions }
+        Self {
+            tenant,
+            script,
+            node,
+            shard,
+            reins: None,
+            began: None,
+            watched,
+            computed: AtomicU64::new(0),
+            decisions,
+        }
     }
 
     /// Tells those who watch what is new on the tape.
@@ -202,7 +222,7 @@ impl Desk {
                     json!({ "call": call, "at": f64::from(at_ms) / 1000.0, "version": version }),
                 ),
                 // The shard's, and none of a run.
-                Entry::Fact(_) => continue,
+                Entry::Fact(_) | Entry::Legs(_) => continue,
                 Entry::Ended { at_ms, finish } => (
                     "script.ended",
                     json!({ "call": call, "at": f64::from(at_ms) / 1000.0, "finish": words::finish(&finish) }),

@@ -16,6 +16,7 @@ mod people;
 mod probes;
 mod promises;
 mod queues;
+mod recovery;
 mod registrations;
 mod running;
 mod runs;
@@ -52,6 +53,7 @@ use crate::archive;
 use crate::config::{Trunk, World};
 use crate::events::wall;
 use crate::node::Node;
+use crate::recovery::Found;
 use crate::shards::{Asked, NotSet, Rung, Shards, TrunkState, UserState, Wanted};
 use crate::signalling::{Ear, Inbox, Transports};
 use crate::sounds::Sounds;
@@ -60,6 +62,7 @@ use lines::Lines;
 use mailbox::Mailbox;
 use people::People;
 use queues::Days;
+use recovery::Recovery;
 use running::Running;
 use runs::Runs;
 use trunks::Trunks;
@@ -69,6 +72,8 @@ const BATCH: usize = 256;
 /// Timers are looked at this often at most: waking for each of a call's would cost more than all they do.
 /// The shortest of SIP is 500 ms (RFC 3261 §17.1.1.1, T1).
 const GRAIN: Duration = Duration::from_millis(10);
+/// How long a telephone may ring on that a killed process has rung; RFC 3261 §16.6 has proxies give up then.
+const RINGING: Duration = Duration::from_secs(180);
 /// How often the wall clock is asked, which may be set or drift while the process runs.
 const CLOCK: Duration = Duration::from_secs(60);
 /// How long a script may take until it waits, so that it can be moved to another version.
@@ -150,14 +155,22 @@ impl Inboxes {
         })
     }
 
-    /// Starts a thread per shard. `seed`: all chance of all shards.
-    pub fn start(&self, surroundings: &Arc<Surroundings>, seed: u64) -> io::Result<()> {
+    /// Starts a thread per shard. `seed`: all chance of all shards. `found`: calls that the last process left.
+    pub fn start(
+        &self,
+        surroundings: &Arc<Surroundings>,
+        seed: u64,
+        mut found: Vec<Found>,
+    ) -> io::Result<()> {
         let mut threads = self.threads.lock().unwrap_or_else(PoisonError::into_inner);
         for number in 0..self.boxes.len() {
             let ear = surroundings.transports.ear(number, self.boxes.len(), self.boxes[number].bell())?;
             let shard = Shard::new(number, self.clone(), surroundings.clone(), seed);
             let name = format!("shard-{number}");
-            threads.push(std::thread::Builder::new().name(name).spawn(move || shard.run(ear))?);
+            let count = self.boxes.len();
+            let ours = |found: &mut Found| self.gate.shard_of(&found.kept.call.tenant, count) == number;
+            let found: Vec<Found> = found.extract_if(.., ours).collect();
+            threads.push(std::thread::Builder::new().name(name).spawn(move || shard.run(ear, found))?);
         }
         Ok(())
     }
@@ -392,6 +405,7 @@ pub(crate) struct Shard {
     lines: Lines,
     running: HashMap<CallId, Running>,
     runs: Runs,
+    recovery: Recovery,
     /// The calls of the SIP Call-IDs of callers.
     foreign_ids: HashMap<Box<str>, CallId>,
     /// What the stack wants done.
@@ -435,6 +449,7 @@ impl Shard {
             lines: Lines::default(),
             running: HashMap::new(),
             runs: Runs::default(),
+            recovery: Recovery::default(),
             foreign_ids: HashMap::new(),
             outputs: Vec::new(),
             effects: Vec::new(),
@@ -447,7 +462,7 @@ impl Shard {
         }
     }
 
-    fn run(mut self, mut ear: Ear) {
+    fn run(mut self, mut ear: Ear, found: Vec<Found>) {
         let runtime = self.around.node.script_runtime.clone();
         let _inside = runtime.enter(); // the clock that scripts wait by
         self.restore_registrations(Instant::now());
@@ -455,6 +470,8 @@ impl Shard {
         self.reconfigure();
         self.restore_figures();
         self.restore_call_backs(Instant::now());
+        self.take_up_calls(Instant::now(), found);
+        self.stack.expect_orphans(Instant::now() + RINGING);
         let shards = self.shards.clone();
         let mailbox = &shards.boxes[self.number];
         let mut batch = Vec::new();
@@ -487,6 +504,7 @@ impl Shard {
                 self.handle_timeout(now);
             }
             self.around.media.ring();
+            self.keep_calls(now);
             archive::end_turn(&self.around.node);
             shards.live[self.number].store(self.exchange.len(), Ordering::Relaxed);
         }
@@ -533,6 +551,7 @@ impl Shard {
             self.bindings.next_timeout(),
             Some(self.next_day),
             self.written.next_timeout(),
+            self.next_given_up(),
         ];
         all.into_iter().flatten().min()
     }
@@ -545,6 +564,7 @@ impl Shard {
         self.stack.handle_timeout(now, &mut self.outputs);
         self.with_people(|exchange, people, effects| exchange.handle_timeout(now, people, effects));
         self.expire_registrations(now);
+        self.give_up(now);
         self.probe_trunks(now);
         self.register_with_trunks(now);
         self.settle(now);
@@ -686,6 +706,7 @@ impl Shard {
                 self.forget_call_back(&tenant, &queue, &number);
             }
             Effect::Tell { tenant, kind, about } => self.tell(&tenant, kind, about),
+            Effect::Keep { call } => self.keep_later(call),
             Effect::Over(record) => self.call_over(*record),
             Effect::Fruitless { call } => self.attempt_over(call),
         }

@@ -78,6 +78,7 @@ impl Shard {
         if !own {
             return self.stack.respond_register(now, id, 403, "Not Your Address", &[], &mut self.outputs);
         }
+        self.came_back(now, tenant, user, flow);
         let plan = match self.registrar.plan(now, tenant, user, flow, request) {
             Ok(plan) => plan,
             Err(refusal) => {

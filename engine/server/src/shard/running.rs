@@ -9,13 +9,14 @@ use exchange::{Answer, CallId, CallRecord, Failure, Finish, LegInfo, LegKey};
 use media::Happening;
 use protocol::sip::flow::Flow;
 use protocol::sip::message::{Message, Request};
-use script::{Reins, Version};
+use script::{Reins, Step, Version};
 use serde_json::json;
 use tokio::sync::oneshot;
 
 use super::calls::origin;
 use super::{Input, Shard, desk, first_line};
 use crate::archive::{self, MOST_RUNGS};
+use crate::config::Tenant;
 use crate::facts::{self, Facts};
 use crate::metrics::{OfFailure, OfOutcome, OfPlace, OfScript, OfTenant};
 use crate::shards::{Rung, Wanted};
@@ -33,7 +34,7 @@ pub(super) struct Running {
     pub tape: Vec<u8>,
     ladder: Vec<Rung>,
     /// Of its queue.
-    facts: Facts,
+    pub facts: Facts,
     /// The SIP Call-ID of the caller's leg.
     sip_call_id: Box<str>,
 }
@@ -47,12 +48,22 @@ pub(super) struct First {
     pub caller: LegInfo,
 }
 
+/// A run that a killed process left in its middle.
+pub(super) struct Ran {
+    /// What it asked, and was answered.
+    pub steps: Vec<Step>,
+    /// The same, as it is on the tape.
+    pub written: Vec<u8>,
+}
+
 /// How a run of a script ended, and its part of the tape.
 pub(super) struct Ended {
     pub script: String,
     /// What ran.
     pub version: Arc<Version>,
     pub run: script::Run,
+    /// Its tape begins in another process.
+    pub resumed: bool,
 }
 
 impl Shard {
@@ -95,19 +106,36 @@ impl Shard {
             started: self.exchange.wall(Instant::now()),
             ended: None,
         };
+        self.run_script(call, tenant, version, start, None);
+    }
+
+    /// Runs a script for a call, or goes on with a run of an earlier process.
+    pub(super) fn run_script(
+        &mut self,
+        call: CallId,
+        tenant: Arc<Tenant>,
+        version: Arc<Version>,
+        start: script::Start,
+        past: Option<Ran>,
+    ) {
         let reins = Arc::new(Reins::default());
         if let Some(running) = self.running.get_mut(&call) {
-            running.held = Some((script.into(), reins.clone()));
+            running.held = Some((start.script.clone(), reins.clone()));
         }
         let (shards, number) = (self.shards.clone(), self.number);
-        let script = script.to_string();
+        let script = start.script.to_string();
         let shard = (self.shards.clone(), self.number);
         let elsewhere = version.begins_elsewhere();
         let ran = version.clone();
-        let run = desk::run(&self.around.node, tenant, version, start, shard, reins, move |run| {
-            let ended = Ended { script, version: ran, run };
-            shards.boxes[number].push(Input::Finished(call, Box::new(ended)));
-        });
+        let resumed = past.is_some();
+        let (steps, mut written) = past.map_or_else(Default::default, |past| (past.steps, past.written));
+        let run =
+            desk::run(&self.around.node, tenant, version, start, steps, shard, reins, move |mut run| {
+                written.append(&mut run.tape);
+                run.tape = written;
+                let ended = Ended { script, version: ran, run, resumed };
+                shards.boxes[number].push(Input::Finished(call, Box::new(ended)));
+            });
         self.begin_run(Some(call), run, elsewhere);
     }
 
@@ -146,7 +174,9 @@ impl Shard {
         if ended.run.rests > 0 {
             metrics.script_rests.get_or_create(&of).inc_by(ended.run.rests.into());
         }
-        self.watch(&tenant, &ended);
+        if !ended.resumed {
+            self.watch(&tenant, &ended);
+        }
         let (why, name) = match ended.run.finish {
             script::Finish::Returned | script::Finish::HandedOver { .. } => {
                 return self.finish(now, call, Finish::Returned);
@@ -182,7 +212,7 @@ impl Shard {
         self.finish(Instant::now(), call, Finish::Failed { why });
     }
 
-    fn finish(&mut self, now: Instant, call: CallId, finish: Finish) {
+    pub(super) fn finish(&mut self, now: Instant, call: CallId, finish: Finish) {
         self.with_people(|exchange, people, effects| {
             exchange.handle_finish(now, call, finish, people, effects)
         });
@@ -262,6 +292,21 @@ impl Shard {
             flow.transport.as_str()
         );
         let line = Rung { at: self.exchange.wall(now), from: "caller".into(), to: "exchange".into(), what };
+        self.keep_running(call, caller, tenant, vec![line], sip_call_id);
+    }
+
+    /// A call of an earlier process goes on: its ladder, which begins anew.
+    pub(super) fn begin_resumed(
+        &mut self,
+        now: Instant,
+        call: CallId,
+        caller: LegKey,
+        tenant: &str,
+        sip_call_id: &str,
+    ) {
+        self.foreign_ids.insert(sip_call_id.into(), call);
+        let what = "the exchange was started again".into();
+        let line = Rung { at: self.exchange.wall(now), from: "exchange".into(), to: "exchange".into(), what };
         self.keep_running(call, caller, tenant, vec![line], sip_call_id);
     }
 

@@ -88,7 +88,9 @@ impl Stack {
         }
         let Some(branch) = essentials.via.branch().and_then(|branch| self.ids.read(branch)) else { return };
         let key = ClientKey { branch, cancel: essentials.cseq.method == Method::Cancel };
-        let Some(transaction) = self.clients.get_mut(&key) else { return };
+        let Some(transaction) = self.clients.get_mut(&key) else {
+            return self.refuse_orphan(now, &response, &essentials, out);
+        };
         let sent = &transaction.sent;
         if (essentials.cseq.number, essentials.cseq.method.as_str()) != (sent.cseq, sent.method) {
             return;

@@ -12,12 +12,14 @@ mod binding;
 mod calls;
 mod client;
 mod event;
+mod kept;
 mod refer;
 mod requests;
 mod server;
 mod verbs;
 
 pub use event::*;
+pub use kept::{KeptSession, NotRestored};
 
 use std::collections::HashMap;
 use std::time::Instant;
@@ -54,6 +56,8 @@ pub struct Stack {
     unanswered: Vec<Unanswered>,
     verifier: authentication::Verifier,
     last_server: u64,
+    /// Until then telephones may answer that an earlier stack has rung.
+    orphans_until: Option<Instant>,
 }
 
 /// Whose deadline it is.
@@ -104,6 +108,7 @@ impl Stack {
             deadlines: Deadlines::new(),
             unanswered: Vec::new(),
             last_server: 0,
+            orphans_until: None,
         }
     }
 

@@ -116,7 +116,7 @@ impl Stack {
         key
     }
 
-    fn write_in_dialog(
+    pub(super) fn write_in_dialog(
         &self,
         party: &Party,
         dialog: &Dialog,

@@ -4,6 +4,7 @@
 mod bindings;
 mod floods;
 mod judgements;
+mod kept;
 mod links;
 mod races;
 mod refers;
