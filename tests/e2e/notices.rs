@@ -11,7 +11,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 use tests::process::Process;
 
-use crate::world::{LATER, World};
+use crate::world::{LATER, World, mark};
 
 /// How long the callers here wait before they give up.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -113,9 +113,14 @@ impl Outside {
   digest = "{digest}"
   [[tenant.notify]]
   name = "crm"
-  events = ["ended"]
+  events = ["ended", "script"]
   webhook = "http://{ip}:8090/hook"
   secret = "{SECRET}"
+  [[tenant.notify]]
+  name = "office"
+  events = ["voicemail"]
+  language = "ru"
+  mail = "office@demo.example"
   [[tenant.notify]]
   name = "vera"
   events = ["voicemail", "trunk-down"]
@@ -124,6 +129,14 @@ impl Outside {
   number = "800"
   script = "strowger/queue"
   settings = {{ queue = "sales" }}
+  [[tenant.number]]
+  number = "820"
+  script = "strowger/voicemail"
+  settings = {{ greeting = [] }}
+  [[tenant.number]]
+  number = "810"
+  script = "behave"
+  settings = {{ does = "tell" }}
   [[tenant.queue]]
   name = "sales"
   agents = ["ana"]
@@ -244,7 +257,10 @@ fn a_dead_letter_is_seen_and_tried_again_by_a_person() {
     assert_eq!(status, 0, "{said}");
     let again = outside.next("webhook");
     assert_eq!((&again["id"], &again["status"]), (&first["id"], &200.into()), "the key is the same");
-    outbox(&mut world, 0, 0);
+    world.exchange.eventually("the letter gone", |exchange| {
+        let letters = &exchange.get("/tenants/demo/outbox")["letters"];
+        letters.as_array().is_some_and(Vec::is_empty).then_some(())
+    });
     let (status, _, said) = world.exchange.cli(&["outbox", "retry", id]);
     assert_eq!(status, 1);
     assert!(said.contains("404"), "{said}");
@@ -277,4 +293,52 @@ fn a_flood_is_told_at_once_and_then_together() {
         [&first, &rest].map(|mail| mail["text"].as_str().unwrap_or_default().matches("Waited:").count());
     assert_eq!(told.iter().sum::<usize>(), 5, "{told:?} {text}");
     outbox(&mut world, 0, 0);
+}
+
+#[test]
+fn what_a_script_tells_has_a_receipt_and_outlives_a_kill_in_the_middle_of_the_call() {
+    let (mut world, mut outside) = world("0 s");
+    world.carrier_calls("810").calls(1, 1).talks(PATIENCE).run(LATER).assert_all(1);
+    let told = outside.next("webhook");
+    let call = world.exchange.calls(1).remove(0);
+    assert_eq!(
+        (&told["event"]["type"], &told["event"]["subject"]),
+        (&"strowger.script".into(), &call["id"]),
+        "{told}"
+    );
+    assert_eq!(told["event"]["data"]["text"], "Wants a quote\nfor forty lamps");
+    assert_eq!(told["event"]["data"]["more"][0], serde_json::json!(["product", "lamp"]));
+    assert_eq!(mark(&call, "receipt"), told["id"].as_str(), "{call}");
+    assert_eq!(mark(&call, "unknown"), Some("refused"), "{call}");
+    assert_eq!(outside.next("webhook")["event"]["type"], "strowger.ended");
+
+    outside.leave();
+    let sipp = world.carrier_calls("810").calls(1, 1).talks(LATER).start();
+    outbox(&mut world, 1, 0); // while the call is up
+    world.exchange.kill();
+    drop(sipp);
+    world.exchange.start_again();
+    outside.come();
+    let again = outside.next("webhook");
+    assert_eq!(again["event"]["type"], "strowger.script", "{again}");
+    assert_ne!(again["event"]["subject"], told["event"]["subject"]);
+}
+
+#[test]
+fn a_message_is_attached_to_the_mail_that_tells_of_it() {
+    let (world, mut outside) = world("0 s");
+    let mut maria = world.customer("+359888765432", 600.0);
+    maria.call(&world.uri("820"));
+    maria.confirmed(LATER);
+    maria.talk(PATIENCE * 3);
+    maria.press("#");
+    maria.disconnected(LATER);
+    let mail = outside.next("mail");
+    assert_eq!(mail["to"][0], "office@demo.example", "{mail}");
+    assert!(mail["subject"].as_str().is_some_and(|it| it.starts_with("Сообщение от")), "{mail}");
+    let attached = mail["attached"][0].as_array().expect("the message");
+    assert!(attached[0].as_str().is_some_and(|name| name.ends_with(".wav")), "{mail}");
+    // A second of 8 kHz sound has 8000 bytes at least.
+    assert!(attached[1].as_u64().is_some_and(|bytes| bytes > 16_000), "{mail}");
+    assert!(outside.next("sms")["to"] == "+359888000103", "vera ticked it");
 }

@@ -445,6 +445,7 @@ pub enum Command {
     Park { leg: LegNo, slot: String, most: Duration, hears: Prompt },
     Retrieve { slot: String },
     PickUp { user: String },
+    Notify { to: String, text: String, facts: Vec<(String, String)> },
 }
 
 /// What an import returned. The order of variants is the tape's format: add at the end.
@@ -468,7 +469,7 @@ pub enum Answer {
         /// Its length.
         length: Duration,
     },
-    /// To `StartRecording` (the recording's name) and `Settings` (JSON).
+    /// To `StartRecording` (the recording's name), `Settings` (JSON) and `Notify` (a receipt).
     Text(String),
     /// To `Dial`: the leg that answered; to `Park`: the leg that retrieved.
     Leg(Box<LegInfo>),

@@ -265,14 +265,6 @@ impl Plan {
         true
     }
 
-    /// Whether an effect is being delivered now.
-    pub fn is_under_way(&self, id: EffectId) -> bool {
-        let found = self.places.get(&id);
-        found.is_some_and(|(key, ordinal)| {
-            self.strands.get(key).is_some_and(|s| s.under_way.contains(ordinal))
-        })
-    }
-
     /// How a tenant's outbox is.
     pub fn standing(&self, tenant: &str) -> Standing {
         let found = self.tenants.get(tenant);

@@ -218,6 +218,7 @@ pub fn wait(command: &Command) -> Duration {
         | Command::Scheme { .. }
         | Command::LastSpokeWith { .. }
         | Command::Conversations { .. }
+        | Command::Notify { .. }
         | Command::EnterQueue { .. }
         | Command::LookAtQueue { .. }
         | Command::Position { .. }

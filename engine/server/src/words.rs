@@ -58,6 +58,10 @@ pub(crate) fn command(command: &Command) -> String {
         Command::LastSpokeWith { number, days } => format!("last-spoke-with {number} in {days} days"),
         Command::Conversations { number, days } => format!("conversations with {number} in {days} days"),
         Command::FindContact { number } => format!("find-contact {number}"),
+        Command::Notify { to, text, .. } => {
+            let to = if to.is_empty() { "everyone" } else { to };
+            format!("notify {to}: {}", text.lines().next().unwrap_or_default())
+        }
         Command::EnterQueue { queue, priority, .. } => format!("enter queue {queue}, priority {priority}"),
         Command::LookAtQueue { queue } => format!("look at queue {queue}"),
         Command::Position { .. } => "position".to_owned(),

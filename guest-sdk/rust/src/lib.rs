@@ -48,6 +48,7 @@ pub mod ended;
 pub mod entry;
 pub mod kv;
 pub mod log;
+pub mod notify;
 pub mod queue;
 pub mod settings;
 #[cfg(not(target_arch = "wasm32"))]
@@ -93,7 +94,7 @@ pub mod prelude {
     pub use crate::words::*;
     pub use crate::{
         AndBridge, Dial, Leg, Next, Places, Say, agents, bridge, bridge_until, crm, dial, hand_over, kv, log,
-        park, pick_up, queue, retrieve, say_all, tag, talk, transferred_by,
+        notify, park, pick_up, queue, retrieve, say_all, tag, talk, transferred_by,
     };
     pub use serde_json::{Value, json};
     pub use strowger_script_macros::{call_script, settings};

@@ -253,6 +253,7 @@ impl Call {
             | Command::LastSpokeWith { .. }
             | Command::Conversations { .. }
             | Command::FindContact { .. }
+            | Command::Notify { .. }
             | Command::Log { .. } => Err(Failure::Other("not a verb of calls".into())),
             Command::EnterQueue { .. }
             | Command::LookAtQueue { .. }

@@ -12,6 +12,7 @@ mod directory;
 mod ended;
 mod kv;
 mod log;
+mod notify;
 pub(crate) mod queue;
 mod settings;
 pub(crate) mod strategy;

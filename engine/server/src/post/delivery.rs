@@ -27,6 +27,8 @@ pub(super) struct Delivery<'a> {
     pub notices: &'a [(Occasion, Facts)],
     /// The facts of the first, as they were written.
     pub facts: &'a serde_json::Value,
+    /// When that was: seconds since 1970 UTC.
+    pub written: f64,
 }
 
 impl Delivery<'_> {
@@ -42,7 +44,16 @@ pub async fn deliver(node: Arc<Node>) {
         let (parcels, next) = node.post.due();
         for parcel in parcels {
             let (node, couriers) = (node.clone(), couriers.clone());
-            tokio::spawn(async move { couriers.carry(&node, parcel).await });
+            tokio::spawn(async move {
+                let number = parcel.number;
+                let (carrying, here) = (node.clone(), parcel);
+                let carried = tokio::spawn(async move { couriers.carry(&carrying, here).await }).await;
+                // A courier that failed must not keep what it carried.
+                if let Err(why) = carried {
+                    tracing::error!(%why, "a delivery broke off");
+                    node.post.report(number, later("the exchange failed while sending it; its log says why"));
+                }
+            });
         }
         let rest =
             next.map_or(LONGEST_SLEEP, |next| Duration::from_millis(next.saturating_sub(wall_millis())));
@@ -100,6 +111,7 @@ impl Couriers {
             id: parcel.effects[0],
             notices: &notices,
             facts: &first.facts,
+            written: first.written as f64 / 1000.0,
         };
         match first.kind.as_str() {
             "mail" => self.mailers.send(node, &delivery).await,

@@ -9,6 +9,7 @@ mod mail;
 pub mod notice;
 mod request;
 
+use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -24,6 +25,8 @@ const FORM: u8 = 1;
 const FORGETTING: Duration = Duration::from_millis(20);
 /// The same for how often it failed, which costs an attempt at most.
 const NOTING: Duration = Duration::from_millis(500);
+/// Numbers below are those of calls' ends.
+const FIRST_OF_SCRIPTS: u32 = 10_000;
 /// Bytes of one effect as it is stored; a larger one is not taken.
 pub const MOST_EFFECT: usize = 64 << 10;
 
@@ -31,6 +34,8 @@ pub const MOST_EFFECT: usize = 64 << 10;
 pub struct Post {
     store: Store,
     plan: Mutex<Plan>,
+    /// The last number that a script's letter got.
+    numbered: AtomicU32,
     /// Something changed when the next one is due.
     bell: tokio::sync::Notify,
 }
@@ -111,7 +116,12 @@ impl Post {
                 }
             }
         }
-        Ok(Self { store, plan: Mutex::new(plan), bell: tokio::sync::Notify::new() })
+        Ok(Self {
+            store,
+            plan: Mutex::new(plan),
+            numbered: AtomicU32::new(wall_millis() as u32),
+            bell: tokio::sync::Notify::new(),
+        })
     }
 
     /// Takes room for effects and adds them to the batch of what caused them. [`Post::settle`] must hear how the commit
@@ -160,6 +170,20 @@ impl Post {
         }
         drop(plan);
         self.bell.notify_one();
+    }
+
+    /// Numbers for so many letters of one script: the first of them. They follow the clock, so that a call which goes on
+    /// in another process never gets one twice.
+    fn number(&self, count: u32) -> u32 {
+        let clock = wall_millis() as u32; // comes round after 49 days, which no call lasts
+        let number = |last: u32| {
+            let ahead = clock.wrapping_sub(last) as i32 > 0;
+            let number = if ahead { clock } else { last.wrapping_add(1) };
+            number.max(FIRST_OF_SCRIPTS)
+        };
+        let next = |last| Some(number(last).wrapping_add(count.saturating_sub(1)));
+        let last = self.numbered.fetch_update(Relaxed, Relaxed, next);
+        number(last.unwrap_or_else(|last| last))
     }
 
     /// How a tenant's outbox is.

@@ -3,7 +3,9 @@
 //! the recipient ticked; calls among users, and to the outside, are nobody's news.
 
 use exchange::queue::CALL_BACK;
-use exchange::{CallId, CallRecord, Direction, Outcome};
+use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
+
+use exchange::{CallId, CallRecord, Direction, Failure, LegInfo, Outcome};
 use notices::{Facts, Occasion};
 use outbox::{Digest, Effect, EffectId, Fate, Millis};
 use store::{Batch, StoreError};
@@ -14,8 +16,14 @@ use crate::events::wall_millis;
 use crate::metrics::OfTenant;
 use crate::node::Node;
 
-/// Effects that one call's scripts may cause; a further one answers `limit("notices")`.
-pub const MOST_OF_SCRIPTS: u32 = 100;
+/// Letters that one run of a script may write, since some of them cost money; a further one answers `limit("notices")`.
+const MOST_OF_RUN: u32 = 100;
+/// Bytes of a script's text; a longer one is invalid.
+const LONGEST_TEXT: usize = 4 << 10;
+/// Names and values beside it; more are invalid.
+const MOST_FACTS: usize = 32;
+/// Bytes of each; a longer one is invalid.
+const LONGEST_FACT: usize = 1 << 10;
 /// Why a place in line ended whose caller was to be called back.
 const TOO_LATE: &str = "too-late";
 /// The call's end is told under numbers from here on, so that they never meet those of its scripts.
@@ -187,7 +195,61 @@ pub fn of_script(
     effects(tenant, call, number, facts, |recipient| told(recipient).then_some(Occasion::Script))
 }
 
+/// What a script's letters say of its call.
+pub fn of_caller(tenant: &Tenant, call: CallId, caller: &LegInfo, started: f64) -> Facts {
+    let contact = tenant.contacts.as_ref().and_then(|contacts| contacts.find(&caller.party.number));
+    let name = contact.map(|contact| contact.name.clone()).filter(|name| !name.is_empty());
+    Facts {
+        call: call.to_string(),
+        number: caller.party.number.clone(),
+        name: name.or_else(|| caller.party.name.clone()).unwrap_or_default(),
+        company: contact.and_then(|contact| contact.company.clone()).unwrap_or_default(),
+        dialled: caller.dialled.clone(),
+        at: started,
+        ..Facts::default()
+    }
+}
+
 impl Node {
+    /// Writes what a script has to tell; durable when it returns. `letters`: those of the run so far. Answers the first
+    /// letter's name, or nothing when nobody wants to hear.
+    pub async fn post_of_script(
+        &self,
+        tenant: &Tenant,
+        call: CallId,
+        to: &str,
+        about: Facts,
+        letters: &AtomicU32,
+    ) -> Result<String, Failure> {
+        if about.text.len() > LONGEST_TEXT {
+            return Err(Failure::Invalid(format!("text: more than {LONGEST_TEXT} bytes")));
+        }
+        let too_long =
+            |(name, value): &(String, String)| name.len() > LONGEST_FACT || value.len() > LONGEST_FACT;
+        if about.more.len() > MOST_FACTS || about.more.iter().any(too_long) {
+            return Err(Failure::Invalid(format!(
+                "facts: at most {MOST_FACTS} of {LONGEST_FACT} bytes each"
+            )));
+        }
+        let mut effects = of_script(tenant, call, 0, to, &about);
+        let count = effects.len() as u32;
+        if letters.fetch_add(count, Relaxed) + count > MOST_OF_RUN {
+            return Err(Failure::Limit("notices".into()));
+        }
+        let first = self.post.number(count);
+        effects.iter_mut().for_each(|(id, _)| id.number += first);
+        let Some(receipt) = effects.first().map(|(id, _)| id.to_string()) else { return Ok(String::new()) };
+        let (batch, posted) = self.post.put(Batch::new(), &tenant.name, effects).map_err(|(_, why)| {
+            self.not_taken(&tenant.name, &why);
+            Failure::Limit("outbox".into())
+        })?;
+        let (done, wait) = tokio::sync::oneshot::channel();
+        self.store.commit(batch, Box::new(move |result| drop(done.send(result))));
+        let result = wait.await.unwrap_or(Err(StoreError::Closed));
+        self.post.settle(posted, result.is_ok());
+        result.map(|()| receipt).map_err(|why| Failure::Other(format!("the letter is not kept: {why}")))
+    }
+
     /// Adds notices to the batch of what they tell of. What does not fit is counted and told, and the batch goes on
     /// without: a call's record is not lost for a notice.
     pub fn post_with(

@@ -44,12 +44,10 @@ impl Requests {
             return Report::Refused("it tells nothing".to_owned());
         };
         let id = delivery.id.to_string();
-        let at = wall_millis() as f64 / 1000.0;
-        let happened =
-            if facts.call.is_empty() { facts.at } else { delivery.id.call.millis() as f64 / 1000.0 };
         let tenant = &delivery.tenant.name;
-        let body = webhook::cloud_event(&id, tenant, occasion.name(), &facts.call, happened, delivery.facts);
-        let timestamp = at as i64;
+        let body =
+            webhook::cloud_event(&id, tenant, occasion.name(), &facts.call, delivery.written, delivery.facts);
+        let timestamp = (wall_millis() / 1000) as i64;
         let sending = |client: &Client| {
             let request = client
                 .post(&hook.url)

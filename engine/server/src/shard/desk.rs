@@ -4,12 +4,13 @@
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::time::Duration;
 
 use exchange::{Answer, CallId, CallRecord, Command, Failure, Level, LocalTime};
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, Zoned};
+use notices::Facts;
 use prometheus_client::metrics::histogram::Histogram;
 use script::tape::{self, Entry};
 use script::{Limits, Reins, Run, Start, Step, Version, World};
@@ -27,6 +28,7 @@ use crate::history;
 use crate::memory::Room;
 use crate::metrics::OfScript;
 use crate::node::{Node, log_row};
+use crate::post::notice;
 use crate::timeline::Line;
 use crate::words;
 
@@ -44,7 +46,7 @@ pub(super) fn run(
 ) -> runs::Run {
     let limits = tenant.limits.of_run(Limits::call());
     let began = (!past.is_empty()).then_some(start.started);
-    let desk = Desk { reins: Some(reins), began, ..Desk::new(node, tenant, &start.script, Some(shard)) };
+    let desk = Desk { reins: Some(reins), began, ..Desk::new(node, tenant, &start, Some(shard)) };
     let node = node.clone();
     Box::pin(async move {
         done(node.scripts.sandboxes.resume(&version, start, past, Arc::new(desk), &limits).await);
@@ -70,7 +72,7 @@ pub(super) fn run_ended(
         started: record.ended,
         ended: None,
     };
-    let desk = Arc::new(Desk::new(node, tenant, &first.script, None));
+    let desk = Arc::new(Desk::new(node, tenant, &start, None));
     let node = node.clone();
     Box::pin(async move {
         let run = node.scripts.sandboxes.run_ended(&first.version, start, &record, desk, &limits);
@@ -89,6 +91,10 @@ struct Desk {
     reins: Option<Arc<Reins>>,
     /// When the run began, seconds since 1970 UTC, if that was in another process: its tape goes on by that time.
     began: Option<f64>,
+    /// Letters that the run has written.
+    letters: AtomicU32,
+    /// What a letter says of the call; none where nobody can be told anything.
+    about: Option<Box<Facts>>,
     /// Somebody watched the script's calls when the run began: what it does is told them.
     watched: bool,
     /// Nanoseconds that the script computed before its last import.
@@ -129,6 +135,9 @@ impl World for Desk {
             Command::FindContact { number } => {
                 let contact = self.tenant.contacts.as_ref().and_then(|contacts| contacts.find(&number));
                 ready(Answer::Contact(contact.cloned().map(Box::new)))
+            }
+            Command::Notify { to, text, facts } => {
+                Box::pin(async move { self.notify(call, &to, text, facts).await })
             }
             Command::Log { level, message } => {
                 self.log(call, level, &message);
@@ -175,14 +184,12 @@ impl World for Desk {
 }
 
 impl Desk {
-    fn new(
-        node: &Arc<Node>,
-        tenant: Arc<Tenant>,
-        script: &Arc<str>,
-        shard: Option<(Inboxes, usize)>,
-    ) -> Self {
-        let watched = node.timelines.is_watched(&log_row(&tenant.name, script));
-        let (node, script) = (node.clone(), script.clone());
+    fn new(node: &Arc<Node>, tenant: Arc<Tenant>, start: &Start, shard: Option<(Inboxes, usize)>) -> Self {
+        let watched = node.timelines.is_watched(&log_row(&tenant.name, &start.script));
+        let tells = !tenant.notify.recipients.is_empty();
+        let about =
+            tells.then(|| Box::new(notice::of_caller(&tenant, start.call, &start.caller, start.started)));
+        let (node, script) = (node.clone(), start.script.clone());
         let of = OfScript { tenant: tenant.name.to_string(), script: script.to_string() };
         let decisions = node.metrics.script_decision.get_or_create(&of).clone();
         Self {
@@ -192,6 +199,8 @@ impl Desk {
             shard,
             reins: None,
             began: None,
+            letters: AtomicU32::new(0),
+            about,
             watched,
             computed: AtomicU64::new(0),
             decisions,
@@ -229,6 +238,20 @@ impl Desk {
                 ),
             };
             self.node.timelines.publish(&log_row(&self.tenant.name, &self.script), kind, data);
+        }
+    }
+
+    /// Writes letters down; what is answered is durable.
+    async fn notify(&self, call: CallId, to: &str, text: String, facts: Vec<(String, String)>) -> Answer {
+        let known = to.is_empty() || self.tenant.notify.recipient(to).is_some();
+        let Some(about) = self.about.as_deref().filter(|_| known) else {
+            let nobody = Failure::NotFound(to.to_owned());
+            return if to.is_empty() { Answer::Text(String::new()) } else { Answer::Failed(nobody) };
+        };
+        let about = Facts { text, more: facts, ..about.clone() };
+        match self.node.post_of_script(&self.tenant, call, to, about, &self.letters).await {
+            Ok(receipt) => Answer::Text(receipt),
+            Err(why) => Answer::Failed(why),
         }
     }
 

@@ -287,6 +287,11 @@ pub(crate) fn kv_delete(key: &str) -> Result {
     wit::kv::delete(key)
 }
 
+pub(crate) fn notify(to: &str, text: &str, facts: &[(&str, &str)]) -> Result<String> {
+    let facts: Vec<_> = facts.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+    wit::notify::send(to, text, &facts)
+}
+
 pub(crate) fn log(level: Level, message: &str) {
     let level = match level {
         Level::Debug => wit::log::Level::Debug,

@@ -508,6 +508,14 @@ fn check_key(key: &str) -> Result {
     Ok(())
 }
 
+pub(crate) fn notify(to: &str, text: &str, _facts: &[(&str, &str)]) -> Result<String> {
+    with(|world| {
+        let to = if to.is_empty() { "everyone" } else { to };
+        world.note(format!("notify {to}: {}", text.lines().next().unwrap_or_default()));
+        Ok("simulated-letter".to_owned())
+    })
+}
+
 pub(crate) fn log(level: Level, message: &str) {
     with(|world| {
         world.note(format!("log {level:?}: {message}").replace("log Info: ", "log: "));

@@ -7,7 +7,7 @@ use strowger_script::prelude::*;
 /// What to do.
 #[settings]
 pub struct Behave {
-    /// "tone", "ring", "decide", "count", "wait" or "remember".
+    /// "tone", "ring", "decide", "count", "wait", "remember" or "tell".
     pub does: String,
     /// Whom "ring" dials: a telephone number.
     pub number: Option<String>,
@@ -58,6 +58,18 @@ fn on_call(caller: Leg, how: Behave) -> Result {
             tag("last", &last.map_or_else(|| "nobody".to_owned(), |user| user.name))?;
             tag("conversations", &directory::conversations(&number, 0).to_string())?;
             caller.answer()?;
+            caller.play(silence(10.mins()))
+        }
+        // Tells everyone who wants to hear of the call, and marks it with the receipt.
+        "tell" => {
+            caller.answer()?;
+            let receipt = notify::tell("Wants a quote\nfor forty lamps", &[("product", "lamp")])?;
+            tag("receipt", &receipt)?;
+            let unknown = notify::send("nobody", "lost");
+            tag(
+                "unknown",
+                if unknown == Err(Failure::NotFound("nobody".into())) { "refused" } else { "taken" },
+            )?;
             caller.play(silence(10.mins()))
         }
         other => Err(Failure::Invalid(other.to_owned())),
