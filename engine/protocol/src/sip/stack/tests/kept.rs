@@ -93,7 +93,8 @@ fn what_is_damaged_or_another_stack_s_is_not_taken_up() {
     assert_eq!(other.load(), Load::default());
     let boris = link.stacks[BORIS].keep(link.sessions[BORIS][0]).expect("the other side of it");
     let mut stack = Stack::new(config(b'b'), 1);
-    let damaged: [(&str, fn(&mut KeptSession)); 4] = [
+    type Damage = fn(&mut KeptSession);
+    let damaged: [(&str, Damage); 4] = [
         ("From", |kept| kept.local = "<sip:".into()),
         ("To", |kept| kept.remote = String::new()),
         ("Contact", |kept| kept.remote_target = "nowhere".into()),
