@@ -16,6 +16,7 @@ baresip baresip-core
 stdbuf coreutils
 unshare util-linux
 ip iproute2
+svcrack sipvicious
 kamailio kamailio
 openssl openssl
 node nodejs

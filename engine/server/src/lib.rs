@@ -3,6 +3,7 @@
 //! `protocol`, what a script may do in `script`.
 
 pub mod archive;
+mod bans;
 pub mod calendar;
 pub mod cli;
 pub mod config;

@@ -81,6 +81,10 @@ pub struct Metrics {
     pub calls_lost: Counter,
     /// Requests with wrong credentials, from unknown sides, or over a bound.
     pub sip_refused: Counter,
+    /// Addresses that were banned.
+    pub sip_bans: Counter,
+    /// Datagrams and connections of banned addresses, unread.
+    pub sip_unheard: Counter,
     /// Calls that are up.
     pub calls_up: Family<OfTenant, Gauge>,
     /// Calls that ended.
@@ -139,6 +143,8 @@ impl Default for Metrics {
             calls_resumed: Counter::default(),
             calls_lost: Counter::default(),
             sip_refused: Counter::default(),
+            sip_bans: Counter::default(),
+            sip_unheard: Counter::default(),
             calls_up: Family::default(),
             calls: Family::default(),
             registered: Family::default(),
@@ -176,6 +182,8 @@ impl Default for Metrics {
         registry.register("calls_lost", "Calls of a killed process that were closed", lost);
         registry.register("sip_dropped", "SIP messages dropped under load", metrics.sip_dropped.clone());
         registry.register("sip_refused", "Requests refused for who sent them", metrics.sip_refused.clone());
+        registry.register("sip_bans", "Addresses banned for what they tried", metrics.sip_bans.clone());
+        registry.register("sip_unheard", "Datagrams and connections of banned addresses", metrics.sip_unheard.clone());
         registry.register("calls_up", "Calls that are up", metrics.calls_up.clone());
         registry.register("calls", "Calls that ended", metrics.calls.clone());
         registry.register("registered_contacts", "Contacts registered", metrics.registered.clone());

@@ -5,15 +5,17 @@
 use std::fmt;
 use std::fs::{self, File};
 use std::io;
+use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, OnceLock, PoisonError, RwLock};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rustix::fs::{FlockOperation, flock};
 use serde_json::json;
 use store::{Blobs, Engine, Journal, Options, Store, StoreError, Unsealed};
 
+use crate::bans::Bans;
 use crate::config::{self, Mistakes, StoreKind, World};
 use crate::events::{EventBus, wall};
 use crate::memory::Memory;
@@ -62,6 +64,8 @@ pub struct Node {
     pub timelines: EventBus,
     /// What is counted.
     pub metrics: Metrics,
+    /// Who is not heard for a while.
+    pub bans: Bans,
     /// Where scripts run: a runtime of their own, so that a slow request never waits for a guest.
     pub script_runtime: tokio::runtime::Handle,
     shards: OnceLock<Arc<dyn Shards>>,
@@ -145,6 +149,7 @@ impl Node {
             logs: EventBus::keeping(LOG_LINES),
             timelines: EventBus::keeping(TIMELINE_LINES),
             metrics: Metrics::default(),
+            bans: Bans::default(),
             script_runtime,
             shards: OnceLock::new(),
             draining: AtomicBool::new(false),
@@ -171,6 +176,15 @@ impl Node {
     /// The shards, once they run.
     pub fn shards(&self) -> Option<&Arc<dyn Shards>> {
         self.shards.get()
+    }
+
+    /// Whether what comes from there is read; counts what is not.
+    pub fn hears(&self, from: IpAddr) -> bool {
+        let hears = !self.bans.is_banned(Instant::now(), from);
+        if !hears {
+            self.metrics.sip_unheard.inc();
+        }
+        hears
     }
 
     /// No new calls are taken.

@@ -1,4 +1,4 @@
-//! `tenant`, `number`, `user`, `queue`, `agent` and `trunk`: what the API lists, as columns or as JSON.
+//! `tenant`, `number`, `user`, `queue`, `agent`, `trunk` and `ban`: what the API lists, as columns or as JSON.
 
 use std::process::ExitCode;
 
@@ -26,6 +26,7 @@ pub(super) enum Of {
     Queues,
     Agents,
     Trunks,
+    Bans,
 }
 
 impl Of {
@@ -37,6 +38,7 @@ impl Of {
             Of::Queues => "/queues",
             Of::Agents => "/agents",
             Of::Trunks => "/trunks",
+            Of::Bans => "/v1/bans",
         }
     }
 
@@ -80,13 +82,14 @@ impl Of {
                 ("IN USE", "channels_in_use"),
                 ("CHANNELS", "channels"),
             ],
+            Of::Bans => &[("ADDRESS", "address"), ("SECONDS LEFT", "seconds_left")],
         }
     }
 }
 
 pub(super) fn run(list: &List, of: Of) -> Result<ExitCode, Failed> {
     let api = Api::new(&list.remote)?;
-    let base = if matches!(of, Of::Tenants) { String::new() } else { api.tenant()? };
+    let base = if matches!(of, Of::Tenants | Of::Bans) { String::new() } else { api.tenant()? };
     let answer = api.get(&format!("{base}{}", of.path()))?;
     if list.json {
         println!("{answer:#}");

@@ -114,6 +114,9 @@ enum Verb {
     /// List trunks and how they are
     #[command(after_help = "Example:\n  strowger trunk --tenant acme")]
     Trunk(lists::List),
+    /// List addresses that are not heard because they tried passwords or looked for names
+    #[command(after_help = "Example:\n  strowger ban\n\nTo hear one again: DELETE /v1/bans/ADDRESS")]
+    Ban(lists::List),
 }
 
 #[derive(Subcommand)]
@@ -179,6 +182,7 @@ fn run(verb: Verb, start: StartShards) -> Result<ExitCode, Failed> {
         Verb::Agent(wanted) => queues::agent(&wanted),
         Verb::Outbox { verb } => outbox::run(&verb),
         Verb::Trunk(list) => lists::run(&list, lists::Of::Trunks),
+        Verb::Ban(list) => lists::run(&list, lists::Of::Bans),
     }
 }
 

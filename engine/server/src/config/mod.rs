@@ -222,6 +222,17 @@ fn node(section: Section<'_, '_>) -> NodeSettings {
     settings
 }
 
+fn banning(section: Section<'_, '_>) -> Banning {
+    let default = Banning::default();
+    let banning = Banning {
+        after: section.integer("after", 0..=10_000, default.after.into()) as u32,
+        length: section.duration("for", SECOND..=24 * HOUR, default.length),
+        never: tenant::networks(&section, "never", r#"["10.0.0.0/8"]"#),
+    };
+    section.finish();
+    banning
+}
+
 impl NodeSettings {
     /// The defaults, with state in `data`.
     pub fn at(data: PathBuf) -> Self {
@@ -276,6 +287,7 @@ fn sip(section: Section<'_, '_>) -> SipSettings {
         advertise: advertise.map(|a| a.value.trim_matches(['[', ']']).to_owned()),
         expires_min: section.duration("expires_min", SECOND..=HOUR, default.expires_min),
         expires_max: section.duration("expires_max", 60 * SECOND..=24 * HOUR, default.expires_max),
+        bans: section.section("bans").map(banning).unwrap_or_default(),
     };
     if settings.expires_min > settings.expires_max {
         section.mistake(section.line, "\"expires_min\" is longer than \"expires_max\"; write it shorter");
@@ -288,7 +300,13 @@ impl Default for SipSettings {
     fn default() -> Self {
         let address = SocketAddr::from((Ipv4Addr::UNSPECIFIED, 5060));
         let listen = [Transport::Udp, Transport::Tcp].map(|transport| Listen { transport, address });
-        Self { listen: listen.to_vec(), advertise: None, expires_min: 60 * SECOND, expires_max: HOUR }
+        Self {
+            listen: listen.to_vec(),
+            advertise: None,
+            expires_min: 60 * SECOND,
+            expires_max: HOUR,
+            bans: Banning::default(),
+        }
     }
 }
 

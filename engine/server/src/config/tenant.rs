@@ -420,19 +420,7 @@ fn trunk(section: Section<'_, '_>, names: &mut Names<'_>) -> Option<Trunk> {
         }
         parsed
     });
-    let mut inbound_from = Vec::new();
-    for text in section.texts("inbound_from", r#"["192.0.2.10/32"]"#).unwrap_or_default() {
-        match network(text.value) {
-            Some(network) => inbound_from.push(network),
-            None => section.mistake(
-                text.line,
-                format!(
-                    "\"{}\" is no network; write one like \"192.0.2.0/24\" or \"2001:db8::/32\"",
-                    text.value
-                ),
-            ),
-        }
-    }
+    let inbound_from = networks(&section, "inbound_from", r#"["192.0.2.10/32"]"#);
     let number = section.text("number", "+35921234567");
     if let Some(number) = number.filter(|number| !is_e164(number.value)) {
         section.mistake(number.line, not_e164(number.value));
@@ -631,6 +619,24 @@ pub(super) fn is_host(host: &str) -> bool {
 }
 
 /// A network, or one address as a network of one.
+/// A list of networks; what is none is a mistake.
+pub(super) fn networks(section: &Section<'_, '_>, key: &str, example: &str) -> Vec<IpNet> {
+    let mut networks = Vec::new();
+    for text in section.texts(key, example).unwrap_or_default() {
+        match network(text.value) {
+            Some(network) => networks.push(network),
+            None => section.mistake(
+                text.line,
+                format!(
+                    "\"{}\" is no network; write one like \"192.0.2.0/24\" or \"2001:db8::/32\"",
+                    text.value
+                ),
+            ),
+        }
+    }
+    networks
+}
+
 fn network(text: &str) -> Option<IpNet> {
     text.parse::<IpNet>().ok().or_else(|| text.parse::<std::net::IpAddr>().ok().map(IpNet::from))
 }

@@ -150,6 +150,26 @@ pub struct SipSettings {
     pub expires_min: Duration,
     /// `expires_max`: longer registrations are cut to this.
     pub expires_max: Duration,
+    /// `[sip.bans]`
+    pub bans: Banning,
+}
+
+/// `[sip.bans]`: when an address that tries passwords or looks for names is not heard any more.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Banning {
+    /// `after`: failures at once; they melt, two a minute. Ten times as many where a right password was seen. Zero: nobody is
+    /// banned.
+    pub after: u32,
+    /// `for`: how long.
+    pub length: Duration,
+    /// `never`: networks that are always heard; those of trunks are too.
+    pub never: Vec<IpNet>,
+}
+
+impl Default for Banning {
+    fn default() -> Self {
+        Self { after: 20, length: Duration::from_secs(600), never: Vec::new() }
+    }
 }
 
 /// One listening socket, written `udp:0.0.0.0:5060`.

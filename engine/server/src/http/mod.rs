@@ -2,6 +2,7 @@
 //! it. Handlers look things up in the [`Node`] and ask the shards; none of them holds a call's way up.
 
 mod access;
+mod bans;
 mod calls;
 mod control;
 mod outbox;
@@ -17,7 +18,7 @@ use std::sync::Arc;
 
 use axum::extract::DefaultBodyLimit;
 use axum::middleware::map_response;
-use axum::routing::{get, post, put};
+use axum::routing::{delete, get, post, put};
 use axum::{Json, Router};
 use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, watch};
@@ -122,6 +123,8 @@ pub fn router(node: Arc<Node>, stop: watch::Receiver<bool>) -> Router {
         .nest("/v1/tenants/{tenant}", tenant)
         .route("/v1/tenants", get(tenants::list))
         .route("/v1/reload", post(tenants::reload))
+        .route("/v1/bans", get(bans::list))
+        .route("/v1/bans/{address}", delete(bans::lift))
         .route("/v1/openapi.json", get(async || Json(Described::openapi())))
         .route("/metrics", get(tenants::metrics))
         .route("/healthz", get(tenants::healthz))
@@ -144,6 +147,7 @@ pub fn router(node: Arc<Node>, stop: watch::Receiver<bool>) -> Router {
         tenants::list, tenants::users, tenants::trunks, tenants::numbers, tenants::reload,
         queues::list, queues::get, queues::sign_in, queues::sign_out, queues::agents, queues::get_agent, queues::set_state,
         outbox::list, outbox::get, outbox::retry, outbox::drop_letter,
+        bans::list, bans::lift,
         tenants::metrics, tenants::healthz, tenants::readyz, streams::events,
     ),
     modifiers(&Bearer),

@@ -333,6 +333,10 @@ async fn a_role_may_what_it_may_and_nothing_crosses_tenants() {
         ("GET", "/metrics", "bell-admin", 403),
         ("GET", "/metrics", "operator", 200),
         ("POST", "/v1/reload", "operator", 204),
+        ("GET", "/v1/bans", "acme-admin", 403),
+        ("GET", "/v1/bans", "operator", 200),
+        ("DELETE", "/v1/bans/192.0.2.66", "operator", 404),
+        ("DELETE", "/v1/bans/everybody", "operator", 404),
     ];
     for (method, path, token, expected) in cases {
         let (status, _, body) = api.ask(method, path, token, "").await;

@@ -17,13 +17,14 @@ use protocol::sip::flow::{Destination, Flow};
 use protocol::sip::headers::HeaderName;
 use protocol::sip::message::Request;
 use protocol::sip::stack::{
-    Cause as Why, Credentials, EndedBy, Event as Told, Invite, Peer, SessionId, With,
+    Cause as Why, Credentials, EndedBy, Event as Told, Invite, Peer, Security, SessionId, With,
 };
 use protocol::sip::uri::{SipUri, Uri};
 
 use super::Shard;
 use super::lines::Line;
 use super::trunks::Turn;
+use crate::bans::Offence;
 use crate::config::{FallbackTarget, Tenant, Trunk, TrunkAddress, World};
 use crate::shards::Wanted;
 
@@ -40,6 +41,9 @@ impl Shard {
     pub(super) fn signalled(&mut self, now: Instant, event: Told) {
         match event {
             Told::Invited { session, request, flow, peer, offer } => {
+                if let Peer::User { .. } = peer {
+                    self.around.node.bans.proved(now, flow.remote.ip());
+                }
                 self.invited(now, session, &request, &flow, &peer, offer);
             }
             Told::Progress { session, status, sdp, .. } => {
@@ -108,6 +112,7 @@ impl Shard {
                 }
             }
             Told::Register { id, tenant, user, request, flow } => {
+                self.around.node.bans.proved(now, flow.remote.ip());
                 self.register(now, id, &tenant, &user, &request, flow);
             }
             Told::ProbeAnswered { id, .. } => self.probed(now, id, true),
@@ -120,10 +125,30 @@ impl Shard {
                 let turn = self.bindings.failed(now, id, "no answer");
                 self.binding_turned(turn);
             }
-            Told::Security { what, flow } => {
-                self.around.node.metrics.sip_refused.inc();
-                tracing::info!(?what, from = %flow.remote, "refused");
-            }
+            Told::Security { what, flow } => self.offended(now, what, &flow),
+        }
+    }
+
+    /// Somebody showed no password, a wrong one, or nothing of sense.
+    fn offended(&self, now: Instant, what: Security, flow: &Flow) {
+        let node = &self.around.node;
+        let offence = match what {
+            Security::Challenged => Some(Offence::Challenged),
+            Security::Malformed => Some(Offence::Malformed),
+            Security::Refused => Some(Offence::Refused),
+            Security::BadCredentials => Some(Offence::WrongPassword),
+            Security::Overload => None,
+        };
+        if what != Security::Challenged {
+            node.metrics.sip_refused.inc();
+            tracing::info!(?what, from = %flow.remote, "refused");
+        }
+        let Some(offence) = offence else { return };
+        let from = flow.remote.ip();
+        let is_carrier = || !self.world.trunks_by_source(from).is_empty();
+        if let Some(length) = node.bans.note(now, from, offence, &self.world.sip.bans, is_carrier) {
+            node.metrics.sip_bans.inc();
+            tracing::warn!(%from, ?length, "banned: it tries passwords or looks for names");
         }
     }
 

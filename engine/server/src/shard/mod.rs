@@ -26,7 +26,7 @@ mod trunks;
 use std::collections::{HashMap, VecDeque};
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
@@ -371,6 +371,10 @@ impl Shards for Inboxes {
 }
 
 impl Inbox for Inboxes {
+    fn hears(&self, from: IpAddr) -> bool {
+        self.node.hears(from)
+    }
+
     fn message(&self, flow: Flow, message: Message) {
         let number = self.shard_for(&flow, &message);
         self.offer(number, Input::Message(flow, Box::new(message)));
@@ -482,7 +486,8 @@ impl Shard {
             let datagrams = ear.wait(until);
             self.read_clock(Instant::now());
             if datagrams {
-                ear.read(|flow, read| self.datagram(flow, read));
+                let node = self.around.node.clone();
+                ear.read(|from| node.hears(from), |flow, read| self.datagram(flow, read));
             }
             // What one input causes often comes back as another, from the script or from itself.
             for _ in 0..BATCH {

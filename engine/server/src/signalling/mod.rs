@@ -21,6 +21,8 @@ pub use udp::Ear;
 
 /// Where connections put what arrives. Called on their thread; must only pass on.
 pub trait Inbox: Send + Sync + 'static {
+    /// Whether what comes from there is read at all.
+    fn hears(&self, from: IpAddr) -> bool;
     /// A message was read.
     fn message(&self, flow: Flow, message: Message);
     /// Bytes that are no message; the error may hold enough for a 400.

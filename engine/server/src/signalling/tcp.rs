@@ -157,6 +157,7 @@ impl Table {
 async fn accept(listener: TcpListener, shared: Arc<Shared>) {
     loop {
         match listener.accept().await {
+            Ok((_, remote)) if shared.inbox.get().is_some_and(|inbox| !inbox.hears(remote.ip())) => {}
             Ok((stream, remote)) => {
                 let mut table = shared.table();
                 if table.by_number.len() >= MOST_CONNECTIONS {
@@ -207,6 +208,9 @@ async fn read(reader: &mut tokio::net::tcp::OwnedReadHalf, flow: Flow, shared: &
             Ok(Ok(length)) if length > 0 => length,
             _ => return,
         };
+        if !inbox.hears(flow.remote.ip()) {
+            return;
+        }
         framing.push(&buffer[..length]);
         while let Some(frame) = framing.pop() {
             match frame {

@@ -3,7 +3,7 @@
 
 use std::io;
 use std::mem::MaybeUninit;
-use std::net::{SocketAddr, UdpSocket};
+use std::net::{IpAddr, SocketAddr, UdpSocket};
 use std::os::fd::{BorrowedFd, OwnedFd};
 use std::sync::Arc;
 use std::time::Instant;
@@ -93,12 +93,16 @@ impl Ear {
         }
     }
 
-    /// Reads what waits, a burst of each socket at most.
-    pub fn read(&mut self, mut each: impl FnMut(Flow, Result<Message, ReadError>)) {
+    /// Reads what waits, a burst of each socket at most, and what comes from whom `hears` does not want not at all.
+    pub fn read(
+        &mut self,
+        hears: impl Fn(IpAddr) -> bool,
+        mut each: impl FnMut(Flow, Result<Message, ReadError>),
+    ) {
         for socket in &self.sockets {
             for _ in 0..BURST {
                 let Some((length, remote)) = socket.receive(&mut self.buffer) else { break };
-                if length <= KEEP_ALIVE {
+                if length <= KEEP_ALIVE || !hears(remote.ip()) {
                     continue;
                 }
                 let flow = Flow { transport: Transport::Udp, local: socket.local, remote, connection: 0 };

@@ -403,6 +403,8 @@ pub enum EndedBy {
 /// Something that a log should keep.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Security {
+    /// A request without a digest of ours: the first try of every telephone, and all that one sends who looks for names.
+    Challenged,
     /// A digest that does not fit: an unknown user or a wrong password.
     BadCredentials,
     /// The gatekeeper knows nobody there.

@@ -239,9 +239,9 @@ impl Stack {
                 match self.verifier.judge(now, request, &tenant, &realm, gatekeeper) {
                     Verdict::User(name) => Peer::User { tenant, name },
                     Verdict::Challenge { headers, bad_credentials } => {
-                        if bad_credentials {
-                            out.push(Output::Event(Event::Security { what: Security::BadCredentials, flow }));
-                        }
+                        let what =
+                            if bad_credentials { Security::BadCredentials } else { Security::Challenged };
+                        out.push(Output::Event(Event::Security { what, flow }));
                         let headers: Vec<_> =
                             headers.iter().map(|value| ("WWW-Authenticate", value.as_str())).collect();
                         return send(echo, 401, &tag, &headers, out);
