@@ -54,6 +54,7 @@ pub mod settings;
 #[cfg(not(target_arch = "wasm32"))]
 pub mod sim;
 pub mod strategy;
+pub mod week;
 
 mod dial;
 #[cfg(target_arch = "wasm32")]

@@ -7,11 +7,9 @@
 //!
 //! The time is the wall clock of the time zone, so that nine o'clock is nine o'clock before and after the clocks change.
 
-mod calendar;
-
-use calendar::{Date, Dates, Days, Time, is_within};
 use std::collections::BTreeMap;
 use strowger_script::prelude::*;
+use strowger_script::week::{Date, Dates, Days, Time, is_within};
 
 /// Settings of `strowger/hours`.
 #[settings]

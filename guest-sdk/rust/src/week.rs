@@ -1,7 +1,26 @@
 //! Dates, days of the week and times of day, as people write them in settings.
+//!
+//! ```
+//! use strowger_script::prelude::*;
+//! use strowger_script::week::{Date, Days, Hours, Time};
+//!
+//! #[settings]
+//! struct Office {
+//!     days: Days,
+//!     hours: Hours,
+//! }
+//!
+//! fn is_open(office: &Office) -> bool {
+//!     let now = clock::local_time();
+//!     office.hours.contain(Date::of(&now), Time::of(&now), |day| office.days.contains(day))
+//! }
+//!
+//! let office: Office = serde_json::from_value(json!({ "days": "mon-fri", "hours": "09:00-18:00" }))?;
+//! # Ok::<(), serde_json::Error>(())
+//! ```
 
-use strowger_script::prelude::*;
-use strowger_script::serde::Deserialize;
+use crate::clock::LocalTime;
+use serde::Deserialize;
 
 /// A day that came or comes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,7 +69,7 @@ pub fn is_within(today: Date, now: Time, from: Time, to: Time, belongs: impl Fn(
 
 /// A time of day, "00:00" to "24:00".
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
-#[serde(crate = "strowger_script::serde", try_from = "String")]
+#[serde(try_from = "String")]
 pub struct Time {
     /// Minutes since midnight.
     minutes: u16,
@@ -82,9 +101,36 @@ impl TryFrom<String> for Time {
     }
 }
 
+/// From one time of a day to another, which may be the next day's: "09:00-18:00", "22:00-06:00".
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
+pub struct Hours {
+    /// When they begin.
+    pub from: Time,
+    /// When they end.
+    pub to: Time,
+}
+
+impl Hours {
+    /// Whether they contain a moment of a day that belongs, as [`is_within`].
+    pub fn contain(&self, today: Date, now: Time, belongs: impl Fn(Date) -> bool) -> bool {
+        is_within(today, now, self.from, self.to, belongs)
+    }
+}
+
+impl TryFrom<String> for Hours {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Hours, String> {
+        let (from, to) =
+            text.split_once('-').ok_or_else(|| format!("{text:?} are no hours; write \"09:00-18:00\""))?;
+        Ok(Hours { from: from.trim().to_owned().try_into()?, to: to.trim().to_owned().try_into()? })
+    }
+}
+
 /// Days of the week: "mon-fri", "sat,sun", "fri-mon".
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-#[serde(crate = "strowger_script::serde", try_from = "String")]
+#[serde(try_from = "String")]
 pub struct Days([bool; 7]);
 
 const NAMES: [&str; 7] = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"];
@@ -120,7 +166,7 @@ impl TryFrom<String> for Days {
 
 /// One date or several: "2026-12-31", "12-25", "12-24..12-26", "2026-12-24..2027-01-02".
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-#[serde(crate = "strowger_script::serde", try_from = "String")]
+#[serde(try_from = "String")]
 pub enum Dates {
     /// Every year: month and day, first and last; the last may be in the next year.
     Yearly((u8, u8), (u8, u8)),
@@ -178,14 +224,14 @@ impl TryFrom<String> for Dates {
 macro_rules! schema_as_text {
     ($($name:ident: $pattern:literal, $says:literal;)*) => { $(
         #[cfg(not(target_arch = "wasm32"))]
-        impl strowger_script::schemars::JsonSchema for $name {
+        impl schemars::JsonSchema for $name {
             fn schema_name() -> std::borrow::Cow<'static, str> {
                 stringify!($name).into()
             }
             fn json_schema(
-                _: &mut strowger_script::schemars::SchemaGenerator,
-            ) -> strowger_script::schemars::Schema {
-                strowger_script::schemars::json_schema!({
+                _: &mut schemars::SchemaGenerator,
+            ) -> schemars::Schema {
+                schemars::json_schema!({
                     "type": "string", "pattern": $pattern, "description": $says,
                 })
             }
@@ -195,6 +241,8 @@ macro_rules! schema_as_text {
 
 schema_as_text! {
     Time: "^([01]?[0-9]|2[0-3]):[0-5][0-9]$|^24:00$", "A time of day: \"09:00\", at most \"24:00\".";
+    Hours: "^([01]?[0-9]|2[0-3]):[0-5][0-9] ?- ?(([01]?[0-9]|2[0-3]):[0-5][0-9]|24:00)$",
+        "From one time of a day to another: \"09:00-18:00\", \"22:00-06:00\".";
     Days: "^(mon|tue|wed|thu|fri|sat|sun)([-,](mon|tue|wed|thu|fri|sat|sun))*$",
         "Days of the week: \"mon-fri\", or \"sat,sun\".";
     Dates: "^([0-9]{4}-)?[0-9]{1,2}-[0-9]{1,2}(\\.\\.([0-9]{4}-)?[0-9]{1,2}-[0-9]{1,2})?$",
