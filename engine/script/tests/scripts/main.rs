@@ -5,6 +5,7 @@ mod calls;
 #[path = "../../../exchange/tests/support/mod.rs"]
 mod floor;
 mod histories;
+mod released;
 mod replays;
 mod rests;
 mod runtimes;

@@ -12,7 +12,7 @@ use crate::support::*;
 
 const RING: Duration = Duration::from_secs(15);
 
-fn snapshot(agents: &[(&str, bool, u64)]) -> Arc<Snapshot> {
+pub fn snapshot(agents: &[(&str, bool, u64)]) -> Arc<Snapshot> {
     let agent = |&(name, free, idle): &(&str, bool, u64)| Agent {
         name: name.into(),
         free,

@@ -1,0 +1,260 @@
+//! What was released goes on: `wit/` is a successor of every version that it serves, and scripts that were written for
+//! one load and run. `tests/released/README.md` says how a version is added.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use exchange::{Answer, Command};
+use script::{Component, Finish, Kind, Limits, Sandboxes, Tape, Verdict, Version};
+use wit_parser::{Function, Handle, Resolve, Type, TypeDefKind, WorldItem};
+
+use crate::strategies::snapshot;
+use crate::support::*;
+
+const WIT: &str = include_str!("../../../../wit/strowger.wit");
+
+/// The folders of what was released, by version.
+fn released() -> Vec<(String, PathBuf)> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/released");
+    let entries =
+        fs::read_dir(folder).expect("the folder is there").map(|entry| entry.expect("an entry").path());
+    let versions = entries.filter(|path| path.join("strowger.wit").is_file());
+    let version = |path: PathBuf| (path.file_name().unwrap_or_default().to_string_lossy().into_owned(), path);
+    let mut versions: Vec<_> = versions.map(version).collect();
+    versions.sort();
+    assert!(!versions.is_empty(), "nothing was released");
+    versions
+}
+
+/// Every item of the package by name, and what it is.
+fn items(wit: &str) -> BTreeMap<String, String> {
+    let mut resolve = Resolve::default();
+    resolve.push_source("strowger.wit", wit).unwrap_or_else(|why| panic!("{why:#}"));
+    let mut items = BTreeMap::new();
+    for (_, interface) in resolve.interfaces.iter() {
+        let name = interface.name.as_deref().unwrap_or("-");
+        for (item, id) in &interface.types {
+            items.insert(format!("{name}.{item}"), defined(&resolve, &resolve.types[*id].kind));
+        }
+        for function in interface.functions.values() {
+            items.insert(format!("{name}.{}", function.name), signature(&resolve, function));
+        }
+    }
+    for (_, world) in resolve.worlds.iter() {
+        for (what, entries) in [("import", &world.imports), ("export", &world.exports)] {
+            for (key, item) in entries {
+                let is = match item {
+                    WorldItem::Interface { .. } => "interface".to_owned(),
+                    WorldItem::Function(function) => signature(&resolve, function),
+                    WorldItem::Type { .. } => continue,
+                };
+                items.insert(format!("world {} {what} {}", world.name, resolve.name_world_key(key)), is);
+            }
+        }
+    }
+    items
+}
+
+fn signature(resolve: &Resolve, function: &Function) -> String {
+    let parameter = |p: &wit_parser::Param| format!("{}: {}", p.name, named(resolve, &p.ty));
+    let parameters: Vec<_> = function.params.iter().map(parameter).collect();
+    let result =
+        function.result.as_ref().map_or_else(String::new, |ty| format!(" -> {}", named(resolve, ty)));
+    format!("func({}){result}", parameters.join(", "))
+}
+
+/// A type where it is used: by its name if it has one.
+fn named(resolve: &Resolve, ty: &Type) -> String {
+    match ty {
+        Type::Id(id) => match &resolve.types[*id] {
+            ty if ty.name.is_some() => ty.name.clone().unwrap_or_default(),
+            ty => defined(resolve, &ty.kind),
+        },
+        basic => format!("{basic:?}").to_lowercase(),
+    }
+}
+
+fn defined(resolve: &Resolve, kind: &TypeDefKind) -> String {
+    let some = |ty: &Option<Type>| ty.as_ref().map_or("_".to_owned(), |ty| named(resolve, ty));
+    let parts = |parts: Vec<String>| parts.join(", ");
+    match kind {
+        TypeDefKind::Record(record) => {
+            let field = |field: &wit_parser::Field| format!("{}: {}", field.name, named(resolve, &field.ty));
+            format!("record {{ {} }}", parts(record.fields.iter().map(field).collect()))
+        }
+        TypeDefKind::Variant(variant) => {
+            let case = |case: &wit_parser::Case| format!("{}({})", case.name, some(&case.ty));
+            format!("variant {{ {} }}", parts(variant.cases.iter().map(case).collect()))
+        }
+        TypeDefKind::Enum(cases) => {
+            format!("enum {{ {} }}", parts(cases.cases.iter().map(|case| case.name.clone()).collect()))
+        }
+        TypeDefKind::Flags(flags) => {
+            format!("flags {{ {} }}", parts(flags.flags.iter().map(|flag| flag.name.clone()).collect()))
+        }
+        TypeDefKind::Tuple(tuple) => {
+            format!("tuple<{}>", parts(tuple.types.iter().map(|ty| named(resolve, ty)).collect()))
+        }
+        TypeDefKind::Handle(Handle::Own(id)) => named(resolve, &Type::Id(*id)),
+        TypeDefKind::Handle(Handle::Borrow(id)) => format!("borrow<{}>", named(resolve, &Type::Id(*id))),
+        TypeDefKind::Option(ty) => format!("option<{}>", named(resolve, ty)),
+        TypeDefKind::List(ty) => format!("list<{}>", named(resolve, ty)),
+        TypeDefKind::Result(result) => format!("result<{}, {}>", some(&result.ok), some(&result.err)),
+        TypeDefKind::Type(ty) => named(resolve, ty),
+        TypeDefKind::Resource => "resource".to_owned(),
+        other => panic!("wit/ has no {} so far: say here how it may grow", other.as_str()),
+    }
+}
+
+/// Why a component that was built for the earlier text would not run on the later one, or not as it did.
+fn breaks(earlier: &str, later: &str) -> Vec<String> {
+    let (earlier, later) = (items(earlier), items(later));
+    let mut broken = Vec::new();
+    for (name, was) in &earlier {
+        match later.get(name) {
+            None => broken.push(format!("{name} is gone; it was {was}")),
+            Some(is) if is != was => broken.push(format!("{name} was {was}, and is {is}")),
+            Some(_) => {}
+        }
+    }
+    // What a component must export, one that was built before does not.
+    let new = later.keys().filter(|name| name.contains(" export ") && !earlier.contains_key(*name));
+    broken.extend(new.map(|name| format!("{name} is new, and nothing that was built before has it")));
+    broken
+}
+
+/// "0.1.0" serves "0.1.7" and the other way round; "0.2.0" is another interface (Semantic Versioning §4).
+fn serves(one: &str, other: &str) -> bool {
+    let track = |version: &str| {
+        let mut numbers = version.split('.').map(str::to_owned);
+        let major = numbers.next().unwrap_or_default();
+        let minor = numbers.next().filter(|_| major == "0");
+        (major, minor)
+    };
+    track(one) == track(other)
+}
+
+fn version_of(wit: &str) -> &str {
+    let line = wit.lines().find_map(|line| line.strip_prefix("package strowger:script@"));
+    line.and_then(|rest| rest.strip_suffix(';')).expect("the package has a version")
+}
+
+#[test]
+fn todays_interface_is_a_successor_of_each_that_it_serves() {
+    let mut broken = Vec::new();
+    for (version, folder) in released() {
+        let wit = fs::read_to_string(folder.join("strowger.wit")).expect("it was released");
+        assert_eq!(version_of(&wit), version, "the folder is named by the version");
+        if serves(&version, version_of(WIT)) {
+            broken.extend(breaks(&wit, WIT).into_iter().map(|why| format!("{version}: {why}")));
+        }
+    }
+    assert!(
+        broken.is_empty(),
+        "components of tenants would break; wit/ grows by functions and methods:\n{}",
+        broken.join("\n")
+    );
+}
+
+#[test]
+fn what_breaks_a_component_is_named_and_what_adds_is_let_through() {
+    let changed = |from: &str, to: &str| {
+        assert!(WIT.contains(from), "{from}");
+        breaks(WIT, &WIT.replacen(from, to, 1))
+    };
+    let one = |from: &str, to: &str| {
+        let mut broken = changed(from, to);
+        assert_eq!(broken.len(), 1, "{broken:?}");
+        broken.remove(0)
+    };
+    assert_eq!(
+        one("    set-priority: func(priority: s32) -> result<_, failure>;\n", ""),
+        "queue.[method]place.set-priority is gone; it was func(self: borrow<place>, priority: s32) -> result<_, failure>"
+    );
+    let said = one("    digits: string,\n", "    digits: string,\n    at: u32,\n");
+    assert_eq!(
+        said,
+        "call.gathered was record { digits: string, ended: end-of-digits }, and is record { digits: string, at: u32, ended: end-of-digits }"
+    );
+    assert!(
+        one("    hung-up,\n", "    hung-up,\n    lost,\n")
+            .starts_with("types.failure was variant { hung-up(_), busy(_)")
+    );
+    assert!(
+        one("    wrap-up,\n", "    wrap-up,\n    away,\n")
+            .starts_with("types.agent-state was enum { offline, ")
+    );
+    assert!(
+        one("  random: func(below: u32) -> u32;", "  random: func(below: u32) -> s32;")
+            .starts_with("clock.random was func(below: u32) -> u32, and is")
+    );
+    assert_eq!(
+        one("  import crm;\n", ""),
+        "world call-script import strowger:script/crm@0.1.0 is gone; it was interface"
+    );
+    assert_eq!(
+        one("  export on-ended:", "  export on-moved: func() -> result<_, failure>;\n  export on-ended:"),
+        "world call-script export on-moved is new, and nothing that was built before has it"
+    );
+    let method = "    set-priority: func(priority: s32) -> result<_, failure>;\n";
+    assert_eq!(changed(method, &format!("{method}    nudge: func();\n")), [""; 0]);
+    let function = "  random: func(below: u32) -> u32;\n";
+    assert_eq!(changed(function, &format!("{function}  moon: func() -> f64;\n")), [""; 0]);
+}
+
+/// The component of a folder, as its own sources and its own text of the interface make it.
+fn component(sandboxes: &Sandboxes, folder: &Path, version: &str, name: &str) -> Arc<Component> {
+    let target = PathBuf::from(env!("CARGO_TARGET_TMPDIR"));
+    let cache = target.parent().expect("tmp lies in the target folder").join("guests");
+    let source = guest_build::Source::Packages(folder, &["call".to_owned(), "queue".to_owned()]);
+    let out = target.join("released").join(version);
+    let built = guest_build::build(source, &out, &cache).unwrap_or_else(|why| panic!("{version}: {why}"));
+    let built = built.iter().find(|built| built.name == name).expect("it was built");
+    let bytes = fs::read(&built.file).expect("it was just written");
+    sandboxes.compile(&bytes).unwrap_or_else(|why| panic!("{version} {name} is refused: {why}"))
+}
+
+#[tokio::test]
+async fn a_script_of_each_version_takes_a_call_and_replays() {
+    for (version, folder) in released().into_iter().filter(|(version, _)| serves(version, version_of(WIT))) {
+        let sandboxes = sandboxes();
+        let script = Version::new(component(&sandboxes, &folder, &version, "call"));
+        assert_eq!(script.component().kind(), Kind::Call);
+        let world = Puppet::new(|command| {
+            Some(match command {
+                Command::KvSwap { .. } => Answer::Swapped(true),
+                Command::LastSpokeWith { .. } => Answer::Users(vec![]),
+                other => oblige(other),
+            })
+        });
+        let run = run(&sandboxes, &script, "nothing", &world).await;
+        assert_eq!(run.finish, Finish::Returned, "{version}: {:?}", world.asked());
+        let asked = world.asked();
+        let pressed = Command::Tag { key: "pressed".into(), value: "1".into() };
+        assert!(
+            asked.contains(&pressed) && asked.iter().any(|c| matches!(c, Command::Talk { .. })),
+            "{asked:?}"
+        );
+        let tape = Tape::read(&run.tape).expect("a tape");
+        let verdict = sandboxes.replay(&script, &tape.segments[0], &Limits::call()).await;
+        assert!(matches!(verdict, Verdict::Same { .. }), "{version}: {verdict:?}");
+        let after =
+            sandboxes.run_ended(&script, start("nothing"), &record(), world.clone(), &Limits::ended()).await;
+        assert_eq!(after.finish, Finish::Returned, "{version}");
+    }
+}
+
+#[test]
+fn a_strategy_of_each_version_ranks_a_queue() {
+    for (version, folder) in released().into_iter().filter(|(version, _)| serves(version, version_of(WIT))) {
+        let sandboxes = sandboxes();
+        let strategy = Version::new(component(&sandboxes, &folder, &version, "queue"));
+        assert_eq!(strategy.component().kind(), Kind::Strategy);
+        let now = snapshot(&[("ana", true, 30), ("boris", true, 90), ("vera", false, 500)]);
+        let decision = sandboxes.rank(&strategy, &now, &Limits::strategy()).expect("it ranks");
+        let rung: Vec<_> = decision.answer.offers.iter().map(|offer| offer.agents.join("+")).collect();
+        assert_eq!(rung, ["boris", "ana"], "{version}");
+    }
+}
