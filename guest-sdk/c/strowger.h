@@ -26,6 +26,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "strowger_words.h"
+
 /* Why a verb did not do what was asked. */
 typedef enum Why {
   DONE,        /* It did. */
@@ -57,31 +59,6 @@ uint16_t why_status(Why why);
 /* For the end of a script: a failure of its own, which hands the call to the number's fallback. */
 Why not_found(const char *what);
 Why failed(const char *words);
-
-/* Something to hear: made by one of these. */
-typedef struct Prompt {
-  uint8_t kind;
-  const char *text;
-  int32_t number;
-  double length;
-} Prompt;
-Prompt recording(const char *name);             /* A recording of the tenant by its name. */
-Prompt text(const char *words);                 /* Words to speak. */
-Prompt digits(const char *characters);          /* Characters spoken one by one. */
-Prompt silence(double length);                  /* Nothing, for so long. */
-Prompt tone(uint16_t hertz, double length);     /* 100 to 3400 Hz. */
-Prompt music(const char *name);                 /* Music on hold; the last of a list. */
-Prompt quantity(int32_t number, const char *noun); /* A number with what is counted, in words. */
-Prompt duration(double length);                 /* A length of time in words, rounded for the ear. */
-Prompt position(uint32_t place);                /* A place in line as a sentence. */
-
-/* Several, one after the other: prompts(recording("welcome"), digits("12")). */
-typedef struct Prompts {
-  const Prompt *all;
-  size_t count;
-} Prompts;
-#define prompts(...) \
-  ((Prompts){(const Prompt[]){__VA_ARGS__}, sizeof((const Prompt[]){__VA_ARGS__}) / sizeof(Prompt)})
 
 /* Somebody to ring: made by one of these. */
 typedef struct Target {
@@ -287,19 +264,6 @@ Why kv_set_for(const char *key, const char *value, uint32_t seconds);
 Why kv_swap(const char *key, const char *was, const char *value, bool *swapped); /* `was` NULL: only if there is none. */
 Why kv_add(const char *key, int32_t amount, int32_t *sum);                       /* `sum` may be NULL. */
 Why kv_delete(const char *key);
-
-/* A string at the top of the settings; `otherwise` when it is not there. */
-const char *setting(const char *name, const char *otherwise);
-
-/* Lines of the script's log, as printf has them. What is printed goes there too. */
-void log_debug(const char *line, ...) __attribute__((format(printf, 1, 2)));
-void log_info(const char *line, ...) __attribute__((format(printf, 1, 2)));
-void log_warn(const char *line, ...) __attribute__((format(printf, 1, 2)));
-void log_error(const char *line, ...) __attribute__((format(printf, 1, 2)));
-
-/* A new string, as printf has it; and one in quotes, for JSON. */
-const char *format(const char *line, ...) __attribute__((format(printf, 1, 2)));
-const char *json_string(const char *text);
 
 /* What there is to know when the call is over. */
 typedef enum Outcome { ANSWERED, MISSED, ABANDONED, VOICEMAIL, REJECTED, FAILED } Outcome;

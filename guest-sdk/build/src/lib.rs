@@ -15,7 +15,7 @@ mod worlds;
 pub use language::Language;
 pub use project::{Kind, NewProjectError, Sdk, new_project};
 pub use toolchain::{ToolchainError, WasmStd, wasm_std};
-pub use tools::ToolError;
+pub use tools::{ToolError, pinned};
 
 use serde_json::Value;
 use std::fmt;

@@ -1,5 +1,5 @@
-//! `guest-build all [--out DIR]`: every script that the repository ships, and every guest that its tests need, as
-//! components. What has not changed is not built again. The repository is the one around the package that cargo runs, else
+//! `guest-build all [--out DIR [NAME...]]`: every script that the repository ships, and every guest that its tests need, as
+//! components, or those of these names. What has not changed is not built again. The repository is the one around the package that cargo runs, else
 //! around the working directory; not the one that this program was compiled in, because target folders outlive clones.
 //! `guest-build project FOLDER`: the component of one project in any language, into its `target` folder.
 
@@ -14,16 +14,16 @@ const FOLDERS: [(&str, &str); 2] = [("scripts", "script-"), ("tests/guests", "gu
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
-    let out = match words[..] {
-        ["all"] => None,
-        ["all", "--out", out] => Some(PathBuf::from(out)),
+    let (out, names) = match &words[..] {
+        ["all"] => (None, &[][..]),
+        ["all", "--out", out, names @ ..] => (Some(PathBuf::from(out)), names),
         ["project", folder] => return answer(project(Path::new(folder))),
         _ => {
-            eprintln!("usage: guest-build all [--out DIR] | project FOLDER");
+            eprintln!("usage: guest-build all [--out DIR [NAME...]] | project FOLDER");
             return ExitCode::from(2);
         }
     };
-    answer(run(out))
+    answer(run(out, names))
 }
 
 fn answer(done: Result<(), String>) -> ExitCode {
@@ -45,7 +45,7 @@ fn project(folder: &Path) -> Result<(), String> {
     Ok(())
 }
 
-fn run(out: Option<PathBuf>) -> Result<(), String> {
+fn run(out: Option<PathBuf>, names: &[&str]) -> Result<(), String> {
     let workspace = repository()?;
     let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| workspace.join("target"), PathBuf::from);
     let cache = target.join("guests");
@@ -53,7 +53,10 @@ fn run(out: Option<PathBuf>) -> Result<(), String> {
         .or_else(|| std::env::var_os("STROWGER_GUESTS").map(PathBuf::from))
         .unwrap_or_else(|| workspace.join("target/guests"));
     println!("guests: {}", wasm_std(&cache).map_err(|error| error.to_string())?);
-    let packages = packages(&workspace)?;
+    let mut packages = packages(&workspace)?;
+    let is_of =
+        |package: &str, name: &str| FOLDERS.iter().any(|(_, prefix)| package == format!("{prefix}{name}"));
+    packages.retain(|package| names.is_empty() || names.iter().any(|name| is_of(package, name)));
     for built in
         build(Source::Packages(&workspace, &packages), &out, &cache).map_err(|error| error.to_string())?
     {

@@ -1,4 +1,4 @@
-//! A new project for a script: a script of thirty lines with its test, imaginary calls, README, and what its language's
+//! A new project for a script: a script of thirty lines with its test, imaginary calls or decisions, README, and what its language's
 //! tools read.
 
 use std::fmt;
@@ -42,8 +42,6 @@ pub enum NewProjectError {
     BadName(String),
     /// Something is there already.
     Exists(PathBuf),
-    /// There is no SDK for such scripts in this language.
-    NoSdk,
     /// The language's SDK could not be put there.
     Sdk(Box<BuildError>),
     /// A file could not be written: which, and why.
@@ -55,9 +53,6 @@ impl fmt::Display for NewProjectError {
         match self {
             NewProjectError::BadName(name) => {
                 write!(f, "{name:?} is no script's name: use a-z, 0-9 and \"-\", a letter first, at most 64")
-            }
-            NewProjectError::NoSdk => {
-                f.write_str("queue strategies are not written in C; use --lang rust, js, ts or python")
             }
             NewProjectError::Sdk(error) => error.fmt(f),
             NewProjectError::Exists(path) => write!(f, "{} is there already", path.display()),
@@ -103,11 +98,14 @@ pub fn new_project(
         Sdk::Path(path) => format!("{{ path = {:?} }}", path.display().to_string()),
         Sdk::Version(version) => format!("{version:?}"),
     };
-    let files = files(language, kind).ok_or(NewProjectError::NoSdk)?;
-    // The same script in every language, so the same calls.
-    let calls = (kind == Kind::Call).then_some(("calls.toml", include_str!("../template/calls.toml.in")));
+    let files = files(language, kind);
+    // The same script in every language, so the same calls or decisions.
+    let calls = match kind {
+        Kind::Call => include_str!("../template/calls.toml.in"),
+        Kind::Queue => include_str!("../template/queue.calls.toml.in"),
+    };
     let lock = lock.as_deref().filter(|_| language == Language::Rust).map(|lock| ("Cargo.lock", lock));
-    for (file, text) in files.iter().copied().chain(calls).chain(lock) {
+    for (file, text) in files.iter().copied().chain([("calls.toml", calls)]).chain(lock) {
         let path = project.join(file);
         let text = text.replace("@NAME@", name).replace("@SDK@", &sdk);
         let written = std::fs::create_dir_all(path.parent().unwrap_or(&project))
@@ -118,14 +116,14 @@ pub fn new_project(
     Ok(project)
 }
 
-/// Where each file of a new project goes, and its text; none where the language has no SDK for the kind.
-fn files(language: Language, kind: Kind) -> Option<&'static [(&'static str, &'static str)]> {
+/// Where each file of a new project goes, and its text.
+fn files(language: Language, kind: Kind) -> &'static [(&'static str, &'static str)] {
     macro_rules! template {
         ($($place:literal = $file:literal),+ $(,)?) => {
             &[$(($place, include_str!(concat!("../template/", $file)))),+]
         };
     }
-    Some(match (language, kind) {
+    match (language, kind) {
         (Language::Rust, Kind::Call) => template!(
             "Cargo.toml" = "Cargo.toml.in",
             "README.md" = "call.md.in",
@@ -158,6 +156,7 @@ fn files(language: Language, kind: Kind) -> Option<&'static [(&'static str, &'st
             "README.md" = "js/README.md.in",
             ".gitignore" = "gitignore.in",
             "script.ts" = "js/call.ts.in",
+            "script.test.ts" = "js/call.test.ts.in",
         ),
         (Language::TypeScript, Kind::Queue) => template!(
             "package.json" = "js/queue.ts.package.json.in",
@@ -165,6 +164,7 @@ fn files(language: Language, kind: Kind) -> Option<&'static [(&'static str, &'st
             "README.md" = "js/README.md.in",
             ".gitignore" = "gitignore.in",
             "script.ts" = "js/queue.ts.in",
+            "script.test.ts" = "js/queue.test.ts.in",
         ),
         (Language::Python, Kind::Call) => template!(
             "pyproject.toml" = "python/call.pyproject.toml.in",
@@ -185,6 +185,10 @@ fn files(language: Language, kind: Kind) -> Option<&'static [(&'static str, &'st
             ".gitignore" = "gitignore.in",
             "script.c" = "c/call.c.in",
         ),
-        (Language::C, Kind::Queue) => return None,
-    })
+        (Language::C, Kind::Queue) => template!(
+            "README.md" = "c/queue.README.md.in",
+            ".gitignore" = "gitignore.in",
+            "script.c" = "c/queue.c.in",
+        ),
+    }
 }

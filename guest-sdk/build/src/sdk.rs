@@ -54,12 +54,29 @@ pub(crate) const PYTHON: &[File] = files!(
     "strowger_script/_script.py",
     "strowger_script/_words.py",
     "strowger_script/py.typed",
-    "strowger_script/sim.py",
+    "strowger_script/sim/__init__.py",
+    "strowger_script/sim/_leg.py",
+    "strowger_script/sim/_plan.py",
+    "strowger_script/sim/_snapshot.py",
+    "strowger_script/sim/_wit.py",
+    "strowger_script/sim/_world.py",
     "strowger_script/strategy.py",
 );
 
 /// `guest-sdk/c`.
-pub(crate) const C: &[File] = files!("c", "strowger.h", "strowger.c", "call_script.h", "call_script.c");
+pub(crate) const C: &[File] = files!(
+    "c",
+    "strowger.h",
+    "strowger.c",
+    "strowger_queue.h",
+    "strowger_queue.c",
+    "strowger_words.h",
+    "words_of_wit.h",
+    "call_script.h",
+    "call_script.c",
+    "queue_strategy.h",
+    "queue_strategy.c",
+);
 
 /// Writes an SDK below `folder`, as far as it is not there.
 ///

@@ -41,6 +41,7 @@ struct Pinned {
     registry: &'static str,
     package: &'static str,
     version: &'static str,
+    program: &'static str,
 }
 
 impl Pinned {
@@ -48,7 +49,8 @@ impl Pinned {
         let lines = PINNED.lines().filter(|line| !line.starts_with('#'));
         let mut tools = lines.filter_map(|line| {
             let mut words = line.split_whitespace();
-            Some(Self { registry: words.next()?, package: words.next()?, version: words.next()? })
+            let (registry, package, version) = (words.next()?, words.next()?, words.next()?);
+            Some(Self { registry, package, version, program: words.next().unwrap_or(package) })
         });
         tools.find(|tool| tool.package == package).expect("every tool stands in tools.txt")
     }
@@ -59,7 +61,7 @@ impl Pinned {
 
     fn program(&self) -> PathBuf {
         let below = if self.registry == "npm" { "node_modules/.bin" } else { "bin" };
-        self.folder().join(below).join(self.package)
+        self.folder().join(below).join(self.program)
     }
 
     fn how_to_install(&self) -> String {
@@ -85,7 +87,7 @@ fn languages() -> PathBuf {
 ///
 /// # Errors
 /// When it is not installed.
-pub(crate) fn pinned(package: &str) -> Result<Command, ToolError> {
+pub fn pinned(package: &str) -> Result<Command, ToolError> {
     let tool = Pinned::of(package);
     let program = tool.program();
     if !program.exists() {
@@ -153,6 +155,7 @@ mod tests {
         assert!(bring.contains(&format!("npm install --prefix {}", qjs.folder().display())), "{bring}");
         assert!(bring.ends_with(&format!("componentize-qjs@{}", qjs.version)), "{bring}");
         assert!(qjs.program().ends_with("node_modules/.bin/componentize-qjs"));
+        assert!(Pinned::of("typescript").program().ends_with("node_modules/.bin/tsc"));
         let py = Pinned::of("componentize-py").how_to_install();
         assert!(py.contains("pip install componentize-py=="), "{py}");
     }

@@ -9,7 +9,7 @@ try:
 
     IN_COMPONENT = True
 except ImportError:
-    from .sim import Err, log, types
+    from .sim._wit import Err, log, types
 
     IN_COMPONENT = False
 
@@ -20,7 +20,7 @@ if IN_COMPONENT:
         # The world of queue strategies has none of these.
         call = clock = crm = directory = ended = kv = queue = settings = None
 else:
-    from .sim import call, clock, crm, directory, ended, kv, queue, settings
+    from .sim._wit import call, clock, crm, directory, ended, kv, queue, settings
 
 __all__ = [
     "Err",

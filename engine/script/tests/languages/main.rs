@@ -8,10 +8,12 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 use std::time::Duration;
 
+use exchange::strategy::{Agent, Snapshot, Waiting};
 use exchange::{
-    Answer, BridgeEnd, CallId, CallRecord, Command, Direction, EndOfDigits, Failure, LegInfo, LegNo, Outcome,
-    Party, Presence, Prompt, Target, UserInfo,
+    AgentState, Answer, BridgeEnd, CallId, CallRecord, Command, Direction, EndOfDigits, Failure, LegInfo,
+    LegNo, Outcome, Party, Presence, Prompt, Target, UserInfo,
 };
+use guest_build::{Language, Sdk};
 use script::{
     Asked, Finish, Limits, Run, Sandboxes, Settings, Start, Tape, TrapKind, Verdict, Version, World, limits,
 };
@@ -466,6 +468,63 @@ async fn a_reception_in_python() {
 #[tokio::test]
 async fn a_reception_in_c() {
     takes_every_call("c").await;
+}
+
+/// The strategy that a new project begins with.
+fn fair(name: &str, language: Language) -> Version {
+    let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("strategies");
+    let _ = std::fs::remove_dir_all(folder.join(name));
+    let project =
+        guest_build::new_project(&folder, name, language, guest_build::Kind::Queue, Sdk::Version("0.1"));
+    load(sandboxes(), name, &project.unwrap_or_else(|why| panic!("{name}: {why}")))
+}
+
+#[test]
+fn the_strategy_of_a_new_project_ranks_alike_in_every_language() {
+    let agent = |name: &str, since_offered, free_for| Agent {
+        name: name.into(),
+        state: AgentState::Available,
+        free: true,
+        free_for: Duration::from_secs(free_for),
+        since_offered: Duration::from_secs(since_offered),
+        offered: 0,
+        answered: 0,
+        talked: Duration::ZERO,
+        signed_in_for: Duration::ZERO,
+        missed_in_a_row: 0,
+        level: 1,
+        weight: 1,
+        skills: Vec::new(),
+    };
+    let caller = |id: u32, priority| Waiting { id, priority, position: id, ..Waiting::default() };
+    let bounds =
+        Limits { memory: limits::MEMORY_PYTHON, stretch: Duration::from_secs(5), ..Limits::strategy() };
+    for (name, language) in [("js", Language::JavaScript), ("python", Language::Python), ("c", Language::C)] {
+        let fair = fair(name, language);
+        for (settings, ring, rung) in [
+            (r#"{ "rest": 60 }"#, 20, ["boris", "ana"]),
+            (r#"{ "say": "\u0430 \"quoted\"", "ring": 15, "rest": 10 }"#, 15, ["ana", "boris"]),
+        ] {
+            let now = Arc::new(Snapshot {
+                settings: settings.into(),
+                waiting: vec![caller(1, 0), caller(2, 0)],
+                agents: vec![agent("ana", 300, 20), agent("boris", 90, 80)],
+                ..Snapshot::default()
+            });
+            let ranking =
+                sandboxes().rank(&fair, &now, &bounds).unwrap_or_else(|why| panic!("{name}: {why:?}")).answer;
+            let offers: Vec<_> = ranking
+                .offers
+                .iter()
+                .map(|offer| (offer.caller, offer.agents.join("+"), offer.ring.as_secs()))
+                .collect();
+            assert_eq!(
+                offers,
+                [(1, rung[0].to_owned(), ring), (2, rung[1].to_owned(), ring)],
+                "{name}: {settings}"
+            );
+        }
+    }
 }
 
 #[tokio::test]

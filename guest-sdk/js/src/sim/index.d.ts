@@ -78,6 +78,9 @@ export declare class Caller {
   };
 }
 
+/** A test for `node --test`: the `test` of node:test, for scripts whose types are checked without Node's. */
+export declare function test(name: string, body: () => void): void;
+
 /** A queue at one moment, for the table of a strategy's test; what is not given is usual. */
 export declare function snapshot(values?: {
   queue?: string;

@@ -1,5 +1,7 @@
 // Tests of scripts in Node: a test is a caller with a plan. What everything is and means: index.d.ts.
 
+export { test } from "node:test";
+
 import { Snapshot } from "../strategy.js";
 import { prompt } from "../words.js";
 import { World, within } from "./world.js";
