@@ -69,11 +69,11 @@ if ! has_outside; then
 fi
 
 # The folders where `strowger script build` looks; the versions stand in guest-sdk/build/tools.txt and nowhere else.
-while read -r registry package version; do
+while read -r registry package version program; do
   folder=$cache/languages/$package-$version
   case $registry in
   npm)
-    [ -e "$folder/node_modules/.bin/$package" ] && continue
+    [ -e "$folder/node_modules/.bin/${program:-$package}" ] && continue
     echo "installing $package $version into $folder"
     mkdir -p "$folder"
     npm install --silent --no-audit --no-fund --prefix "$folder" "$package@$version"

@@ -10,6 +10,7 @@ mod demo;
 mod digest;
 mod durability;
 mod example;
+mod flow;
 mod helpdesk;
 mod last_resort;
 mod line;

@@ -15,6 +15,7 @@ use wasmtime::component::types::ComponentItem;
 use wit_parser::{Resolve, WorldItem, WorldKey};
 
 use crate::host::wasi;
+use crate::sections;
 
 const WIT: &str = include_str!("../../../wit/strowger.wit");
 
@@ -54,7 +55,7 @@ pub struct Refused {
 /// One objection.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Problem {
-    /// Where: `component`, `memory`, or the import or export by its name without a version, as
+    /// Where: `component`, `memory`, `settings`, or the import or export by its name without a version, as
     /// "import wasi:filesystem/types" or "export on-call".
     pub place: String,
     /// What is wrong and what to do.
@@ -116,6 +117,9 @@ pub(crate) fn names(bytes: &[u8], largest: usize, memory: usize) -> Result<Names
     if begins_with > memory as u64 {
         let what = format!("it begins with {begins_with} bytes of memory; at most {memory} are given");
         problems.push(Problem { place: "memory".into(), what });
+    }
+    if let Some(what) = sections::misfit(bytes) {
+        problems.push(Problem { place: "settings".into(), what });
     }
     for import in &imports {
         let name = unversioned(import);

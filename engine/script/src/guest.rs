@@ -19,6 +19,7 @@ use crate::host::Wasi;
 use crate::limits::{self, Limits};
 use crate::reins::Reins;
 use crate::rest::Rest;
+use crate::sections::laid_over;
 use crate::slice::{self, Tick};
 use crate::tape::{Finish, Start, Step, TrapKind, Writer};
 
@@ -87,6 +88,8 @@ pub(crate) struct Guest {
     pub(crate) caps: Caps,
     pub(crate) stretch: Stretch,
     pub(crate) start: Start,
+    /// Of the component that it is played on.
+    own_settings: Option<Arc<str>>,
     /// None in a replay: at the end of the tape it is over.
     pub(crate) world: Option<Arc<dyn World>>,
     /// What is answered from a tape first.
@@ -136,6 +139,7 @@ impl Guest {
             wasi: Wasi::new(start.seed, limits),
             last_words: String::new(),
             start,
+            own_settings: None,
             world,
             past: past.into(),
             played: 0,
@@ -150,6 +154,11 @@ impl Guest {
             handed_over: None,
             rest,
         }
+    }
+
+    /// What the component brings along that it is played on.
+    pub(crate) fn set_own_settings(&mut self, settings: Option<&Arc<str>>) {
+        self.own_settings = settings.cloned();
     }
 
     pub(crate) fn start(&self) -> &Start {
@@ -239,7 +248,7 @@ impl Guest {
         let answer = if self.past.is_empty() {
             self.answer_live(command, local).await?
         } else {
-            self.answer_from_tape(command)?
+            self.answer_from_tape(command, local)?
         };
         if matches!(answer, Answer::Done) && hand_over.is_some() {
             self.handed_over = hand_over;
@@ -253,7 +262,7 @@ impl Guest {
         Ok(answer)
     }
 
-    fn answer_from_tape(&mut self, command: Command) -> Result<Answer, Stop> {
+    fn answer_from_tape(&mut self, command: Command, local: Option<Answer>) -> Result<Answer, Stop> {
         let step = self.past.pop_front().expect("looked before");
         if step.command != command {
             let recorded = Some(Box::new(step.command));
@@ -261,7 +270,11 @@ impl Guest {
         }
         self.played += 1;
         self.note_time(step.at_ms, step.took_ms);
-        Ok(step.answer)
+        match (&step.command, local) {
+            // Its own are another version's part in what is compared.
+            (Command::Settings, Some(settings)) => Ok(settings),
+            _ => Ok(step.answer),
+        }
     }
 
     async fn answer_live(&mut self, command: Command, local: Option<Answer>) -> Result<Answer, Stop> {
@@ -348,7 +361,10 @@ impl Guest {
     fn local(&mut self, command: &Command) -> Option<Answer> {
         match command {
             Command::Random { below } => Some(Answer::Random(self.chance.below(*below))),
-            Command::Settings => Some(Answer::Text(self.start.settings.to_string())),
+            Command::Settings => {
+                let settings = laid_over(self.own_settings.as_deref(), &self.start.settings);
+                Some(Answer::Text(settings.into_owned()))
+            }
             _ => None,
         }
     }

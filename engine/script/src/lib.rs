@@ -25,6 +25,7 @@ mod replay;
 mod rest;
 mod room;
 mod sandbox;
+pub mod sections;
 pub mod slice;
 mod strategy;
 pub mod tape;

@@ -35,6 +35,7 @@ use crate::limits::{self, Limits};
 use crate::reins::{Moved, Wish};
 use crate::rest::Roused;
 use crate::room::{Permit, Room};
+use crate::sections;
 use crate::slice;
 use crate::tape::{Finish, Segment, Start, TrapKind};
 
@@ -111,6 +112,7 @@ pub struct Component {
     size: usize,
     imports: Vec<String>,
     exports: Vec<String>,
+    settings: Option<Arc<str>>,
     pub(crate) ready: Ready,
 }
 
@@ -146,6 +148,11 @@ impl Component {
     /// What it exports.
     pub fn exports(&self) -> &[String] {
         &self.exports
+    }
+
+    /// Settings of its own ([`sections`]).
+    pub(crate) fn settings(&self) -> Option<&Arc<str>> {
+        self.settings.as_ref()
     }
 }
 
@@ -195,9 +202,11 @@ impl Sandboxes {
     pub fn compile(&self, bytes: &[u8]) -> Result<Arc<Component>, Refused> {
         let names = check::names(bytes, self.settings.component, self.settings.memory)?;
         let hash = hex_hash(bytes);
+        let carried = sections::carried(bytes);
+        let code_hash = if carried.code.len() == bytes.len() { hash.clone() } else { hex_hash(carried.code) };
         let component = self
             .compiled
-            .component(&self.engine, &hash, bytes)
+            .component(&self.engine, &code_hash, carried.code)
             .map_err(|error| Refused::one("component", format!("{error:#}")))?;
         check::functions(&self.engine, &component, names.kind)?;
         let ready = match names.kind {
@@ -209,7 +218,8 @@ impl Sandboxes {
         let ready = ready.map_err(|error| check::does_not_fit(&error))?;
         self.starts(&ready)?;
         let (imports, exports) = (names.imports, names.exports);
-        Ok(Arc::new(Component { hash: hash.into(), size: bytes.len(), imports, exports, ready }))
+        let settings = carried.settings.map(Arc::from);
+        Ok(Arc::new(Component { hash: hash.into(), size: bytes.len(), imports, exports, settings, ready }))
     }
 
     /// Joins a component with its imports. What it imports of WASI is defined for it alone, so that one that imports
@@ -446,9 +456,10 @@ impl Sandboxes {
     async fn play(
         &self,
         version: &Version,
-        guest: Box<Guest>,
+        mut guest: Box<Guest>,
         limits: &Limits,
     ) -> (Box<Guest>, End, Duration) {
+        guest.set_own_settings(version.component().settings());
         let reins = guest.reins();
         let mut store = self.store(*guest, limits);
         let mut cpu = Duration::ZERO;

@@ -7,6 +7,11 @@ use std::sync::LazyLock;
 use jsonschema::Validator;
 use serde_json::{Map, Value};
 
+use crate::config::Tenant;
+use crate::config::section::{hint, nearest};
+use crate::flow;
+use crate::misfits::{Misfit, Named, Walk, escaped};
+
 include!(concat!(env!("OUT_DIR"), "/shipped.rs"));
 
 /// What is wrong with settings is told so many times at once; the rest shows when these are mended.
@@ -22,85 +27,156 @@ pub struct Shipped {
     pub schema: &'static str,
 }
 
-/// Something in settings that a script can't read.
-#[derive(Debug, PartialEq, Eq)]
-pub struct Misfit {
-    /// A JSON Pointer (RFC 6901) to it; empty for the settings as a whole.
-    pub place: String,
-    /// What is wrong there.
-    pub why: String,
-}
-
 /// The shipped script of that name.
 pub fn find(name: &str) -> Option<&'static Shipped> {
     SHIPPED.iter().find(|shipped| shipped.name == name)
 }
 
-/// Everything in the settings of a script that does not fit, at most [`MOST_MISFITS`]: by the schema of a shipped one, and
-/// of every shipped one that these hand the call over to. A tenant's own script has no schema, and takes what it is given.
-/// `own`: whether the tenant has a script of that name.
-pub fn misfits(script: &str, settings: &Value, own: &dyn Fn(&str) -> bool) -> Vec<Misfit> {
-    let mut found = Vec::new();
-    check(script, settings, "", own, &mut found);
-    found.truncate(MOST_MISFITS);
-    found
+/// What settings may name of a tenant; what is not known is taken on trust.
+#[derive(Debug, Default)]
+pub struct Names<'a> {
+    /// Its own scripts.
+    pub scripts: Option<Vec<&'a str>>,
+    /// Users, by name and by extension.
+    pub users: Option<Vec<&'a str>>,
+    /// Groups.
+    pub groups: Option<Vec<&'a str>>,
+    /// Queues.
+    pub queues: Option<Vec<&'a str>>,
+    /// Calendars.
+    pub calendars: Option<Vec<&'a str>>,
 }
 
-fn check(script: &str, settings: &Value, place: &str, own: &dyn Fn(&str) -> bool, found: &mut Vec<Misfit>) {
-    let Some(shipped) = find(script) else { return };
-    found.extend(shipped.misfits(settings).map(|m| Misfit { place: format!("{place}{}", m.place), ..m }));
-    follow(settings, place, own, found);
+impl<'a> Names<'a> {
+    /// What a tenant has.
+    pub fn of(tenant: &'a Tenant, scripts: &'a [String]) -> Self {
+        let people = tenant.users.iter().flat_map(|user| [user.name.as_str(), user.number.as_str()]);
+        Self {
+            scripts: Some(scripts.iter().map(String::as_str).collect()),
+            users: Some(people.collect()),
+            groups: Some(tenant.groups.iter().map(|group| group.name.as_str()).collect()),
+            queues: Some(tenant.queues.iter().map(|queue| queue.name.as_str()).collect()),
+            calendars: Some(tenant.calendars.iter().map(|calendar| calendar.name.as_str()).collect()),
+        }
+    }
+
+    /// That something is named which the tenant has not.
+    fn misfit(&self, named: &Named) -> Option<Misfit> {
+        let name = named.name.as_str();
+        let (what, name, known) = match named.kind.as_str() {
+            "queue" => ("queue", name, &self.queues),
+            "calendar" => ("calendar", name, &self.calendars),
+            // What is in braces is known in a call.
+            "place" if !name.contains('{') => match name.split_once(':').unwrap_or(("user", name)) {
+                ("user" | "mobile", name) => ("user", name, &self.users),
+                ("group" | "mobiles", name) => ("group", name, &self.groups),
+                _ => return None,
+            },
+            _ => return None,
+        };
+        let known = known.as_ref().filter(|known| !known.contains(&name))?;
+        let why = format!("there is no {what} \"{name}\"; {}", hint(name, known.iter().copied()));
+        Some(Misfit { place: named.place.clone(), why })
+    }
+}
+
+/// Everything in the settings of a script that does not fit, at most [`MOST_MISFITS`]: by the schema of a shipped one, and
+/// of every shipped one that these hand the call over to. A tenant's own script has no schema, and takes what it is given.
+pub fn misfits(script: &str, settings: &Value, names: &Names<'_>) -> Vec<Misfit> {
+    look_through(script, settings, names).0
+}
+
+/// The same, and what the settings name.
+pub fn look_through(script: &str, settings: &Value, names: &Names<'_>) -> (Vec<Misfit>, Vec<Named>) {
+    let mut found = Vec::new();
+    let named = check(script, settings, "", names, &mut found);
+    found.truncate(MOST_MISFITS);
+    (found, named)
+}
+
+fn check(
+    script: &str,
+    settings: &Value,
+    place: &str,
+    names: &Names<'_>,
+    found: &mut Vec<Misfit>,
+) -> Vec<Named> {
+    let Some(shipped) = find(script) else { return Vec::new() };
+    let (mut misfits, named) = shipped.look_through(settings);
+    if misfits.is_empty() {
+        misfits.extend(named.iter().filter_map(|named| names.misfit(named)));
+        if script == flow::SCRIPT {
+            misfits.extend(flow::misfits(settings, &named));
+        }
+    }
+    found.extend(misfits.into_iter().map(|m| Misfit { place: format!("{place}{}", m.place), ..m }));
+    follow(settings, place, names, found);
+    named
 }
 
 /// Goes down to where a shipped script hands over. They all write it with the same words: `hand_over = { script, settings }`
 /// and, for messages, `voicemail = settings`.
-fn follow(value: &Value, place: &str, own: &dyn Fn(&str) -> bool, found: &mut Vec<Misfit>) {
+fn follow(value: &Value, place: &str, names: &Names<'_>, found: &mut Vec<Misfit>) {
     let nothing = Value::Object(Map::new());
     match value {
         Value::Object(fields) => {
             for (name, inner) in fields {
-                let below = format!("{place}/{}", name.replace('~', "~0").replace('/', "~1"));
+                let below = format!("{place}/{}", escaped(name));
                 match (name.as_str(), inner["script"].as_str()) {
                     ("hand_over", Some(script)) => {
-                        if find(script).is_none() && !own(script) {
-                            let why = format!("there is no script \"{script}\"");
+                        let own = |own: &Vec<&str>| own.contains(&script);
+                        if find(script).is_none() && !names.scripts.as_ref().is_none_or(own) {
+                            let known = SHIPPED.iter().map(|shipped| shipped.name);
+                            let known = known.chain(names.scripts.iter().flatten().copied());
+                            let near = nearest(script, known)
+                                .map_or_else(String::new, |near| format!("; write \"{near}\""));
+                            let why = format!("there is no script \"{script}\"{near}");
                             found.push(Misfit { place: format!("{below}/script"), why });
                         }
                         let settings = inner.get("settings").unwrap_or(&nothing);
-                        check(script, settings, &format!("{below}/settings"), own, found);
+                        check(script, settings, &format!("{below}/settings"), names, found);
                     }
                     ("voicemail", _) if !NAMED.iter().any(|map| place.ends_with(map)) => {
-                        check("strowger/voicemail", inner, &below, own, found);
+                        check("strowger/voicemail", inner, &below, names, found);
                     }
-                    _ => follow(inner, &below, own, found),
+                    _ => follow(inner, &below, names, found),
                 }
             }
         }
         Value::Array(items) => {
             let below = |n: usize| format!("{place}/{n}");
-            items.iter().enumerate().for_each(|(n, item)| follow(item, &below(n), own, found));
+            items.iter().enumerate().for_each(|(n, item)| follow(item, &below(n), names, found));
         }
         _ => {}
     }
 }
 
-/// Maps of `strowger/queue` whose keys the tenant's strategy chooses: there "voicemail" is a name, and no step.
-const NAMED: [&str; 2] = ["/words", "/otherwise_by"];
+/// Maps whose keys somebody else chooses: there "voicemail" is a name, and no step.
+const NAMED: [&str; 4] = ["/words", "/otherwise_by", "/steps", "/schemes"];
 
 impl Shipped {
-    /// What the schema does not allow.
-    fn misfits(&self, settings: &Value) -> impl Iterator<Item = Misfit> {
-        static VALIDATORS: LazyLock<HashMap<&str, Validator>> = LazyLock::new(|| {
-            let validator = |shipped: &'static Shipped| {
+    /// What the schema does not allow, and what the settings name.
+    fn look_through(&self, settings: &Value) -> (Vec<Misfit>, Vec<Named>) {
+        static SCHEMAS: LazyLock<HashMap<&str, (Value, Validator)>> = LazyLock::new(|| {
+            let read = |shipped: &'static Shipped| {
                 let schema: Value = serde_json::from_str(shipped.schema).ok()?;
-                Some((shipped.name, jsonschema::validator_for(&schema).ok()?))
+                let validator = jsonschema::validator_for(&schema).ok()?;
+                Some((shipped.name, (schema, validator)))
             };
-            SHIPPED.iter().filter_map(validator).collect()
+            SHIPPED.iter().filter_map(read).collect()
         });
         // A test sees to it that each has one.
-        let validator = VALIDATORS.get(self.name).into_iter();
-        let errors = validator.flat_map(|validator| validator.iter_errors(settings)).take(MOST_MISFITS);
-        errors.map(|e| Misfit { place: e.instance_path.to_string(), why: e.to_string() })
+        let Some((schema, validator)) = SCHEMAS.get(self.name) else { return Default::default() };
+        let Walk { misfits, named, .. } = Walk::through(schema, settings);
+        if validator.is_valid(settings) {
+            return (Vec::new(), named);
+        }
+        if !misfits.is_empty() {
+            return (misfits, named);
+        }
+        let errors = validator.iter_errors(settings).take(MOST_MISFITS);
+        let misfits = errors.map(|e| Misfit { place: e.instance_path.to_string(), why: e.to_string() });
+        (misfits.collect(), named)
     }
 }
 
@@ -112,13 +188,15 @@ mod tests {
     #[test]
     fn each_has_a_schema_that_refuses_a_key_it_does_not_know() {
         for shipped in SHIPPED {
-            let misfits = misfits(shipped.name, &json!({ "no such key": 1 }), &|_| false);
-            assert!(misfits.iter().any(|misfit| misfit.place.is_empty()), "{}: {misfits:?}", shipped.name);
+            let misfits = misfits(shipped.name, &json!({ "no such key": 1 }), &Names::default());
+            let told = |misfit: &Misfit| misfit.place == "/no such key" && misfit.why.contains("no such key");
+            assert!(misfits.iter().any(told), "{}: {misfits:?}", shipped.name);
         }
     }
 
     fn places(script: &str, settings: Value) -> Vec<String> {
-        misfits(script, &settings, &|name| name == "mine").into_iter().map(|misfit| misfit.place).collect()
+        let names = Names { scripts: Some(vec!["mine"]), ..Names::default() };
+        misfits(script, &settings, &names).into_iter().map(|misfit| misfit.place).collect()
     }
 
     #[test]

@@ -69,9 +69,15 @@ impl Api {
         self.send(self.request(Method::POST, path).json(body)).map(drop)
     }
 
-    /// A component, with its signature if there is one.
-    pub fn put(&self, path: &str, body: Vec<u8>, signature: Option<&str>) -> Result<Value, Failed> {
-        let request = self.request(Method::PUT, path).body(body);
+    /// A component or a flow, of this media type, with its signature if there is one.
+    pub fn put(
+        &self,
+        path: &str,
+        media_type: &str,
+        body: Vec<u8>,
+        signature: Option<&str>,
+    ) -> Result<Value, Failed> {
+        let request = self.request(Method::PUT, path).header(header::CONTENT_TYPE, media_type).body(body);
         let signed = signature.into_iter().fold(request, |request, it| request.header(SIGNATURE, it));
         Ok(self.send(signed)?.json()?)
     }

@@ -4,6 +4,7 @@
 mod api;
 mod control;
 mod dev;
+mod flow;
 mod ladder;
 mod lists;
 mod outbox;
@@ -61,6 +62,14 @@ enum Verb {
     Script {
         #[command(subcommand)]
         verb: script::Verb,
+    },
+    /// Write, check, try and load call flows: what happens in a call, in one file, without programming
+    #[command(
+        after_help = "Example:\n  strowger flow new sales && strowger flow check sales.toml && strowger flow push sales.toml"
+    )]
+    Flow {
+        #[command(subcommand)]
+        verb: flow::Verb,
     },
     /// Simulate one call and print it as a timeline
     #[command(
@@ -168,6 +177,7 @@ fn run(verb: Verb, start: StartShards) -> Result<ExitCode, Failed> {
         Verb::Serve(serve) => serve::run(serve, start),
         Verb::Check { config } => check(&config),
         Verb::Script { verb } => script::run(verb),
+        Verb::Flow { verb } => flow::run(verb),
         Verb::Call(call) => simulate::run(&call),
         Verb::Replay(replay) => replay::run(&replay),
         Verb::Originate(wanted) => control::originate(&wanted),

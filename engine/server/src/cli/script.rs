@@ -13,6 +13,7 @@ use serde_json::Value;
 
 use super::api::{Api, escaped, rows};
 use super::{Failed, Remote, dev, trial, versions};
+use crate::flow;
 use crate::simulation::scenario;
 
 /// With the format of the file, since that is what one looks for.
@@ -218,12 +219,15 @@ fn cache() -> PathBuf {
         .unwrap_or_else(|| std::env::temp_dir().join("strowger-guests"))
 }
 
-/// A component, and the name of its script.
+/// A component, and the name of its script; a flow's file is as good as the component that does what it says.
 pub(super) fn component(path: &Path) -> Result<(String, Vec<u8>), Failed> {
     let whole = path
         .canonicalize()
         .map_err(|why| Failed(format!("{}: {why}; name a component or a project", path.display())))?;
     let name = whole.file_stem().and_then(|name| name.to_str()).unwrap_or_default().to_owned();
+    if flow::is_one(&whole) {
+        return Ok((name, super::flow::component(path)?));
+    }
     let file = if whole.is_dir() { whole.join("target").join(&name).with_extension("wasm") } else { whole };
     let bytes = std::fs::read(&file)
         .map_err(|why| Failed(format!("{}: {why}; build it with strowger script build", file.display())))?;

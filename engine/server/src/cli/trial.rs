@@ -4,7 +4,7 @@
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use ::script::{Sandboxes, Version};
+use ::script::{Limits, Sandboxes, Version};
 use clap::Args;
 use serde_json::{Value, json};
 
@@ -12,6 +12,7 @@ use super::simulate::print_timeline;
 use super::{Failed, script};
 use crate::shipped;
 use crate::simulation::{self, Played, scenario};
+use crate::words;
 
 /// The file that is looked for in a folder; `NAME.calls.toml` beside it are others.
 const FILE: &str = "calls.toml";
@@ -85,7 +86,15 @@ pub(super) struct Tried {
     line: usize,
     name: String,
     differences: Vec<String>,
-    played: Played,
+    /// None: it was a strategy's decision.
+    played: Option<Played>,
+}
+
+impl Trial {
+    /// The calls beside a flow's file.
+    pub fn of_flow(file: &Path, only: Option<String>, verbose: bool) -> Self {
+        Self { path: file.with_extension(FILE), only, verbose, json: false }
+    }
 }
 
 impl Tried {
@@ -95,15 +104,18 @@ impl Tried {
     }
 
     pub fn print(&self, verbose: bool) {
-        let (name, seconds) = (&self.name, self.played.length.as_secs_f64());
+        let name = &self.name;
         if self.passed() {
-            println!("ok    {name} ({} imports, {seconds:.1} s)", self.played.lines.len());
+            let took = self.played.as_ref().map_or_else(String::new, |played| {
+                format!(" ({} imports, {:.1} s)", played.lines.len(), played.length.as_secs_f64())
+            });
+            println!("ok    {name}{took}");
         } else {
             println!("FAIL  {name} ({}:{})", self.file.display(), self.line);
             self.differences.iter().for_each(|told| println!("    {told}"));
         }
-        if verbose || !self.passed() {
-            print_timeline(&self.played);
+        if let Some(played) = self.played.as_ref().filter(|_| verbose || !self.passed()) {
+            print_timeline(played);
         }
     }
 
@@ -114,8 +126,8 @@ impl Tried {
             "name": self.name,
             "passed": self.passed(),
             "differences": self.differences,
-            "lines": self.played.lines,
-            "outcome": self.played.outcome.name(),
+            "lines": self.played.as_ref().map(|played| &played.lines),
+            "outcome": self.played.as_ref().map(|played| played.outcome.name()),
         })
     }
 }
@@ -140,21 +152,36 @@ pub(super) fn try_file(sandboxes: &Sandboxes, file: &Path, only: Option<&str>) -
         }
     };
     let version = Version::new(sandboxes.compile(&bytes)?);
-    if version.component().kind() != ::script::Kind::Call {
-        return Err(Failed(format!(
-            "{name} is a queue's strategy; {} is for scripts that take calls",
-            file.display()
-        )));
+    let is_strategy = version.component().kind() == ::script::Kind::Strategy;
+    if is_strategy != read.calls.is_empty() || is_strategy == read.decisions.is_empty() {
+        let (kind, has) =
+            if is_strategy { ("a queue's strategy", "[[decision]]") } else { ("a call script", "[[call]]") };
+        return Err(Failed(format!("{name} is {kind}; {} must have {has} and nothing else", file.display())));
     }
     let mut tried = Vec::new();
-    for call in read.calls.iter().filter(|call| only.is_none_or(|only| call.name.contains(only))) {
+    let wanted = |name: &str| only.is_none_or(|only| name.contains(only));
+    for call in read.calls.iter().filter(|call| wanted(&call.name)) {
         let played = simulation::play(sandboxes, &version, &name, &call.scene)?;
         tried.push(Tried {
             file: file.to_owned(),
             line: call.line,
             name: call.name.clone(),
             differences: call.expect.differences(&played),
-            played,
+            played: Some(played),
+        });
+    }
+    for decision in read.decisions.iter().filter(|decision| wanted(&decision.name)) {
+        let limits = Limits { memory: ::script::limits::MEMORY_PYTHON, ..Limits::strategy() };
+        let differences = match sandboxes.rank(&version, &decision.now, &limits) {
+            Ok(decided) => decision.differences(&decided.answer),
+            Err(finish) => vec![words::finish(&finish)],
+        };
+        tried.push(Tried {
+            file: file.to_owned(),
+            line: decision.line,
+            name: decision.name.clone(),
+            differences,
+            played: None,
         });
     }
     Ok(tried)
@@ -182,5 +209,33 @@ mod tests {
             count += tried.len();
         }
         assert!(count >= 10, "only {count} calls were played");
+    }
+
+    #[test]
+    fn a_strategys_decisions_are_compared_with_who_must_ring() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let file = folder.path().join(FILE);
+        let agents = "[[decision.agent]]\nname = \"ana\"\nsince_offered = 30\n[[decision.agent]]\nname = \"boris\"\nsince_offered = 90\n\
+                      [[decision.agent]]\nname = \"vera\"\nstate = \"talking\"\n";
+        let decision = |rings: &str| {
+            format!("[[decision]]\nname = \"a\"\nwaiting = [\"+359888123456\"]\nrings = {rings}\n{agents}")
+        };
+        let text = format!(
+            "script = \"strowger/queue-longest-idle\"\n{}{}",
+            decision("[\"boris\"]"),
+            decision("[\"ana\"]")
+        );
+        std::fs::write(&file, text).expect("a file");
+        let sandboxes = script::sandboxes().expect("sandboxes for a test");
+        let tried = try_file(&sandboxes, &file, None).unwrap_or_else(|Failed(why)| panic!("{why}"));
+        let differences: Vec<_> = tried.iter().map(|tried| tried.differences.clone()).collect();
+        assert_eq!(differences, [vec![], vec!["ana must ring, and boris do".to_owned()]]);
+        std::fs::write(
+            &file,
+            "script = \"strowger/queue-longest-idle\"\n[[call]]\nname = \"a\"\n[call.expect]\nrings = []\n",
+        )
+        .expect("a file");
+        let Err(Failed(why)) = try_file(&sandboxes, &file, None) else { panic!("a strategy takes no calls") };
+        assert!(why.contains("must have [[decision]]"), "{why}");
     }
 }

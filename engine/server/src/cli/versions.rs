@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
 use super::api::{Api, escaped, rows, table};
-use super::{Failed, Remote, script};
+use super::{Failed, Remote, flow, script};
 use crate::scripts::signature;
 
 /// A version's hash is printed up to here; as much is enough to name one.
@@ -19,7 +19,7 @@ pub(super) const MADE: [&str; 4] = ["target", ".git", "node_modules", "__pycache
 
 #[derive(Args)]
 pub(super) struct Push {
-    /// A component, or a project's folder
+    /// A component, a flow's file, or a project's folder
     #[arg(default_value = ".")]
     path: PathBuf,
     /// The script's name; the file's or folder's unless said
@@ -155,12 +155,21 @@ impl Push {
             (false, None) => "is loaded, and takes no calls yet".to_owned(),
         };
         println!("{name} {number} {version} {takes}");
+        for note in loaded["notes"].as_array().into_iter().flatten().filter_map(Value::as_str) {
+            println!("note: {note}");
+        }
         Ok(())
     }
 
     /// Answers the script's name, and what the exchange says.
     pub fn load(&self) -> Result<(String, Value), Failed> {
-        let (found, bytes) = script::component(&self.path)?;
+        let (found, media_type, bytes) = match flow::text(&self.path)? {
+            Some((name, media_type, text)) => (name, media_type, text.into_bytes()),
+            None => {
+                let (name, bytes) = script::component(&self.path)?;
+                (name, "application/wasm", bytes)
+            }
+        };
         let name = self.name.clone().unwrap_or(found);
         let api = Api::new(&self.remote)?;
         let signature = self.sign.as_deref().map(|key| {
@@ -184,7 +193,7 @@ impl Push {
             asked.iter().filter_map(|(key, value)| Some(format!("{key}={}", escaped(value.as_ref()?))));
         let query = asked.collect::<Vec<_>>().join("&");
         let path = format!("{}/scripts/{}?{query}", api.tenant()?, escaped(&name));
-        Ok((name, api.put(&path, bytes, signature.as_deref())?))
+        Ok((name, api.put(&path, media_type, bytes, signature.as_deref())?))
     }
 }
 

@@ -13,6 +13,7 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::world::Secret;
+use crate::misfits::unescaped;
 
 /// One thing wrong in a configuration, as `file:line: what is wrong; write ...`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -299,6 +300,15 @@ impl<'s, 'i> Section<'s, 'i> {
         }
     }
 
+    /// The names of every `[[name.key]]`, before these are read.
+    pub fn names(&self, key: &str) -> Vec<String> {
+        let items = self.table.get(key).and_then(|value| value.get_ref().as_array());
+        let name = |item: &Spanned<DeValue<'_>>| {
+            Some(item.get_ref().as_table()?.get("name")?.get_ref().as_str()?.to_owned())
+        };
+        items.into_iter().flat_map(|items| items.iter()).filter_map(name).collect()
+    }
+
     /// Every `[[name.key]]`.
     pub fn sections(&self, key: &str) -> Vec<Section<'s, 'i>> {
         let name = format!("[[{}]]", self.path(key));
@@ -399,7 +409,7 @@ impl<'s, 'i> Section<'s, 'i> {
     pub fn line_within(&self, key: &str, pointer: &str) -> usize {
         let Some(mut value) = self.table.get(key) else { return self.line };
         for part in pointer.split('/').skip(1) {
-            let part = part.replace("~1", "/").replace("~0", "~");
+            let part = unescaped(part);
             let inner = match value.get_ref() {
                 DeValue::Table(table) => table.get(part.as_str()),
                 DeValue::Array(items) => part.parse().ok().and_then(|n: usize| items.get(n)),
@@ -485,7 +495,8 @@ fn whole(value: &DeValue<'_>) -> Option<u64> {
     u64::from_str_radix(integer.as_str(), integer.radix()).ok()
 }
 
-fn json(value: &DeValue<'_>) -> serde_json::Value {
+/// The same as JSON; a date is a text.
+pub(crate) fn json(value: &DeValue<'_>) -> serde_json::Value {
     match value {
         DeValue::String(text) => text.as_ref().into(),
         DeValue::Integer(number) => {

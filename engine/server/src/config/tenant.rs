@@ -17,12 +17,13 @@ use super::limits::Limits;
 use super::notify::notify;
 use super::policy::{ScriptPolicy, policy};
 use super::queue::queue;
-use super::section::{Section, Text, hint};
+use super::section::{Mistake, Section, Text, hint};
 use super::speech::{self, SpeechParts};
 use super::world::{
     Calls, FallbackTarget, Group, Number, Playlist, Register, Role, ScriptFile, TenantParts, Token,
     Transport, Trunk, TrunkAddress, User,
 };
+use crate::flow;
 use crate::shipped::{self, SHIPPED};
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -56,8 +57,17 @@ pub(super) fn tenant(section: Section<'_, '_>) -> Option<TenantParts> {
     let users: Vec<_> = users.into_iter().filter_map(|s| user(s, &mut names, &mut extensions)).collect();
     let mut script_names = Names::new("script");
     let scripts: Vec<_> = scripts.into_iter().filter_map(|s| script(s, &mut script_names)).collect();
-    let known = Known { users: &users, scripts: &scripts };
+    let known = Known {
+        users: &users,
+        scripts: &scripts,
+        groups: section.names("group"),
+        queues: section.names("queue"),
+        calendars: section.names("calendar"),
+    };
     let groups = groups_of(&section, groups, &known);
+    for (_, file) in &scripts {
+        file.iter().filter(|file| flow::is_one(file)).for_each(|file| check_flow(&section, file, &known));
+    }
     let numbers: Vec<_> = numbers.into_iter().filter_map(|s| number(s, &known, &mut extensions)).collect();
 
     let mut trunk_names = Names::new("trunk");
@@ -126,6 +136,9 @@ impl Default for Calls {
 pub(super) struct Known<'a> {
     users: &'a [(User, Vec<GroupName>)],
     scripts: &'a [(String, Option<std::path::PathBuf>)],
+    groups: Vec<String>,
+    queues: Vec<String>,
+    calendars: Vec<String>,
 }
 
 /// A group that a user says to be in, and the line.
@@ -142,6 +155,21 @@ impl Known<'_> {
     /// The tenant's own scripts.
     pub(super) fn scripts(&self) -> impl Iterator<Item = &str> + Clone {
         self.scripts.iter().map(|(name, _)| name.as_str())
+    }
+
+    /// What settings may name.
+    fn names(&self) -> shipped::Names<'_> {
+        fn own(names: &[String]) -> Option<Vec<&str>> {
+            Some(names.iter().map(String::as_str).collect())
+        }
+        let people = self.users.iter().flat_map(|(user, _)| [user.name.as_str(), user.number.as_str()]);
+        shipped::Names {
+            scripts: Some(self.scripts().collect()),
+            users: Some(people.collect()),
+            groups: own(&self.groups),
+            queues: own(&self.queues),
+            calendars: own(&self.calendars),
+        }
     }
 
     /// The user of this name or extension, or what to write.
@@ -350,6 +378,16 @@ fn script(section: Section<'_, '_>, names: &mut Names<'_>) -> Option<(String, Op
     Some((name?.value.to_owned(), file))
 }
 
+/// Tells what is wrong in a flow's file, by its own lines.
+fn check_flow(section: &Section<'_, '_>, file: &std::path::Path, known: &Known<'_>) {
+    // That it is missing was told.
+    let Ok(text) = std::fs::read_to_string(file) else { return };
+    for mistake in flow::read(&text, &known.names()).err().into_iter().flatten() {
+        let mistake = Mistake { file: file.to_owned(), line: mistake.line, what: mistake.what };
+        section.source.mistakes.borrow_mut().push(mistake);
+    }
+}
+
 fn number(section: Section<'_, '_>, known: &Known<'_>, extensions: &mut Names<'_>) -> Option<Number> {
     let number = section.required("number", "+35921234567");
     if let Some(number) = number {
@@ -496,11 +534,11 @@ fn calls(section: Section<'_, '_>, known: &Known<'_>) -> Calls {
 /// `settings`, as the script wants them: what a shipped one can't read is told here, not at the first call.
 pub(super) fn settings(section: &Section<'_, '_>, script: &str, known: &Known<'_>) -> String {
     let settings = section.json("settings");
-    for misfit in shipped::misfits(script, &settings, &|name| known.scripts().any(|own| own == name)) {
+    for misfit in shipped::misfits(script, &settings, &known.names()) {
         let place = if misfit.place.is_empty() { String::new() } else { format!(" at {}", misfit.place) };
         section.mistake(
             section.line_within("settings", &misfit.place),
-            format!("the settings of {script} do not fit{place}: {}; write what it takes", misfit.why),
+            format!("the settings of {script} do not fit{place}: {}", misfit.why),
         );
     }
     settings.to_string()

@@ -19,7 +19,7 @@ use super::problem::{Particular, Problem};
 use super::scripts::blocking;
 use crate::config::{Role, Tenant};
 use crate::shards::Wanted;
-use crate::shipped;
+use crate::shipped::{self, Names};
 
 /// How long the first telephone rings unless said otherwise, and at most.
 const RING_SECONDS: u16 = 30;
@@ -153,8 +153,8 @@ fn fitting(
     settings: Map<String, Value>,
 ) -> Result<String, Problem> {
     let settings = Value::Object(settings);
-    let own = |name: &str| api.node.scripts.active(&tenant.name, name).is_some();
-    let misfits = shipped::misfits(script, &settings, &own).into_iter();
+    let scripts = api.node.scripts.names(&tenant.name);
+    let misfits = shipped::misfits(script, &settings, &Names::of(tenant, &scripts)).into_iter();
     let problems: Vec<_> = misfits
         .map(|misfit| Particular { place: format!("settings{}", misfit.place), what: misfit.why })
         .collect();

@@ -94,6 +94,7 @@ pub fn router(node: Arc<Node>, stop: watch::Receiver<bool>) -> Router {
         .route("/scripts/{name}/timeline", get(scripts::timeline))
         .route("/scripts/{name}/versions/{version}", get(scripts::component))
         .route("/scripts/{name}/versions/{version}/component", get(scripts::component))
+        .route("/scripts/{name}/versions/{version}/flow", get(scripts::flow_text))
         .route("/prompts", get(prompts::list))
         .route("/prompts/{name}", put(prompts::put).get(prompts::get).delete(prompts::delete))
         .route("/calls", get(calls::list).post(control::originate))
@@ -140,7 +141,7 @@ pub fn router(node: Arc<Node>, stop: watch::Receiver<bool>) -> Router {
     info(title = "strowger", description = "A programmable telephone exchange", license(name = "Apache-2.0")),
     paths(
         scripts::list, scripts::put, scripts::get, scripts::activate, scripts::promote, scripts::set_shadow,
-        scripts::shadow, scripts::logs, scripts::timeline, scripts::component,
+        scripts::shadow, scripts::logs, scripts::timeline, scripts::component, scripts::flow_text,
         prompts::list, prompts::put, prompts::get, prompts::delete,
         calls::list, calls::get, calls::tape, calls::ladder, calls::recording, calls::hangup, control::move_call, control::originate,
         control::listen, control::whisper, control::barge,

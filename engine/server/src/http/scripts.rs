@@ -16,10 +16,14 @@ use super::problem::{Particular, Problem};
 use super::views::time;
 use super::{Api, streams};
 use crate::config::{Role, Tenant, is_name};
+use crate::flow;
 use crate::node::log_row;
 use crate::scripts::comparison::{Difference, Report};
 use crate::scripts::{About, Calls, Described, Load, Stage, signature};
+use crate::shipped::Names;
 
+/// How components and modules begin.
+const WASM: &[u8] = b"\0asm";
 /// What is read on, and dropped, of a body that is too large, bytes: its sender hears why only when it has sent all. A
 /// longer one is cut off.
 const READ_ON: u64 = 256 << 20;
@@ -43,7 +47,7 @@ pub(super) struct PutScript {
     force: bool,
 }
 
-/// The header that carries the component's ed25519 signature, in base64.
+/// The header that carries the ed25519 signature of the component, or of the flow's text, in base64.
 pub const SIGNATURE: &str = "strowger-signature";
 /// The longest notes, in bytes.
 const LONGEST_NOTES: usize = 4096;
@@ -61,6 +65,9 @@ pub(super) struct Loaded {
     exports: Vec<String>,
     /// It takes new calls.
     active: bool,
+    /// What whoever loaded it may want to know: recordings that are not there yet.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    notes: Vec<String>,
 }
 
 /// A script and its versions.
@@ -213,14 +220,14 @@ pub(super) struct ShadowView {
     differences: Vec<Difference>,
 }
 
-/// Loads a component as a version of a script. Durable when answered.
+/// Loads a component as a version of a script, or a call flow, which becomes one. Durable when answered.
 #[utoipa::path(put, path = "/v1/tenants/{tenant}/scripts/{name}", tag = "scripts",
     params(("tenant" = String, Path), ("name" = String, Path), PutScript,
         ("strowger-signature" = Option<String>, Header, description = "ed25519 over the component, base64")),
-    request_body(content = Vec<u8>, content_type = "application/wasm"),
+    request_body(content((Vec<u8> = "application/wasm"), (String = "application/toml"), (String = "application/json"))),
     responses((status = 201, body = Loaded), (status = 413, body = Problem),
         (status = 409, description = "it is loaded, and parts from recorded calls", body = Problem),
-        (status = 422, description = "names the import or export that does not fit", body = Problem)))]
+        (status = 422, description = "names the import or export that does not fit, or line and column of a flow", body = Problem)))]
 pub(super) async fn put(
     State(api): State<Api>,
     access: Access,
@@ -232,10 +239,15 @@ pub(super) async fn put(
     access.may(Role::Developer)?;
     check_name(&name)?;
     let most = access.tenant.limits.script_size;
-    let component = read(body, most, "the component", "script_size").await?;
+    let body = read(body, most, "the component", "script_size").await?;
+    let is_flow = is_flow(&headers, &body);
+    let flow = if is_flow { Some(flow_of(&api, &access, &body)?) } else { None };
+    let (component, notes) =
+        flow.map_or((body.clone(), Vec::new()), |(component, notes)| (component.into(), notes));
     let _one = api.compiling.acquire().await.map_err(|_| Problem::unavailable("the exchange is stopping"))?;
     let (node, tenant) = (api.node.clone(), access.tenant.clone());
-    let load = load(&access, &query, &headers)?;
+    let flow = is_flow.then(|| body.to_vec());
+    let load = Load { flow, ..load(&access, &query, &headers)? };
     let calls = load.calls;
     let script = name.clone();
     let pushed = blocking(move || node.scripts.push(&tenant, &script, &component, load)).await??;
@@ -246,6 +258,7 @@ pub(super) async fn put(
         imports: component.imports().to_vec(),
         exports: component.exports().to_vec(),
         active: pushed.active,
+        notes,
     };
     let told = serde_json::json!({
         "script": name, "version": loaded.version, "number": loaded.number, "active": loaded.active, "by": access.who(),
@@ -258,6 +271,59 @@ pub(super) async fn put(
     }
     let location = format!("/v1/tenants/{}/scripts/{name}/versions/{}", access.tenant.name, loaded.version);
     Ok((StatusCode::CREATED, [(header::LOCATION, location)], Json(loaded)).into_response())
+}
+
+/// Whether what is put is a flow's text, and not a component, whatever it is called.
+fn is_flow(headers: &HeaderMap, body: &[u8]) -> bool {
+    let media_type =
+        headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let media_type = media_type.split(';').next().unwrap_or_default().trim();
+    let is_text =
+        ["application/toml", "application/json"].iter().any(|text| media_type.eq_ignore_ascii_case(text));
+    is_text && !body.starts_with(WASM)
+}
+
+/// The component that does what a flow says, and what to know of it.
+fn flow_of(api: &Api, access: &Access, text: &[u8]) -> Result<(Vec<u8>, Vec<String>), Problem> {
+    let text = std::str::from_utf8(text).map_err(|_| Problem::bad("the flow is no text in UTF-8"))?;
+    let tenant = &access.tenant;
+    let scripts = api.node.scripts.names(&tenant.name);
+    let flow = flow::read(text, &Names::of(tenant, &scripts)).map_err(|mistakes| {
+        let particular = |mistake: flow::Mistake| Particular {
+            place: format!("{}:{}", mistake.line, mistake.column),
+            what: mistake.what,
+        };
+        let problems = mistakes.into_iter().map(particular).collect();
+        Problem {
+            problems,
+            ..Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "the flow is not right; see problems")
+        }
+    })?;
+    let prompts = &api.node.prompts;
+    let there = |name: &str| {
+        prompts.own(&tenant.name, name, &tenant.language).is_some() || prompts.shipped(name).is_some()
+    };
+    let missing = flow.recordings.iter().filter(|(name, _)| !there(name));
+    let note = |(name, line): &(String, usize)| {
+        format!("line {line}: there is no recording \"{name}\" yet; until there is, its name is spoken")
+    };
+    Ok((flow::component(&flow, text), missing.map(note).collect()))
+}
+
+/// The text of the flow that a version was made from.
+#[utoipa::path(get, path = "/v1/tenants/{tenant}/scripts/{name}/versions/{version}/flow", tag = "scripts",
+    params(("tenant" = String, Path), ("name" = String, Path), ("version" = String, Path)),
+    responses((status = 200, content_type = "text/plain"), (status = 404, body = Problem)))]
+pub(super) async fn flow_text(
+    State(api): State<Api>,
+    access: Access,
+    Path((_, name, version)): Path<(String, String, String)>,
+) -> Result<String, Problem> {
+    access.may(Role::Developer)?;
+    let node = api.node.clone();
+    let bytes = blocking(move || node.scripts.component(&access.tenant.name, &name, &version)).await??;
+    let text = flow::text_of(&bytes).map(str::to_owned);
+    text.ok_or_else(|| Problem::not_found("this version was not made from a flow; its component is there"))
 }
 
 /// All scripts of a tenant.
@@ -471,7 +537,7 @@ fn load(access: &Access, query: &PutScript, headers: &HeaderMap) -> Result<Load,
         source: query.source.clone(),
         by: Some(access.who()),
     };
-    Ok(Load { calls, about, signature, forced: query.force })
+    Ok(Load { calls, about, signature, flow: None, forced: query.force })
 }
 
 /// The tenant's policy is the admins' to set aside.

@@ -12,6 +12,7 @@ mod shadow;
 pub mod signature;
 
 use std::fmt;
+use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use exchange::{CallId, LiveCall};
@@ -27,7 +28,9 @@ use shadow::{Played, Shadows};
 
 use crate::config::{Refuse, Tenant, World};
 use crate::events::wall;
-use crate::shipped::SHIPPED;
+use crate::flow;
+use crate::misfits::Misfit;
+use crate::shipped::{self, Names, SHIPPED};
 
 /// Shipped scripts stand in the library under no tenant's name.
 const NOBODY: &str = "";
@@ -61,8 +64,10 @@ pub struct Load {
     pub calls: Calls,
     /// What whoever loads it says of it.
     pub about: About,
-    /// ed25519, over the component.
+    /// ed25519, over the component, or over the flow's text.
     pub signature: Option<Vec<u8>>,
+    /// The text of the flow that the component was made from.
+    pub flow: Option<Vec<u8>>,
     /// It may part from the last calls, whatever the policy says.
     pub forced: bool,
 }
@@ -339,7 +344,7 @@ impl Scripts {
     pub fn load_files(&self, world: &World) {
         for tenant in &world.tenants {
             for script in &tenant.scripts {
-                let loaded = std::fs::read(&script.file).map_err(|e| e.to_string()).and_then(|bytes| {
+                let loaded = component_of(&script.file).and_then(|bytes| {
                     if self
                         .library
                         .version(&tenant.name, &script.name, &BlobId::of(&bytes).to_string())
@@ -368,10 +373,10 @@ impl Scripts {
     /// does, up to half a minute, and as replaying calls, where the policy wants that: for a thread that may wait.
     pub fn push(&self, tenant: &Tenant, name: &str, bytes: &[u8], load: Load) -> Result<Pushed, ScriptError> {
         let component = self.compile(tenant, bytes)?;
-        let signer =
-            tenant.scripting.signed_by.iter().find(|key| {
-                load.signature.as_ref().is_some_and(|signature| key.has_signed(bytes, signature))
-            });
+        let signer = tenant.scripting.signed_by.iter().find(|key| {
+            let signed = load.flow.as_deref().unwrap_or(bytes);
+            load.signature.as_ref().is_some_and(|signature| key.has_signed(signed, signature))
+        });
         if signer.is_none() && !tenant.scripting.signed_by.is_empty() {
             return Err(ScriptError::Unsigned);
         }
@@ -396,7 +401,23 @@ impl Scripts {
         if bytes.len() as u64 > tenant.limits.script_size {
             return Err(ScriptError::TooLarge(tenant.limits.script_size));
         }
+        self.check_carried(tenant, bytes)?;
         self.sandboxes.compile(bytes).map_err(ScriptError::Refused)
+    }
+
+    /// The settings that a shipped script carries, in a tenant's version of it, are checked as those of a number.
+    fn check_carried(&self, tenant: &Tenant, bytes: &[u8]) -> Result<(), ScriptError> {
+        let carried = script::sections::carried(bytes);
+        let shipped = SHIPPED.iter().find(|shipped| shipped.component == carried.code);
+        let (Some(shipped), Some(settings)) = (shipped, carried.settings) else { return Ok(()) };
+        // What is no JSON is refused with the component.
+        let Ok(settings) = serde_json::from_str(settings) else { return Ok(()) };
+        let scripts = self.names(&tenant.name);
+        let misfits = shipped::misfits(shipped.name, &settings, &Names::of(tenant, &scripts)).into_iter();
+        let problem =
+            |misfit: Misfit| script::Problem { place: format!("settings{}", misfit.place), what: misfit.why };
+        let problems: Vec<_> = misfits.map(problem).collect();
+        if problems.is_empty() { Ok(()) } else { Err(ScriptError::Refused(Refused { problems })) }
     }
 
     /// What the policy refuses of a version: it parts from the last calls.
@@ -784,6 +805,19 @@ impl Scripts {
         };
         Ok(found.into_iter().filter_map(read).collect())
     }
+}
+
+/// The component that a file holds, or that does what a flow's file says: its names are checked with the configuration.
+fn component_of(file: &Path) -> Result<Vec<u8>, String> {
+    let bytes = std::fs::read(file).map_err(|why| why.to_string())?;
+    if !flow::is_one(file) {
+        return Ok(bytes);
+    }
+    let text = String::from_utf8(bytes).map_err(|why| why.to_string())?;
+    let flow = flow::read(&text, &Names::default());
+    let flow =
+        flow.map_err(|mistakes| mistakes.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))?;
+    Ok(flow::component(&flow, &text))
 }
 
 /// Shipped scripts are nobody's.

@@ -6,6 +6,7 @@
 //! What telephones do in the middle of a conversation (transfers, hold) is left out: the SDKs' simulators play
 //! that.
 
+pub mod decision;
 mod exchange;
 pub mod expectation;
 pub mod scenario;

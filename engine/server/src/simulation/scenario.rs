@@ -12,6 +12,7 @@ use jiff::tz::TimeZone;
 use jiff::{Timestamp, Zoned};
 use serde_json::Value;
 
+use super::decision::Decision;
 use super::expectation::Expectation;
 use super::{Does, IN_LINE, Others, PATIENCE, Person, QueueEnd, QueueScene, RINGING, Scene, TALK};
 use crate::config::Mistakes;
@@ -59,7 +60,17 @@ pub const FORMAT: &str = r#"The file of imaginary calls, calls.toml. What stands
     ends = "returned"              # returned | hung-up | failed | trapped | handed-over
     hands_over = "strowger/voicemail"
     tags = { wants = "sales" }     # others may be there
-    logs = ["sales did not answer*"]"#;
+    logs = ["sales did not answer*"]
+
+A queue's strategy has decisions in place of calls:
+
+  [[decision]]                     # the queue at one moment; what is not said is usual
+  name = "whoever has just hung up rests while another is free"
+  settings = { rest = 60 }   service = 180   last_answered = "ana"
+  waiting = ["+359888123456", { number = "+359888654321", priority = 5, waited = 30, skills = { bg = 3 }, tried = ["ana"] }]
+  rings = ["boris", "ana"]         # offer by offer; several who ring together as "ana+boris"
+    [[decision.agent]]
+    name = "ana"   state = "available"   since_offered = 300   free_for = 20   answered = 4   talked = 900   level = 1"#;
 
 /// Calls that say no moment arrive at this one, a Friday, so that a file passes tomorrow as it does today.
 const SOME_MOMENT: &str = "2026-11-27T10:00";
@@ -73,6 +84,8 @@ pub struct Scenarios {
     pub script: Option<String>,
     /// In the file's order.
     pub calls: Vec<Scenario>,
+    /// What a queue's strategy decides, in the file's order.
+    pub decisions: Vec<Decision>,
 }
 
 /// One imaginary call, and what must happen.
@@ -94,14 +107,16 @@ pub struct Scenario {
 /// Every mistake, with its line.
 pub fn read(file: &Path, text: &str) -> Result<Scenarios, Mistakes> {
     let source = Source { file, text, env: &|_| None, mistakes: RefCell::default() };
-    let mut read = Scenarios { script: None, calls: Vec::new() };
+    let mut read = Scenarios { script: None, calls: Vec::new(), decisions: Vec::new() };
     source.read(|root| {
         read.script = root.text("script", "target/mine.wasm").map(|text| text.value.to_owned());
         let base = Base::read(&root);
         let calls = root.sections("call");
-        if calls.is_empty() {
-            root.mistake(1, "there is no call; write [[call]]");
+        let decisions = root.sections("decision");
+        if calls.is_empty() && decisions.is_empty() {
+            root.mistake(1, "there is no call; write [[call]], or [[decision]] for a queue's strategy");
         }
+        read.decisions = decisions.into_iter().filter_map(Decision::read).collect();
         read.calls = calls.into_iter().filter_map(|section| base.call(section)).collect();
         root.finish();
     });

@@ -73,7 +73,7 @@ async fn settings_that_do_not_fit_are_refused_with_path_and_reason() {
     let (status, _, problem) = api.ask("POST", CALLS, "acme-agent", body.to_string()).await;
     assert_eq!(status, 422, "{problem}");
     assert_eq!(problem["problems"][0]["place"], "settings/otherwise/hand_over/settings/box", "{problem}");
-    assert!(problem["problems"][0]["what"].as_str().unwrap().contains("string"), "{problem}");
+    assert!(problem["problems"][0]["what"].as_str().unwrap().contains("a text"), "{problem}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

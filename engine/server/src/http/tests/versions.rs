@@ -222,3 +222,34 @@ async fn calls_on_a_version_that_was_replaced_long_ago_are_ended_where_the_tenan
     api.node.end_drained(now + 610.0).await;
     assert_eq!(*api.fake.hung_up.lock().expect("no test failed"), [("acme".to_owned(), UP)]);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_flow_is_a_version_that_can_be_read_again_and_its_mistakes_have_lines() {
+    let api = Served::new();
+    let place = "/v1/tenants/acme/scripts/sales";
+    let flow = "[steps.start]\nsay = \"good-day\"\nthen = \"ana\"\n\n[steps.ana]\nring = [\"user:ana\"]\n";
+    let (status, _, loaded) = api.ask("PUT", place, "acme-developer", flow).await;
+    assert_eq!((status, &loaded["number"], &loaded["active"]), (201, &json!(1), &json!(true)), "{loaded}");
+    let note = loaded["notes"][0].as_str().unwrap_or_default();
+    assert!(note.starts_with("line 2: there is no recording \"good-day\""), "{loaded}");
+    let compiled = api.node.scripts.sandboxes.compilations();
+    let (status, _, loaded) = api.ask("PUT", place, "acme-developer", flow.replace("user:", "")).await;
+    assert_eq!((status, &loaded["number"]), (201, &json!(2)), "{loaded}");
+    assert_eq!(api.node.scripts.sandboxes.compilations(), compiled, "the code is that of the first");
+
+    let wrong = flow.replace("\"user:ana\"", "\"user:anna\"").replace("then =", "than =");
+    let (status, _, problem) = api.ask("PUT", place, "acme-developer", wrong).await;
+    assert_eq!(status, 422, "{problem}");
+    let told = json!([{ "place": "3:8", "what": "there is no \"than\" here; write \"then\"" }]);
+    assert_eq!(problem["problems"], told, "{problem}");
+    let (_, _, problem) =
+        api.ask("PUT", place, "acme-developer", flow.replace("user:ana", "user:anna")).await;
+    assert_eq!(problem["problems"][0]["place"], "6:9", "{problem}");
+
+    let response = api.send("GET", &format!("{place}/versions/1/flow"), "acme-developer", "").await;
+    let text = to_bytes(response.into_body(), 1 << 20).await.unwrap();
+    assert_eq!(text, flow);
+    api.ask("PUT", "/v1/tenants/acme/scripts/mine", "acme-developer", echo()).await;
+    let of_mine = "/v1/tenants/acme/scripts/mine/versions/1/flow";
+    assert_eq!(api.ask("GET", of_mine, "acme-developer", "").await.0, 404);
+}
