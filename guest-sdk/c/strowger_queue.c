@@ -188,13 +188,18 @@ Ranking pair_up(Snapshot now, Agents agents, double ring) {
   return ranking;
 }
 
-/* What the exchange asks. */
+/* What the exchange asks. What it lends for a question is given back with the answer. */
 
 static Snapshot asked(Now now) {
   Bytes json;
   strowger_script_strategy_method_snapshot_settings(now, &json);
   settings = string(json);
   return (Snapshot){now.__handle};
+}
+
+static void give_back(Now now, Who who) {
+  strowger_script_strategy_snapshot_drop_borrow(now);
+  strowger_script_strategy_waiting_drop_borrow(who);
 }
 
 static strowger_script_strategy_option_millis_t again_of(double length) {
@@ -229,6 +234,7 @@ void exports_queue_strategy_rank(queue_strategy_borrow_snapshot_t now, queue_str
     for (size_t m = 0; m < from->count; m++) to->agents.ptr[m] = given(from->agents[m]);
   }
   ret->again = again_of(ranking.again);
+  strowger_script_strategy_snapshot_drop_borrow(now);
 }
 
 void exports_queue_strategy_admit(queue_strategy_borrow_snapshot_t now, queue_strategy_borrow_waiting_t who,
@@ -239,6 +245,7 @@ void exports_queue_strategy_admit(queue_strategy_borrow_snapshot_t now, queue_st
   ret->tag = (uint8_t)answer.is;
   if (answer.is == TOO_LONG) ret->val.too_long = millis(answer.wait);
   if (answer.is == REFUSED_OTHERWISE) ret->val.other = given(answer.word ? answer.word : "");
+  give_back(now, who);
 }
 
 bool exports_queue_strategy_expected_wait(queue_strategy_borrow_snapshot_t now, queue_strategy_borrow_waiting_t who,
@@ -247,6 +254,7 @@ bool exports_queue_strategy_expected_wait(queue_strategy_borrow_snapshot_t now, 
   double wait = caller.expected;
   bool known = strategy.expected_wait ? strategy.expected_wait(asked(now), &caller, &wait) : wait >= 0;
   *ret = known ? millis(wait) : 0;
+  give_back(now, who);
   return known;
 }
 
@@ -257,6 +265,7 @@ void exports_queue_strategy_announce(queue_strategy_borrow_snapshot_t now, queue
   if (strategy.announce) answer = strategy.announce(asked(now), &caller, secs(since));
   ret->say = said(answer.say);
   ret->again = again_of(answer.again);
+  give_back(now, who);
 }
 
 void exports_queue_strategy_on_digit(queue_strategy_borrow_snapshot_t now, queue_strategy_borrow_waiting_t who,
@@ -267,4 +276,5 @@ void exports_queue_strategy_on_digit(queue_strategy_borrow_snapshot_t now, queue
   ret->tag = (uint8_t)answer.does;
   if (answer.does == SAY) ret->val.say = said(answer.say);
   if (answer.does == ASK) ret->val.ask = given(answer.word ? answer.word : "");
+  give_back(now, who);
 }
