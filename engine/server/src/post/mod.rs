@@ -273,7 +273,7 @@ impl Post {
         if !self.plan().drop_effect(tenant, id, effect.written, &mut out) {
             return Err(NoLetter::Busy);
         }
-        let batch = out.iter().fold(Batch::new(), |batch, order| with(batch, order));
+        let batch = out.iter().fold(Batch::new(), with);
         self.bell.notify_one();
         Ok(self.store.commit_and_wait(batch)?)
     }
@@ -303,7 +303,7 @@ impl Post {
         if orders.is_empty() {
             return;
         }
-        let batch = orders.iter().fold(Batch::new(), |batch, order| with(batch, order));
+        let batch = orders.iter().fold(Batch::new(), with);
         let gone = orders.iter().any(|order| !matches!(order, Order::Note(_, _, fate) if !fate.dead));
         let told = |result: Result<(), StoreError>| {
             if let Err(why) = result {
