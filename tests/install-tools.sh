@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Installs what the tests (and with "bench", the side-by-side benches) need beside Rust and a C compiler:
-# Debian's sipp, baresip, Kamailio and Python, and PyPI's pjsua2, aiosmtpd and standardwebhooks in environments of their own under
-# the cache folder; and the tools that
+# Debian's sipp, baresip, Kamailio and Python, and PyPI's pjsua2, opentelemetry-proto, aiosmtpd and standardwebhooks in
+# environments of their own under the cache folder; and the tools that
 # make components of scripts in JavaScript, Python and C, each in a folder of its own version.
 # Does nothing, quickly, where all of it is there.
 set -euo pipefail
@@ -9,6 +9,8 @@ set -euo pipefail
 cache=${STROWGER_CACHE:-$HOME/.cache/strowger}
 phones=$cache/phones
 pjsua2="pjsua2-python==2.15.1"
+# Reads traces as any collector would.
+otlp="opentelemetry-proto==1.45.2"
 
 # Each line: a command, and the Debian package that has it.
 wanted="sipp sip-tester
@@ -66,6 +68,11 @@ if ! has_outside; then
   python3 -m venv --clear "$outside"
   "$outside/bin/python" -m pip install --quiet --disable-pip-version-check aiosmtpd==1.4.6 standardwebhooks==1.0.1
   has_outside || { echo "aiosmtpd and standardwebhooks do not load in $outside" >&2; exit 1; }
+fi
+
+if ! "$phones/bin/python" -c "import opentelemetry.proto.collector.trace.v1.trace_service_pb2" 2>/dev/null; then
+  echo "installing $otlp into $phones"
+  "$phones/bin/python" -m pip install --quiet --disable-pip-version-check "$otlp"
 fi
 
 # The folders where `strowger script build` looks; the versions stand in guest-sdk/build/tools.txt and nowhere else.

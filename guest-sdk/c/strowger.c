@@ -429,6 +429,54 @@ const char *contact_field(const Contact *contact, const char *name) {
   return is ? string(value) : NULL;
 }
 
+Why http_send(Request request, Response *response) {
+  static const char *const methods[] = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"}; /* As in wit/. */
+  uint8_t method = 0;
+  const char *wanted = request.method ? request.method : methods[0];
+  while (method < sizeof methods / sizeof *methods && strcmp(methods[method], wanted)) method++;
+  if (method == sizeof methods / sizeof *methods) {
+    last.status = 0;
+    last.detail = "method: GET, HEAD, POST, PUT, PATCH or DELETE";
+    return INVALID;
+  }
+  size_t count = 0;
+  while (request.headers && request.headers[2 * count]) count++;
+  call_script_tuple2_string_string_t *headers = calloc(count + 1, sizeof *headers);
+  if (!headers) abort();
+  for (size_t n = 0; n < count; n++) {
+    headers[n].f0 = bytes(request.headers[2 * n]);
+    headers[n].f1 = bytes(request.headers[2 * n + 1]);
+  }
+  Bytes body = bytes(request.body);
+  strowger_script_http_request_t wit = {
+      .method = method,
+      .url = bytes(request.url),
+      .headers = {headers, count},
+      .body = {body.ptr, request.body_length ? request.body_length : body.len},
+      .timeout = millis(request.within),
+      .redirects = request.redirects,
+  };
+  strowger_script_http_own_response_t own;
+  Failure failure;
+  bool answered = strowger_script_http_fetch(&wit, &own, &failure);
+  free(headers);
+  if (!answered) return told(&failure);
+  strowger_script_http_borrow_response_t handle = strowger_script_http_borrow_response(own);
+  call_script_list_u8_t content;
+  strowger_script_http_method_response_body(handle, &content);
+  uint16_t status = strowger_script_http_method_response_status(handle);
+  *response = (Response){status, string((Bytes){content.ptr, content.len}), content.len, own.__handle};
+  return DONE;
+}
+
+const char *response_header(const Response *response, const char *name) {
+  strowger_script_http_own_response_t own = {response->handle};
+  Bytes header = bytes(name);
+  call_script_list_string_t values;
+  strowger_script_http_method_response_header(strowger_script_http_borrow_response(own), &header, &values);
+  return values.len ? string(values.ptr[0]) : NULL;
+}
+
 static strowger_script_queue_borrow_place_t place_of(Place place) {
   return strowger_script_queue_borrow_place((strowger_script_queue_own_place_t){place.handle});
 }

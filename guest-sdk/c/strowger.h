@@ -215,6 +215,27 @@ typedef struct Contact {
 Why crm_find(const char *number, bool *known, Contact *contact);
 const char *contact_field(const Contact *contact, const char *name); /* NULL when there is none. */
 
+/* A server outside, asked over HTTP: one that the tenant allows in [tenant.http]. */
+typedef struct Request {
+  const char *method; /* "GET", or "HEAD", "POST", "PUT", "PATCH", "DELETE". */
+  const char *url;
+  const char *const *headers; /* Names and values in turn, then NULL; none. */
+  const char *body;           /* None. */
+  size_t body_length;         /* That of the string. */
+  double within;              /* The tenant's http_time, which is also the most. */
+  uint8_t redirects;          /* None is followed, and a redirect is the answer; at most 5. */
+} Request;
+typedef struct Response {
+  uint16_t status;  /* 200 to 599: whatever the server answered. */
+  const char *body; /* With a 0 behind it. */
+  size_t length;    /* Of the body. */
+  int32_t handle;
+} Response;
+/* Waits for the answer. LIMIT when the server is not allowed ("http_allow"), its address is private ("http_reach"), or a
+   limit is reached; the key is in why_detail(). NOT_FOUND when nobody knows the name. */
+Why http_send(Request request, Response *response);
+const char *response_header(const Response *response, const char *name); /* The first value; NULL when there is none. */
+
 /* Waiting for an agent. */
 typedef struct Place {
   int32_t handle;

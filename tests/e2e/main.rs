@@ -17,6 +17,7 @@ mod line;
 mod malformed;
 mod menus;
 mod notices;
+mod outside;
 mod phones;
 mod promises;
 mod queues;

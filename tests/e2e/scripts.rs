@@ -150,6 +150,43 @@ fn what_is_no_call_script_is_refused_at_the_door() {
 }
 
 #[test]
+fn a_component_that_would_compile_for_ever_is_refused_while_calls_go_on() {
+    let mut world = World::new();
+    let file = world.exchange.folder().join("strowger.toml");
+    let config = fs::read_to_string(&file).expect("it was written");
+    fs::write(&file, config.replace("[node]\n", "[node]\ncompile_cpu = \"1 s\"\n"))
+        .expect("it can be written");
+    world.exchange.kill();
+    world.exchange.start_again();
+    let others = world.carrier_calls("702").calls(20, 4).talks(A_SECOND * 3).start();
+    let (status, answer) = world.exchange.send("PUT", "/tenants/demo/scripts/mine", slow_to_compile());
+    assert_eq!(status, 422, "{answer}");
+    assert!(answer.to_string().contains("more than 1s of CPU (compile_cpu)"), "{answer}");
+    let component = fs::read(guest("v1")).expect("the component is built");
+    assert_eq!(world.exchange.send("PUT", "/tenants/demo/scripts/mine", component).0, 201);
+    others.finish(LATER).assert_all(20);
+}
+
+/// Functions in which many values live at once, and none of which is ever called.
+fn slow_to_compile() -> Vec<u8> {
+    let step = |n: usize| {
+        let (a, b, c) = (n % 200, n * 31 % 200, n * 77 % 200);
+        format!(
+            "(if (i64.eqz (local.get {a})) (then (local.set {b} (i64.mul (local.get {c}) (local.get {a})))) \
+             (else (local.set {c} (i64.add (local.get {b}) (i64.const {n})))))"
+        )
+    };
+    let body: String = (0..5_000).map(step).collect();
+    let function = format!("(func (local {}) {body})", "i64 ".repeat(200));
+    let text = format!(
+        "(component (core module $m (func (export \"f\")) {}) (core instance $i (instantiate $m)) \
+         (func $f (canon lift (core func $i \"f\"))) (export \"on-call\" (func $f)) (export \"on-ended\" (func $f)))",
+        function.repeat(16)
+    );
+    wat::parse_str(text).expect("a component in the text format")
+}
+
+#[test]
 fn a_script_in_javascript_takes_calls_and_what_it_says_of_its_mistake_arrives() {
     let mut world = World::new();
     for arguments in

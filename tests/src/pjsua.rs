@@ -199,8 +199,8 @@ impl Pjsua {
     }
 }
 
-/// The interpreter that has pjsua2: of the environment that `make tools` made, or what `STROWGER_PYTHON` names.
-fn python() -> PathBuf {
+/// The interpreter that has pjsua2 and OpenTelemetry's messages: of the environment that `make tools` made, or what `STROWGER_PYTHON` names.
+pub fn python() -> PathBuf {
     if let Some(python) = std::env::var_os("STROWGER_PYTHON") {
         return python.into();
     }

@@ -15,7 +15,7 @@ use crate::directory::Directory;
 use crate::effect::{Arrival, Effect, Event, LegKey, Note, Origin, Signal, Token};
 use crate::load::{Load, Seat};
 use crate::queue::Floor;
-use crate::verb::{CallId, Command, Failure, LegInfo, LegNo, Presence, Supervision, Target};
+use crate::verb::{Answer, CallId, Command, Failure, LegInfo, LegNo, Presence, Supervision, Target};
 
 /// Calls of one shard; the next one gets 503.
 const MOST_CALLS: usize = 50_000;
@@ -232,6 +232,20 @@ impl Exchange {
         out: &mut Vec<Effect>,
     ) {
         self.step(now, call, directory, out, |call, around| call.handle_command(command, around));
+    }
+
+    /// What came of a call's `Fetch`, which the server carries out beside the exchange: `Answer::Fetched` or
+    /// `Answer::Failed`. Of no effect when the script waits for it no longer, because the caller has left or
+    /// the time was up.
+    pub fn handle_fetched(
+        &mut self,
+        now: Instant,
+        call: CallId,
+        answer: Answer,
+        directory: &dyn Directory,
+        out: &mut Vec<Effect>,
+    ) {
+        self.step(now, call, directory, out, |call, around| call.handle_fetched(answer, around));
     }
 
     /// What signalling or sound reports of a leg; unknown legs are ignored, they are over.

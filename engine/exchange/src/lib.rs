@@ -12,6 +12,7 @@ pub mod directory;
 pub mod effect;
 mod exchange;
 mod fallback;
+mod fetch;
 mod gather;
 mod leg;
 mod load;

@@ -8,6 +8,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 pub use crate::call_id::{CallId, NotACallId};
+pub use crate::fetch::{Fetch, FetchMethod, Fetched};
 pub use crate::prompt::{Prompt, length_in_words};
 pub use crate::record::{CallRecord, LegRecord, Outcome};
 
@@ -446,6 +447,7 @@ pub enum Command {
     Retrieve { slot: String },
     PickUp { user: String },
     Notify { to: String, text: String, facts: Vec<(String, String)> },
+    Fetch(Box<Fetch>),
 }
 
 /// What an import returned. The order of variants is the tape's format: add at the end.
@@ -514,4 +516,6 @@ pub enum Answer {
     AgentState(Option<AgentState>),
     /// To `TransferredBy`: a user's name.
     Name(Option<String>),
+    /// To `Fetch`.
+    Fetched(Box<Fetched>),
 }

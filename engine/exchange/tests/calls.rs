@@ -186,6 +186,7 @@ fn whatever_verb_waits_ends_with_hung_up_when_the_caller_leaves() {
     let waits = [
         Command::Play { leg: LegNo::CALLER, what: vec![Prompt::Music("hold".into())], cut_by_key: false },
         Command::Sleep { length: secs(9) },
+        fetch(9),
         Command::RecordMessage { leg: LegNo::CALLER, most: secs(9), silence: secs(2) },
         Command::SendDigits { leg: LegNo::CALLER, digits: "12".into() },
         dial(&[(0, &["ana", "boris"])], false),
@@ -207,6 +208,40 @@ fn whatever_verb_waits_ends_with_hung_up_when_the_caller_leaves() {
         assert_eq!(record.tags, [("left".to_string(), "early".to_string())]);
         assert!(record.legs.iter().all(|leg| leg.ended.is_some()), "{rung:?}");
     }
+}
+
+/// A request that may take so many seconds.
+fn fetch(seconds: u64) -> Command {
+    Command::Fetch(Box::new(Fetch {
+        method: FetchMethod::Get,
+        url: "https://crm.example/".into(),
+        headers: Vec::new(),
+        body: Vec::new(),
+        timeout: secs(seconds),
+        redirects: 0,
+    }))
+}
+
+#[test]
+fn a_request_waits_for_its_answer_or_its_time_and_an_answer_that_comes_too_late_is_none() {
+    let mut stage = Scene::with_call();
+    let answer = || Answer::Fetched(Box::new(Fetched { status: 200, ..Fetched::default() }));
+    stage.command(fetch(9));
+    stage.pass(secs(8));
+    assert_eq!(stage.answer(), None);
+    stage.fetched(answer());
+    assert_eq!(stage.answer(), Some(answer()));
+    stage.command(fetch(9));
+    stage.pass(secs(9));
+    assert_eq!(stage.answer(), failed(Failure::TimedOut));
+    stage.fetched(answer());
+    assert_eq!(stage.answer(), None);
+    // Another verb is not answered by it.
+    stage.command(Command::Sleep { length: secs(5) });
+    stage.fetched(answer());
+    assert_eq!(stage.answer(), None);
+    stage.pass(secs(5));
+    assert_eq!(stage.answer(), Some(Answer::Done));
 }
 
 #[test]

@@ -44,6 +44,10 @@ pub mod call_script {
             "strowger:script/crm.[method]contact.owner": trappable,
             "strowger:script/crm.[method]contact.field": trappable,
             "strowger:script/crm.[drop]contact": trappable,
+            "strowger:script/http.[method]response.status": trappable,
+            "strowger:script/http.[method]response.header": trappable,
+            "strowger:script/http.[method]response.body": trappable,
+            "strowger:script/http.[drop]response": trappable,
             default: async | trappable,
         },
         exports: { default: async },
@@ -55,6 +59,7 @@ pub mod call_script {
             "strowger:script/queue.place": crate::host::queue::PlaceHandle,
             "strowger:script/queue.outlook": exchange::Outlook,
             "strowger:script/crm.contact": exchange::Contact,
+            "strowger:script/http.response": exchange::Fetched,
         },
     });
 }

@@ -437,6 +437,7 @@ impl Leaving {
             }
             Command::Dial(_)
             | Command::Sleep { .. }
+            | Command::Fetch(_)
             | Command::Wait { .. }
             // The caller's leg is another call's then.
             | Command::Retrieve { .. }

@@ -11,6 +11,7 @@
 //! What calls, legs and queues are is not known here, and neither is where tapes and components are
 //! kept.
 
+mod apart;
 mod bindings;
 mod check;
 mod clock;
@@ -30,6 +31,7 @@ pub mod slice;
 mod strategy;
 pub mod tape;
 
+pub use apart::{Apart, Bounds, COMPILE_CPU, COMPILE_MEMORY, COMPILE_TIME, compile_for_parent};
 pub use check::{Kind, Problem, Refused};
 pub use compiled::KEPT as KEPT_COMPILED;
 pub use figures::{Fares, TRAP_PLACES};

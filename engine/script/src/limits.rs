@@ -77,6 +77,8 @@ pub const WAIT_LOOK_UP: Duration = Duration::from_secs(5);
 pub const WAIT_SIGNALLING: Duration = Duration::from_secs(40);
 /// Longest play, gather or sending of digits.
 pub const WAIT_SOUND: Duration = Duration::from_secs(60 * 60);
+/// Longest asking of a server outside.
+pub const WAIT_FETCH: Duration = Duration::from_secs(120);
 /// Longest conversation, and longest sleep.
 pub const WAIT_CONVERSATION: Duration = Duration::from_secs(24 * 60 * 60);
 /// What a verb with a length of its own gets on top of it.
@@ -169,6 +171,7 @@ pub(crate) fn waits_long(command: &Command) -> bool {
             | Command::RecordMessage { .. }
             | Command::Dial(_)
             | Command::Sleep { .. }
+            | Command::Fetch(_)
             | Command::Bridge { .. }
             | Command::Talk { .. }
             | Command::Wait { .. }
@@ -186,6 +189,8 @@ pub fn wait(command: &Command) -> Duration {
         Command::Dial(dial) => dial.timeout.saturating_add(WAIT_GRACE).min(WAIT_SOUND),
         Command::Sleep { length } => length.saturating_add(WAIT_GRACE).min(WAIT_CONVERSATION),
         Command::Bridge { .. } | Command::Talk { .. } | Command::Wait { .. } => WAIT_CONVERSATION,
+        // The tenant's own limit ends it before.
+        Command::Fetch(_) => WAIT_FETCH,
         Command::CarryOut { ring, .. } => ring.saturating_add(WAIT_GRACE).min(WAIT_SOUND),
         Command::Park { most, .. } => most.saturating_add(WAIT_GRACE).min(WAIT_CONVERSATION),
         Command::Ring { .. }

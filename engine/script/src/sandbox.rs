@@ -19,15 +19,16 @@ use exchange::strategy::Snapshot;
 use wasmtime::component::{InstancePre, Linker};
 use wasmtime::{
     Config, Engine, InstanceAllocationStrategy, PoolConcurrencyLimitError, PoolingAllocationConfig, Store,
-    Trap, WasmBacktrace,
+    Trap, WasmBacktrace, WasmFeatures,
 };
 
+use crate::apart::{Apart, Compiler};
 use crate::bindings::call_script::CallScriptPre;
 use crate::bindings::call_script::strowger::script::types as wit;
 use crate::bindings::queue_strategy::QueueStrategyPre;
 use crate::check::{self, Kind, Refused};
 use crate::clock::Clock;
-use crate::compiled::{Compiled, hex_hash};
+use crate::compiled::{Compiled, Origin, hex_hash};
 use crate::guest::{Bounded, Guest, Stop, World};
 use crate::host::{self, Question};
 use crate::library::Version;
@@ -54,6 +55,26 @@ const MEMORIES_EACH: u32 = 2;
 /// Tables in the pool per sandbox.
 const TABLES_EACH: u32 = 4;
 
+/// Proposals that no script needs: what is not there has no mistakes, and relaxed SIMD is not the same on every
+/// processor. A component that uses one is refused by its name.
+const CLOSED: WasmFeatures = WasmFeatures::GC
+    .union(WasmFeatures::GC_TYPES)
+    .union(WasmFeatures::FUNCTION_REFERENCES)
+    .union(WasmFeatures::EXCEPTIONS)
+    .union(WasmFeatures::LEGACY_EXCEPTIONS)
+    .union(WasmFeatures::THREADS)
+    .union(WasmFeatures::SHARED_EVERYTHING_THREADS)
+    .union(WasmFeatures::STACK_SWITCHING)
+    .union(WasmFeatures::MEMORY64)
+    .union(WasmFeatures::RELAXED_SIMD)
+    .union(WasmFeatures::CM_ASYNC)
+    .union(WasmFeatures::CM_ASYNC_STACKFUL)
+    .union(WasmFeatures::CM_MORE_ASYNC_BUILTINS)
+    .union(WasmFeatures::CM_THREADING)
+    .union(WasmFeatures::CM_ERROR_CONTEXT)
+    .union(WasmFeatures::CM_GC)
+    .union(WasmFeatures::CM64);
+
 /// What the process can hold; the pool is laid out for it once.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Settings {
@@ -69,6 +90,8 @@ pub struct Settings {
     /// Where compiled components are kept; compiled again at each start if none. Must be the engine's
     /// own: what is in it is run.
     pub cache: Option<PathBuf>,
+    /// Components are compiled in a process of their own; in this one if none.
+    pub apart: Option<Apart>,
 }
 
 impl Default for Settings {
@@ -79,6 +102,7 @@ impl Default for Settings {
             memory: limits::MEMORY,
             component: limits::COMPONENT,
             cache: None,
+            apart: None,
         }
     }
 }
@@ -187,7 +211,8 @@ impl Sandboxes {
     /// Lays the pool out and starts the clock: a thread that ends with the last handle to the engine.
     pub fn new(settings: Settings) -> Result<Self, NoEngine> {
         let engine = Engine::new(&config(&settings)).map_err(NoEngine::Engine)?;
-        let compiled = Compiled::new(settings.cache.clone(), &engine).map_err(NoEngine::Cache)?;
+        let apart = settings.apart.clone().map(|apart| Compiler::new(apart, settings.memory));
+        let compiled = Compiled::new(settings.cache.clone(), &engine, apart).map_err(NoEngine::Cache)?;
         let mut call = Linker::new(&engine);
         host::link_call(&mut call).map_err(NoEngine::Engine)?;
         let mut strategy = Linker::new(&engine);
@@ -200,14 +225,20 @@ impl Sandboxes {
     /// Checks and compiles a component, or finds it compiled. Takes 50 ms for a Rust guest and up to
     /// half a minute for Python: not for a thread that has other things to do.
     pub fn compile(&self, bytes: &[u8]) -> Result<Arc<Component>, Refused> {
+        self.compile_from(bytes, Origin::Elsewhere)
+    }
+
+    /// As [`Sandboxes::compile`], of a component that came with this program: it is compiled in this process.
+    pub fn compile_own(&self, bytes: &[u8]) -> Result<Arc<Component>, Refused> {
+        self.compile_from(bytes, Origin::Own)
+    }
+
+    fn compile_from(&self, bytes: &[u8], origin: Origin) -> Result<Arc<Component>, Refused> {
         let names = check::names(bytes, self.settings.component, self.settings.memory)?;
         let hash = hex_hash(bytes);
         let carried = sections::carried(bytes);
         let code_hash = if carried.code.len() == bytes.len() { hash.clone() } else { hex_hash(carried.code) };
-        let component = self
-            .compiled
-            .component(&self.engine, &code_hash, carried.code)
-            .map_err(|error| Refused::one("component", format!("{error:#}")))?;
+        let component = self.compiled.component(&self.engine, &code_hash, carried.code, origin)?;
         check::functions(&self.engine, &component, names.kind)?;
         let ready = match names.kind {
             Kind::Call => self.prepare(&self.call, &component).and_then(CallScriptPre::new).map(Ready::Call),
@@ -608,10 +639,16 @@ fn config(settings: &Settings) -> Config {
         .pagemap_scan(wasmtime::Enabled::Auto)
         .linear_memory_keep_resident(KEEP_RESIDENT)
         .table_keep_resident(KEEP_RESIDENT);
+    let mut config = compiling(settings.memory);
+    config.allocation_strategy(InstanceAllocationStrategy::Pooling(pool));
+    config
+}
+
+/// All that compiled code depends on: of an engine that runs it, and of one that only compiles. `memory`: the largest.
+pub(crate) fn compiling(memory: usize) -> Config {
     let mut config = Config::new();
     config
-        .allocation_strategy(InstanceAllocationStrategy::Pooling(pool))
-        .memory_reservation(settings.memory as u64)
+        .memory_reservation(memory as u64)
         .memory_guard_size(GUARD)
         .memory_may_move(false)
         .async_stack_size(FIBER_STACK)
@@ -620,7 +657,7 @@ fn config(settings: &Settings) -> Config {
         .concurrency_support(false)
         // The same bits on every processor, or a replay would part.
         .cranelift_nan_canonicalization(true)
-        .relaxed_simd_deterministic(true)
+        .wasm_features(CLOSED, false)
         .wasm_backtrace_details(wasmtime::WasmBacktraceDetails::Enable);
     config
 }

@@ -97,7 +97,8 @@ impl Bans {
                 return None;
             }
         }
-        let account = accounts.entry(from).or_insert(Account { points: 0.0, at: now, trusted: None, banned: None });
+        let account =
+            accounts.entry(from).or_insert(Account { points: 0.0, at: now, trusted: None, banned: None });
         (account.points, account.at) = (account.left(now) + offence.points(), now);
         let trusted = account.trusted.is_some_and(|until| until > now);
         let most = f64::from(banning.after) * FAILURE * if trusted { TRUSTED } else { 1.0 };
@@ -124,7 +125,8 @@ impl Bans {
                 return;
             }
         }
-        let account = accounts.entry(from).or_insert(Account { points: 0.0, at: now, trusted: None, banned: None });
+        let account =
+            accounts.entry(from).or_insert(Account { points: 0.0, at: now, trusted: None, banned: None });
         (account.points, account.trusted) = (0.0, Some(now + TRUST));
     }
 
@@ -149,7 +151,8 @@ impl Bans {
     /// Who is banned, and for how long still; in order.
     pub fn list(&self, now: Instant) -> Vec<(IpAddr, Duration)> {
         let accounts = self.accounts();
-        let left = |account: &Account| account.banned?.checked_duration_since(now).filter(|left| !left.is_zero());
+        let left =
+            |account: &Account| account.banned?.checked_duration_since(now).filter(|left| !left.is_zero());
         let mut all: Vec<_> =
             accounts.iter().filter_map(|(from, account)| Some((*from, left(account)?))).collect();
         all.sort_unstable();
@@ -258,7 +261,9 @@ mod tests {
             assert_eq!(bans.note(now, ip(THERE), Offence::Refused, &banning(), || true), None);
         }
         let off = Banning { after: 0, ..banning() };
-        assert!((0..99).all(|_| bans.note(now, ip("192.0.2.68"), Offence::Refused, &off, || false).is_none()));
+        assert!(
+            (0..99).all(|_| bans.note(now, ip("192.0.2.68"), Offence::Refused, &off, || false).is_none())
+        );
     }
 
     #[test]
@@ -267,7 +272,9 @@ mod tests {
         for n in 0..5 {
             bans.note(now, ip(&format!("2001:db8:1:2::{n}")), Offence::Refused, &banning(), || false);
         }
-        assert!(bans.is_banned(now, ip("2001:db8:1:2:ffff::1")) && !bans.is_banned(now, ip("2001:db8:1:3::1")));
+        assert!(
+            bans.is_banned(now, ip("2001:db8:1:2:ffff::1")) && !bans.is_banned(now, ip("2001:db8:1:3::1"))
+        );
         assert_eq!(tries(&bans, now, "::ffff:192.0.2.66", Offence::Refused, 9), Some(4));
         assert!(bans.is_banned(now, ip(THERE)));
     }

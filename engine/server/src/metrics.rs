@@ -1,6 +1,8 @@
 //! What is counted, by name, for `/metrics` in the OpenMetrics text form. Counting is an atomic add;
 //! names and units follow the Prometheus conventions.
 
+use std::time::Duration;
+
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
@@ -24,12 +26,12 @@ pub struct OfScript {
     pub script: String,
 }
 
-/// A tenant's calls that ended one way.
+/// A tenant's calls, or its scripts' requests to servers, that ended one way.
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
 pub struct OfOutcome {
     /// The tenant's name.
     pub tenant: String,
-    /// As in the call record.
+    /// As in the call record; of a request "answered", "timed-out", the limit's key ...
     pub outcome: String,
 }
 
@@ -121,6 +123,14 @@ pub struct Metrics {
     pub store_failures: Counter,
     /// Speech engines that began to fail, by the tenant that found out.
     pub speech_failures: Family<OfTenant, Counter>,
+    /// Requests of scripts to servers outside, by how they ended.
+    pub http_requests: Family<OfOutcome, Counter>,
+    /// From such a request to its end, in seconds.
+    pub http_request: Family<OfTenant, Histogram>,
+    /// Calls whose traces the collector has.
+    pub traces_sent: Counter,
+    /// Calls whose traces were dropped, because the collector is slow or away.
+    pub traces_dropped: Counter,
     /// Prompts asked for that nobody recorded.
     pub prompts_missing: Family<OfTenant, Counter>,
     /// Notices that arrived.
@@ -167,6 +177,12 @@ impl Default for Metrics {
             rtp_lost: Counter::default(),
             store_failures: Counter::default(),
             speech_failures: Family::default(),
+            http_requests: Family::default(),
+            http_request: Family::new_with_constructor(|| {
+                Histogram::new(exponential_buckets(0.001, 2.0, 15))
+            }),
+            traces_sent: Counter::default(),
+            traces_dropped: Counter::default(),
             prompts_missing: Family::default(),
             letters_delivered: Family::default(),
             letters_failed: Family::default(),
@@ -183,7 +199,11 @@ impl Default for Metrics {
         registry.register("sip_dropped", "SIP messages dropped under load", metrics.sip_dropped.clone());
         registry.register("sip_refused", "Requests refused for who sent them", metrics.sip_refused.clone());
         registry.register("sip_bans", "Addresses banned for what they tried", metrics.sip_bans.clone());
-        registry.register("sip_unheard", "Datagrams and connections of banned addresses", metrics.sip_unheard.clone());
+        registry.register(
+            "sip_unheard",
+            "Datagrams and connections of banned addresses",
+            metrics.sip_unheard.clone(),
+        );
         registry.register("calls_up", "Calls that are up", metrics.calls_up.clone());
         registry.register("calls", "Calls that ended", metrics.calls.clone());
         registry.register("registered_contacts", "Contacts registered", metrics.registered.clone());
@@ -220,11 +240,31 @@ impl Default for Metrics {
         registry.register("letters_delivered", "Notices that arrived", metrics.letters_delivered.clone());
         registry.register("letters_failed", "Deliveries that failed", metrics.letters_failed.clone());
         registry.register("letters_refused", "Notices without room", metrics.letters_refused.clone());
+        registry.register(
+            "http_requests",
+            "Scripts' requests, by how they ended",
+            metrics.http_requests.clone(),
+        );
+        registry.register("traces_sent", "Calls traced", metrics.traces_sent.clone());
+        registry.register(
+            "traces_dropped",
+            "Calls not traced for want of a collector",
+            metrics.traces_dropped.clone(),
+        );
+        let request = "From a script's request to its end";
+        registry.register_with_unit("http_request", request, Unit::Seconds, metrics.http_request.clone());
         Self { registry, ..metrics }
     }
 }
 
 impl Metrics {
+    /// A script's request to a server outside is over.
+    pub fn note_fetch(&self, tenant: &str, outcome: String, took: Duration) {
+        let of = OfOutcome { tenant: tenant.into(), outcome };
+        self.http_requests.get_or_create(&of).inc();
+        self.http_request.get_or_create(&OfTenant { tenant: tenant.into() }).observe(took.as_secs_f64());
+    }
+
     /// The OpenMetrics text.
     pub fn render(&self) -> String {
         let mut text = String::new();

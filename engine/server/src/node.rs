@@ -20,10 +20,12 @@ use crate::config::{self, Mistakes, StoreKind, World};
 use crate::events::{EventBus, wall};
 use crate::memory::Memory;
 use crate::metrics::Metrics;
+use crate::outside::Fetcher;
 use crate::post::Post;
 use crate::prompts::Prompts;
-use crate::scripts::{NoScripts, Scripts};
+use crate::scripts::{Compiler, NoScripts, Scripts};
 use crate::shards::Shards;
+use crate::traces::Traces;
 
 /// Log lines kept of each script.
 const LOG_LINES: usize = 200;
@@ -62,6 +64,10 @@ pub struct Node {
     pub logs: EventBus,
     /// What each script's calls do, by [`log_row`], while somebody watches.
     pub timelines: EventBus,
+    /// Asks servers outside for scripts.
+    pub fetcher: Fetcher,
+    /// The way to the collector of traces.
+    pub traces: Traces,
     /// What is counted.
     pub metrics: Metrics,
     /// Who is not heard for a while.
@@ -114,7 +120,8 @@ impl fmt::Display for StartError {
 impl std::error::Error for StartError {}
 
 impl Node {
-    /// Opens the data folder and everything in it. Also answers the tapes of calls that were up when
+    /// Opens the data folder and everything in it. `compiler`: the program that compiles tenants' components apart; this
+    /// process does if none. Also answers the tapes of calls that were up when
     /// the process ended last.
     ///
     /// # Errors
@@ -123,6 +130,7 @@ impl Node {
         world: World,
         config: Option<PathBuf>,
         script_runtime: tokio::runtime::Handle,
+        compiler: Option<Compiler>,
     ) -> Result<(Arc<Self>, Vec<Unsealed>), StartError> {
         let data = world.node.data.clone();
         let lock = lock(&data)?;
@@ -137,18 +145,22 @@ impl Node {
         let (journal, unsealed) = Journal::open(&data.join("tapes")).map_err(StartError::Store)?;
         let tenants = world.tenants.iter().map(|t| t.name.to_string());
         let prompts = Prompts::open(store.clone(), blobs.clone(), &data, blobs_folder, tenants);
-        let epoch = (wall() * 1000.0) as u64;
+        let (metrics, epoch) = (Metrics::default(), (wall() * 1000.0) as u64);
+        let (sent, dropped) = (metrics.traces_sent.clone(), metrics.traces_dropped.clone());
+        let traces = Traces::start(world.traces.as_ref(), epoch, &script_runtime, sent, dropped);
         let node = Self {
             config,
             epoch,
             post: Post::open(store.clone(), epoch).map_err(StartError::Store)?,
             memory: Memory::new(store.clone()),
-            scripts: Scripts::open(&world, store.clone(), blobs).map_err(StartError::Scripts)?,
+            scripts: Scripts::open(&world, store.clone(), blobs, compiler).map_err(StartError::Scripts)?,
             prompts: prompts.map_err(StartError::Store)?,
             events: EventBus::default(),
             logs: EventBus::keeping(LOG_LINES),
             timelines: EventBus::keeping(TIMELINE_LINES),
-            metrics: Metrics::default(),
+            fetcher: Fetcher::default(),
+            traces,
+            metrics,
             bans: Bans::default(),
             script_runtime,
             shards: OnceLock::new(),
@@ -263,6 +275,7 @@ impl Node {
         if tokio::task::spawn_blocking(move || shards.stop()).await.is_err() {
             tracing::error!("a shard failed while stopping");
         }
+        self.traces.flush().await;
     }
 }
 

@@ -5,6 +5,68 @@ use std::time::Duration;
 use exchange::length_in_words as length;
 use exchange::{Answer, BridgeEnd, Command, EndOfDigits, Prompt, Target, Waited};
 
+/// The import that a command is of, by its interface and function in `wit/`.
+pub(crate) fn import(command: &Command) -> &'static str {
+    match command {
+        Command::SetLanguage { .. } => "call.set-language",
+        Command::Ring { .. } => "call.ring",
+        Command::Answer { .. } => "call.answer",
+        Command::Reject { .. } => "call.reject",
+        Command::Play { .. } => "call.play",
+        Command::Gather { .. } => "call.gather",
+        Command::RecordMessage { .. } => "call.record-message",
+        Command::StartRecording { .. } => "call.start-recording",
+        Command::StopRecording { .. } => "call.stop-recording",
+        Command::SendDigits { .. } => "call.send-digits",
+        Command::Hold { .. } => "call.hold",
+        Command::Resume { .. } => "call.resume",
+        Command::HangUp { .. } => "call.hang-up",
+        Command::Dial(_) => "call.dial",
+        Command::Bridge { .. } => "call.bridge",
+        Command::Tag { .. } => "call.tag",
+        Command::HandOver { .. } => "call.hand-over",
+        Command::FindUser { .. } => "directory.find",
+        Command::Group { .. } => "directory.group",
+        Command::Now => "clock.now",
+        Command::LocalTime => "clock.local-time",
+        Command::TimeIn { .. } => "clock.time-in",
+        Command::Random { .. } => "clock.random",
+        Command::Sleep { .. } => "clock.sleep",
+        Command::Settings => "settings.get",
+        Command::KvGet { .. } => "kv.get",
+        Command::KvSet { .. } => "kv.set",
+        Command::KvSwap { .. } => "kv.swap",
+        Command::KvAdd { .. } => "kv.add",
+        Command::KvDelete { .. } => "kv.delete",
+        Command::Log { .. } => "log.write",
+        Command::Scheme { .. } => "clock.scheme",
+        Command::LastSpokeWith { .. } => "directory.last-spoke-with",
+        Command::Conversations { .. } => "directory.conversations",
+        Command::FindContact { .. } => "crm.find",
+        Command::EnterQueue { .. } => "queue.enter",
+        Command::LookAtQueue { .. } => "queue.look",
+        Command::Position { .. } => "queue.position",
+        Command::ExpectedWait { .. } => "queue.expected",
+        Command::Wait { .. } => "queue.wait",
+        Command::SetPriority { .. } => "queue.set-priority",
+        Command::CallBack { .. } => "queue.call-back",
+        Command::LeaveQueue { .. } => "queue.leave",
+        Command::AgentState { .. } => "queue.agent",
+        Command::MakeAvailable { .. } => "queue.make-available",
+        Command::Pause { .. } => "queue.pause",
+        Command::SignIn { .. } => "queue.sign-in",
+        Command::SignOut { .. } => "queue.sign-out",
+        Command::Talk { .. } => "call.talk",
+        Command::CarryOut { .. } => "call.carry-out",
+        Command::RefuseTransfer { .. } => "call.refuse",
+        Command::TransferredBy => "call.transferred-by",
+        Command::Park { .. } => "call.park",
+        Command::Retrieve { .. } => "call.retrieve",
+        Command::PickUp { .. } => "call.pick-up",
+        Command::Fetch(_) => "http.fetch",
+    }
+}
+
 /// A command in a line.
 pub(crate) fn command(command: &Command) -> String {
     match command {
@@ -87,6 +149,7 @@ pub(crate) fn command(command: &Command) -> String {
         }
         Command::Retrieve { slot } => format!("retrieve {slot}"),
         Command::PickUp { user } => format!("pick-up {user}"),
+        Command::Fetch(fetch) => format!("{} {}", fetch.method.name(), without_query(&fetch.url)),
     }
 }
 
@@ -158,6 +221,7 @@ pub(crate) fn answer(answer: &Answer) -> Option<String> {
         Answer::AgentState(None) => "no such agent".to_owned(),
         Answer::AgentState(Some(state)) => state.name().to_owned(),
         Answer::Name(name) => name.clone().unwrap_or_else(|| "nobody".to_owned()),
+        Answer::Fetched(fetched) => format!("{}, {} bytes", fetched.status, fetched.body.len()),
     })
 }
 
@@ -172,6 +236,11 @@ pub(crate) fn finish(finish: &::script::Finish) -> String {
         Finish::HandedOver { script, settings } => format!("{script} goes on, with {settings}"),
         Finish::NoRoom => "no sandbox was free".to_owned(),
     }
+}
+
+/// A URL as it may be shown: what is behind "?" is often a secret or somebody's number.
+pub(crate) fn without_query(url: &str) -> &str {
+    url.split(['?', '#']).next().unwrap_or_default()
 }
 
 /// A target as it stands in settings and fallbacks.

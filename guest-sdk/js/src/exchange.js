@@ -5,8 +5,9 @@ import call from "strowger:script/call";
 import clock from "strowger:script/clock";
 import crm from "strowger:script/crm";
 import directory from "strowger:script/directory";
+import http from "strowger:script/http";
 import kv from "strowger:script/kv";
 import queue from "strowger:script/queue";
 import settings from "strowger:script/settings";
 
-export { call, clock, crm, directory, kv, queue, settings };
+export { call, clock, crm, directory, http, kv, queue, settings };

@@ -237,6 +237,42 @@ export interface Contact {
 }
 export declare const crm: { find(number: string): Contact | null; ownerOf(number: string): string | null };
 
+export interface RequestOptions {
+  /** GET unless said. */
+  method?: "GET" | "HEAD" | "POST" | "PUT" | "PATCH" | "DELETE";
+  /** Put behind the URL, whatever is in them. */
+  query?: Record<string, string>;
+  headers?: Record<string, string>;
+  body?: string | Uint8Array;
+  /** In place of `body`, with the header that says so. */
+  json?: unknown;
+  /** How long the answer may take; the tenant's `http_time` unless said, and never longer. */
+  withinSecs?: number;
+  /** How many redirects are followed, 0 to 5; with 0 a redirect is the answer. */
+  redirects?: number;
+}
+export interface Response {
+  status: number;
+  /** The status is 200 to 299. */
+  ok: boolean;
+  /** The first value of a header, by its name in any case. */
+  header(name: string): string | null;
+  bytes(): Uint8Array;
+  text(): string;
+  /** "other" is thrown when it is none. */
+  json(): any;
+}
+/**
+ * Servers outside, asked over HTTP: those that the tenant allows in [tenant.http]. A request waits for its answer and
+ * throws "timed-out", "unreachable", "not-found", "invalid", or "limit" with the key of the tenant's configuration:
+ * "http_allow" when the server is not allowed, "http_reach" when its address is private, or one of the limits.
+ */
+export declare const http: {
+  send(url: string, options?: RequestOptions): Response;
+  get(url: string, options?: RequestOptions): Response;
+  post(url: string, json: unknown, options?: RequestOptions): Response;
+};
+
 export interface LocalTime {
   year: number;
   month: number;

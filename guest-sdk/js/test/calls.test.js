@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { Failure, bridge, dial, kv, number, queue, script, silence } from "@strowger/script";
+import { Failure, bridge, dial, http, kv, number, queue, script, silence } from "@strowger/script";
 import { Caller, Telephone, User, snapshot } from "@strowger/script/sim";
 import { pairUp } from "@strowger/script/strategy";
 
@@ -85,4 +85,29 @@ test("a snapshot is a table", () => {
     offers.map(({ caller, agents }) => [caller.number, agents[0].name]),
     [["+2", "boris"], ["+1", "ana"]],
   );
+});
+
+test("a server that is there answers, and others are not allowed", () => {
+  const found = [];
+  const asks = script({
+    onCall() {
+      const answer = http.post("https://crm.example/who", { number: "101" }, { query: { "a b": "ж&" } });
+      found.push(answer.status, answer.ok, answer.header("x-tier"), answer.header("x-none"), answer.json().vip);
+      for (const url of ["https://crm.example/slow", "https://evil.example/"]) {
+        try {
+          http.get(url, { withinSecs: 2 });
+        } catch ({ why, detail }) {
+          found.push(why, detail);
+        }
+      }
+    },
+  });
+  const call = Caller.from("1")
+    .server("https://crm.example/slow", { after: 9 })
+    .server("https://crm.example/*", { status: 201, headers: { "X-Tier": "gold" }, body: { vip: true } })
+    .isHungUp()
+    .run(asks);
+  assert.deepEqual(found, [201, true, "gold", null, true, "timed-out", undefined, "limit", "http_allow"]);
+  assert.equal(call.length, 2);
+  assert.match(call.timeline.join("\n"), /asks POST https:\/\/crm\.example\/who\?a%20b=%D0%B6%26/);
 });

@@ -33,6 +33,7 @@ from ._dial import (
     talk,
     transferred_by,
 )
+from ._http import Response, http
 from ._leg import Gathered, Leg, Recorded
 from ._queue import Outlook, Place, Refusal, agents, queue
 from ._script import CallRecord

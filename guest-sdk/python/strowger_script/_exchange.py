@@ -15,12 +15,12 @@ except ImportError:
 
 if IN_COMPONENT:
     try:
-        from wit_world.imports import call, clock, crm, directory, ended, kv, queue, settings
+        from wit_world.imports import call, clock, crm, directory, ended, http, kv, queue, settings
     except ImportError:
         # The world of queue strategies has none of these.
-        call = clock = crm = directory = ended = kv = queue = settings = None
+        call = clock = crm = directory = ended = http = kv = queue = settings = None
 else:
-    from .sim._wit import call, clock, crm, directory, ended, kv, queue, settings
+    from .sim._wit import call, clock, crm, directory, ended, http, kv, queue, settings
 
 __all__ = [
     "Err",
@@ -30,6 +30,7 @@ __all__ = [
     "crm",
     "directory",
     "ended",
+    "http",
     "kv",
     "log",
     "queue",

@@ -251,3 +251,30 @@ fn a_script_that_fails_unexpectedly_fails_the_test() {
 fn an_expectation_that_can_never_come_true_fails_the_test() {
     caller().hears_itself().hears("welcome").run(|caller: Leg| bridge(&caller, &caller));
 }
+
+#[test]
+fn a_server_that_is_there_answers_and_others_are_not_allowed() {
+    let plan = || {
+        caller()
+            .server(Server::at("https://crm.example/slow").after(9.secs()))
+            .server(Server::at("https://crm.example/down").fails(Failure::Unreachable))
+            .server(Server::at("https://crm.example/*").answers(201, "[7]").header("X-Tier", "gold"))
+    };
+    let ask =
+        |url: &'static str| move |_: &Leg| Ok(http::get(url).within(2.secs()).send().map(|a| a.status()));
+    assert_eq!(found(plan(), ask("https://crm.example/a?b")), Ok(201));
+    assert_eq!(found(plan(), ask("https://crm.example/slow")), Err(Failure::TimedOut));
+    assert_eq!(found(plan(), ask("https://crm.example/down")), Err(Failure::Unreachable));
+    assert_eq!(found(plan(), ask("https://evil.example/")), Err(Failure::Limit("http_allow".to_owned())));
+    let told = found(plan(), |_| {
+        let answer = http::post("https://crm.example/").json(json!({ "number": "101" })).send()?;
+        Ok((answer.header("x-tier"), answer.header("x-none"), answer.json()?))
+    });
+    assert_eq!(told, (Some("gold".to_owned()), None, json!([7])));
+    // Whoever leaves meanwhile leaves the script.
+    let call = plan().hangs_up_after(1.secs()).run(|_: Leg| {
+        http::get("https://crm.example/slow").send()?;
+        panic!("the caller has left")
+    });
+    assert_eq!(call.outcome(), Outcome::Abandoned);
+}

@@ -104,6 +104,10 @@ enum Pending {
     Sleep {
         until: Instant,
     },
+    /// A server outside is asked.
+    Fetch {
+        until: Instant,
+    },
     /// The one who is to take a place in a conversation rings.
     Transfer(Box<Dialling>),
     Park {
@@ -300,7 +304,9 @@ impl Call {
         let waiting = match self.pending.as_ref() {
             Some(Pending::Gather { asking, .. }) => asking.next_timeout(),
             Some(Pending::Dial(dialling) | Pending::Transfer(dialling)) => dialling.next_timeout(),
-            Some(Pending::Sleep { until } | Pending::Park { until, .. }) => Some(*until),
+            Some(Pending::Sleep { until } | Pending::Fetch { until } | Pending::Park { until, .. }) => {
+                Some(*until)
+            }
             _ => None,
         };
         let end = (!self.caller().is_over()).then_some(self.end_at);

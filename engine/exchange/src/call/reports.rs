@@ -158,6 +158,7 @@ impl Call {
             | Pending::Park { leg, .. } => *leg == no || by_caller,
             Pending::Dial(_)
             | Pending::Sleep { .. }
+            | Pending::Fetch { .. }
             | Pending::Enter
             | Pending::Length
             | Pending::Promise
@@ -283,6 +284,14 @@ impl Call {
         }
     }
 
+    /// What came of a `Fetch`; too late when the script no longer waits for one.
+    pub fn handle_fetched(&mut self, answer: Answer, around: &mut Around) {
+        if let Some(Pending::Fetch { .. }) = self.pending {
+            self.pending = None;
+            self.settle(answer, around);
+        }
+    }
+
     pub fn handle_timeout(&mut self, around: &mut Around) {
         if self.end_at <= around.now {
             self.handle_hang_up(around);
@@ -297,6 +306,10 @@ impl Call {
             Some(Pending::Sleep { until }) if *until <= around.now => {
                 self.pending = None;
                 Some(Answer::Done)
+            }
+            Some(Pending::Fetch { until }) if *until <= around.now => {
+                self.pending = None;
+                Some(Answer::Failed(Failure::TimedOut))
             }
             Some(Pending::Dial(_) | Pending::Transfer(_)) => self.advance_dial(around),
             Some(Pending::Park { leg, until, .. }) if *until <= around.now => {

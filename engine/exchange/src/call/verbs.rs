@@ -238,6 +238,10 @@ impl Call {
                 self.pending = Some(Pending::Sleep { until: around.now + length });
                 Ok(None)
             }
+            Command::Fetch(fetch) => {
+                self.pending = Some(Pending::Fetch { until: around.now + fetch.timeout });
+                Ok(None)
+            }
             // The server answers these itself; one that comes here is its mistake, not the script's.
             Command::Now
             | Command::LocalTime

@@ -143,6 +143,11 @@ impl Scene {
         self.exchange.handle_command(self.now, self.call, command, &self.shop, &mut self.effects);
     }
 
+    /// A server outside has answered, or not.
+    pub fn fetched(&mut self, answer: Answer) {
+        self.exchange.handle_fetched(self.now, self.call, answer, &self.shop, &mut self.effects);
+    }
+
     pub fn event(&mut self, leg: LegKey, event: Event) {
         self.exchange.handle_event(self.now, leg, event, &self.shop, &mut self.effects);
     }

@@ -10,6 +10,7 @@ mod clock;
 mod crm;
 mod directory;
 mod ended;
+mod http;
 mod kv;
 mod log;
 mod notify;

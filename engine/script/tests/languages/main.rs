@@ -54,6 +54,7 @@ fn sandboxes() -> &'static Sandboxes {
             memory: limits::MEMORY_PYTHON,
             component: limits::COMPONENT_PYTHON,
             cache: Some(PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("compiled")),
+            apart: None,
         };
         Sandboxes::new(settings).expect("this machine has room for a few sandboxes")
     });

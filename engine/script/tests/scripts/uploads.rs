@@ -142,6 +142,24 @@ fn a_component_that_does_not_start_is_refused_before_a_call_meets_it() {
 }
 
 #[test]
+fn what_of_webassembly_no_script_needs_is_refused() {
+    let zero = "(v128.const i32x4 0 0 0 0)";
+    for closed in [
+        "(memory i64 1)".to_owned(),
+        "(memory 1 2 shared)".to_owned(),
+        "(tag)".to_owned(),
+        "(type (struct (field i32)))".to_owned(),
+        "(type $f (func)) (func (param (ref $f)))".to_owned(),
+        format!("(func (drop (f32x4.relaxed_madd {zero} {zero} {zero})))"),
+    ] {
+        let component = format!("(component (core module {closed}) {EXPORTS})");
+        assert_eq!(places(&component), ["component"], "{closed}");
+    }
+    // The same without is only of the wrong types.
+    assert_eq!(places(&format!("(component (core module (memory 1)) {EXPORTS})")), ["export on-call"]);
+}
+
+#[test]
 fn too_much_memory_is_refused() {
     let memory = r#"(core module $big (memory 257)) (core instance (instantiate $big))"#;
     assert_eq!(places(&format!("(component {memory} {EXPORTS})")), ["memory"]);

@@ -146,7 +146,17 @@ async fn damaged_compiled_files_are_compiled_again() {
         assert_eq!(run(&engine, &actor, "menu", &Puppet::obliging()).await.finish, Finish::Returned);
         assert_ne!(fs::read(&file).unwrap(), damaged);
     }
-    fs::remove_file(file.with_extension("sha256")).unwrap();
+    // What was compiled in another folder is not this one's, whole as it is.
+    let elsewhere = tempfile::tempdir().unwrap();
+    compile(&with(|settings| settings.cache = Some(elsewhere.path().to_owned())), "actor");
+    for extension in ["cwasm", "tag"] {
+        let foreign = compiled_files(elsewhere.path()).remove(0).with_extension(extension);
+        fs::copy(foreign, file.with_extension(extension)).unwrap();
+    }
+    let strict = engine();
+    compile(&strict, "actor");
+    assert_eq!(strict.compilations(), 1);
+    fs::remove_file(file.with_extension("tag")).unwrap();
     let engine = engine();
     compile(&engine, "actor");
     assert_eq!(engine.compilations(), 1);

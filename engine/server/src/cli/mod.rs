@@ -120,6 +120,9 @@ enum Verb {
         #[command(subcommand)]
         verb: outbox::Verb,
     },
+    /// Compiles a component for the exchange that started it
+    #[command(hide = true)]
+    CompileComponent { arguments: Vec<String> },
     /// List trunks and how they are
     #[command(after_help = "Example:\n  strowger trunk --tenant acme")]
     Trunk(lists::List),
@@ -193,6 +196,7 @@ fn run(verb: Verb, start: StartShards) -> Result<ExitCode, Failed> {
         Verb::Outbox { verb } => outbox::run(&verb),
         Verb::Trunk(list) => lists::run(&list, lists::Of::Trunks),
         Verb::Ban(list) => lists::run(&list, lists::Of::Bans),
+        Verb::CompileComponent { arguments } => Ok(::script::compile_for_parent(&arguments)),
     }
 }
 

@@ -17,6 +17,7 @@ use super::{Failed, StartShards};
 use crate::config::{self, Demo};
 use crate::http;
 use crate::node::{Node, StartError};
+use crate::scripts::Compiler;
 
 /// The demo's state, unless --data says otherwise.
 const DEMO_DATA: &str = "data";
@@ -58,7 +59,7 @@ pub(super) fn run(serve: Serve, start: StartShards) -> Result<ExitCode, Failed> 
     let scripts = runtime("scripts", guest_threads(), GUESTS_NICE)?;
     let others = runtime("http", HTTP_THREADS, 0)?;
     let address = world.http.listen;
-    let (node, unsealed) = Node::open(world, serve.config, scripts.handle().clone())?;
+    let (node, unsealed) = Node::open(world, serve.config, scripts.handle().clone(), Some(compiler()))?;
     let listener = others.block_on(TcpListener::bind(address)).map_err(|why| {
         Failed(format!("the API can't listen on {address}: {why}; write another [http] listen"))
     })?;
@@ -82,6 +83,11 @@ pub(super) fn run(serve: Serve, start: StartShards) -> Result<ExitCode, Failed> 
     scripts.shutdown_background();
     others.shutdown_background();
     Ok(ExitCode::SUCCESS)
+}
+
+/// This program, as it was when it started, whatever stands at its path by now.
+fn compiler() -> Compiler {
+    Compiler { program: "/proc/self/exe".into(), arguments: vec!["compile-component".to_owned()] }
 }
 
 async fn until_stopped(node: &Arc<Node>) -> Result<(), Failed> {

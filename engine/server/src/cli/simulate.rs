@@ -6,13 +6,13 @@ use std::process::ExitCode;
 
 use ::script::{Finish, Version};
 use clap::Args;
-use exchange::Contact;
+use exchange::{Contact, Fetched};
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, Zoned};
 use serde_json::json;
 
 use super::{Failed, script};
-use crate::simulation::{self, Does, Others, Person, Played, RINGING, Scene, TALK, scenario};
+use crate::simulation::{self, Does, Others, Person, Played, RINGING, Scene, ServerScene, TALK, scenario};
 use crate::words;
 
 #[derive(Args)]
@@ -49,6 +49,9 @@ pub(super) struct Call {
     /// Who looks after the caller in the CRM
     #[arg(long)]
     owner: Option<String>,
+    /// What servers outside answer: https://crm.example/*={"vip":true}; others are not allowed
+    #[arg(long, value_name = "URL=BODY")]
+    server: Vec<String>,
     /// The number's settings: a JSON object
     #[arg(long, default_value = "{}")]
     settings: String,
@@ -117,6 +120,14 @@ fn scene(call: &Call) -> Result<Scene, Failed> {
             },
         )
     };
+    // A URL may have "=" in its query, and JSON seldom begins with anything but these.
+    let server = |said: &String| {
+        let at = said.find("={").or(said.find("=[")).or(said.rfind('=')).unwrap_or(said.len());
+        let (url, body) = (&said[..at], said.get(at + 1..).unwrap_or_default());
+        let headers = vec![("content-type".to_owned(), "application/json".to_owned())];
+        let answer = Ok(Fetched { status: 200, headers, body: body.as_bytes().to_vec() });
+        ServerScene { method: None, url: url.to_owned(), takes: std::time::Duration::ZERO, answer }
+    };
     let calendars = call.calendars.iter().filter_map(|said| said.split_once('='));
     Ok(Scene {
         from: call.from.clone(),
@@ -128,6 +139,7 @@ fn scene(call: &Call) -> Result<Scene, Failed> {
         others: if call.answers.is_some() { Others::NeverAnswer } else { Others::Answer },
         calendars: calendars.map(|(name, scheme)| (name.to_owned(), scheme.to_owned())).collect(),
         contacts: call.owner.iter().map(owner).collect(),
+        servers: call.server.iter().map(server).collect(),
         spoke_with: call.spoke_with.clone(),
         ..Scene::at(began(call)?)
     })

@@ -41,6 +41,18 @@ pub struct Limits {
     pub log_line: u64,
     /// `log_call`: further lines of the call are dropped and counted.
     pub log_call: u64,
+    /// `http_time`: one request of a script to a server outside, redirects included; then it fails with `timed-out`.
+    pub http_time: Duration,
+    /// `http_request_size`: headers and body of a request; a larger one fails with `limit`.
+    pub http_request_size: u64,
+    /// `http_response_size`: headers and body of an answer, which is kept on the tape; a larger one fails with `limit`.
+    pub http_response_size: u64,
+    /// `http_per_call`: requests of one script in one call, one after the other; one more fails with `limit`.
+    pub http_per_call: u32,
+    /// `http_per_second`: requests of the tenant; one more fails with `limit`.
+    pub http_per_second: u32,
+    /// `http_at_once`: requests of the tenant that have no answer yet; one more fails with `limit`.
+    pub http_at_once: u32,
     /// `prompt_size`: a larger WAV gets 413 at upload.
     pub prompt_size: u64,
 }
@@ -65,6 +77,12 @@ impl Default for Limits {
             kv_total: 16 << 20,
             log_line: 4 << 10,
             log_call: 64 << 10,
+            http_time: Duration::from_secs(10),
+            http_request_size: 64 << 10,
+            http_response_size: 256 << 10,
+            http_per_call: 50,
+            http_per_second: 20,
+            http_at_once: 20,
             prompt_size: 16 << 20,
         }
     }

@@ -9,11 +9,13 @@ mod crm;
 mod demo;
 mod limits;
 mod notify;
+mod outside;
 mod policy;
 mod queue;
 pub(crate) mod section;
 mod speech;
 mod tenant;
+mod traces;
 mod world;
 
 use std::cell::RefCell;
@@ -28,10 +30,12 @@ use std::time::Duration;
 pub use demo::{Demo, demo};
 pub use limits::Limits;
 pub use notify::{HttpTemplate, MailSecurity, MailServer, Notify, Recipient, SmsService, Webhook};
+pub use outside::{Outside, Server};
 pub use policy::{Refuse, ScriptPolicy};
 pub use section::Mistake;
 pub use speech::{HttpMethod, HttpSpeech, Speech, SpeechAnswer, SpeechEngine, SpeechSettings};
 pub use tenant::is_name;
+pub use traces::TraceSettings;
 pub use world::*;
 
 use section::{Section, Source, Text};
@@ -102,6 +106,7 @@ struct Parts {
     media: Option<MediaSettings>,
     http: Option<HttpSettings>,
     speech: Option<SpeechSettings>,
+    traces: Option<Option<TraceSettings>>,
     tenants: Vec<(TenantParts, Place)>,
 }
 
@@ -115,6 +120,7 @@ impl Parts {
         once(&root, "media", &mut self.media, media);
         once(&root, "http", &mut self.http, http);
         once(&root, "speech", &mut self.speech, speech::settings);
+        once(&root, "traces", &mut self.traces, traces::traces);
         for section in root.sections("tenant") {
             let place = (root.source.file.to_owned(), section.line);
             self.tenants.extend(tenant::tenant(section).map(|tenant| (tenant, place)));
@@ -183,6 +189,7 @@ impl Parts {
             self.media.unwrap_or_default(),
             http,
             speech,
+            self.traces.flatten(),
             tenants,
         ))
     }
@@ -216,6 +223,11 @@ fn node(section: Section<'_, '_>) -> NodeSettings {
         sandboxes: section.integer("sandboxes", 1..=100_000, default.sandboxes as u64) as usize,
         recover_calls: section.flag("recover_calls", default.recover_calls),
         recover_within: section.duration("recover_within", SECOND..=HOUR, default.recover_within),
+        compile: script::Bounds {
+            memory: section.size("compile_memory", 64 << 20..=64 << 30, default.compile.memory),
+            cpu: section.duration("compile_cpu", SECOND..=HOUR, default.compile.cpu),
+            time: section.duration("compile_time", SECOND..=HOUR, default.compile.time),
+        },
         data: default.data,
     };
     section.finish();
@@ -244,6 +256,7 @@ impl NodeSettings {
             sandboxes: 8000,
             recover_calls: true,
             recover_within: 60 * SECOND,
+            compile: script::Bounds::default(),
         }
     }
 }

@@ -15,6 +15,7 @@ use super::calendar::calendar;
 use super::crm::crm;
 use super::limits::Limits;
 use super::notify::notify;
+use super::outside::outside;
 use super::policy::{ScriptPolicy, policy};
 use super::queue::queue;
 use super::section::{Mistake, Section, Text, hint};
@@ -83,6 +84,7 @@ pub(super) fn tenant(section: Section<'_, '_>) -> Option<TenantParts> {
     let contacts = section.section("crm").and_then(|s| crm(s, &known));
     let queue_known: Vec<&str> = queues.iter().map(|queue| queue.name.as_str()).collect();
     let notify = notify(&section, language.map_or("en", |tag| tag.value), &queue_known);
+    let outside = section.section("http").map_or_else(Default::default, outside);
     let mut calendar_names = Names::new("calendar");
     let zone_of_calendars = timezone.clone().unwrap_or(TimeZone::UTC);
     let calendars = section.sections("calendar").into_iter();
@@ -117,6 +119,7 @@ pub(super) fn tenant(section: Section<'_, '_>) -> Option<TenantParts> {
         queues,
         contacts,
         notify,
+        outside,
         calendars,
         music,
         calls,
@@ -591,6 +594,12 @@ fn limits(section: Section<'_, '_>) -> Limits {
         kv_total: section.size("kv_total", 1..=16 << 30, d.kv_total),
         log_line: section.size("log_line", 80..=64 << 10, d.log_line),
         log_call: section.size("log_call", 80..=16 << 20, d.log_call),
+        http_time: section.duration("http_time", Duration::from_millis(100)..=60 * SECOND, d.http_time),
+        http_request_size: section.size("http_request_size", 1 << 10..=512 << 10, d.http_request_size),
+        http_response_size: section.size("http_response_size", 1 << 10..=2 << 20, d.http_response_size),
+        http_per_call: count("http_per_call", 1..=10_000, d.http_per_call),
+        http_per_second: count("http_per_second", 1..=10_000, d.http_per_second),
+        http_at_once: count("http_at_once", 1..=1_000, d.http_at_once),
         prompt_size: section.size("prompt_size", 1 << 10..=256 << 20, d.prompt_size),
     };
     section.finish();

@@ -19,8 +19,10 @@ use serde::{Deserialize, Serialize};
 
 use super::limits::Limits;
 use super::notify::Notify;
+use super::outside::Outside;
 use super::policy::ScriptPolicy;
 use super::speech::{Speech, SpeechParts, SpeechSettings};
+use super::traces::TraceSettings;
 use crate::calendar::Calendar;
 use crate::crm::Contacts;
 
@@ -37,6 +39,8 @@ pub struct World {
     pub http: HttpSettings,
     /// `[speech]`
     pub speech: SpeechSettings,
+    /// `[traces]`: none when there is no collector. A reload changes nothing here.
+    pub traces: Option<TraceSettings>,
     /// Each `[[tenant]]`, in the order of the files.
     pub tenants: Vec<Arc<Tenant>>,
     by_name: HashMap<String, usize>,
@@ -51,6 +55,7 @@ impl World {
         media: MediaSettings,
         http: HttpSettings,
         speech: SpeechSettings,
+        traces: Option<TraceSettings>,
         tenants: Vec<Arc<Tenant>>,
     ) -> Self {
         let by_name = tenants.iter().enumerate().map(|(i, t)| (t.name.to_string(), i)).collect();
@@ -59,7 +64,7 @@ impl World {
             .enumerate()
             .flat_map(|(i, t)| t.domains.iter().map(move |d| (d.clone(), i)))
             .collect();
-        Self { node, sip, media, http, speech, tenants, by_name, by_domain }
+        Self { node, sip, media, http, speech, traces, tenants, by_name, by_domain }
     }
 
     /// The tenant of that name.
@@ -128,6 +133,9 @@ pub struct NodeSettings {
     pub recover_calls: bool,
     /// `recover_within`: calls of a process that was gone for longer are closed as lost.
     pub recover_within: Duration,
+    /// `compile_memory`, `compile_cpu`, `compile_time`: what compiling one component may take; an upload that takes more
+    /// gets 422.
+    pub compile: script::Bounds,
 }
 
 /// The embedded store behind the data folder.
@@ -260,6 +268,8 @@ pub struct Tenant {
     pub contacts: Option<Arc<Contacts>>,
     /// `[[tenant.notify]]`, `[tenant.mail]` and `[tenant.sms]`
     pub notify: Notify,
+    /// `[tenant.http]`
+    pub outside: Arc<Outside>,
     /// `[[tenant.calendar]]`
     pub calendars: Vec<Calendar>,
     /// `[[tenant.music]]`
@@ -295,6 +305,7 @@ pub(super) struct TenantParts {
     pub queues: Vec<Arc<QueuePlan>>,
     pub contacts: Option<Arc<Contacts>>,
     pub notify: Notify,
+    pub outside: Outside,
     pub calendars: Vec<Calendar>,
     pub music: Vec<Playlist>,
     pub calls: Calls,
@@ -326,6 +337,7 @@ impl Tenant {
             queues: parts.queues,
             contacts: parts.contacts,
             notify: parts.notify,
+            outside: Arc::new(parts.outside),
             calendars: parts.calendars,
             music: parts.music,
             calls: parts.calls,

@@ -198,7 +198,7 @@ impl Served {
             std::fs::write(&file, WORLD).unwrap();
         }
         let world = config::load(&file).unwrap();
-        let (node, _) = Node::open(world, Some(file), tokio::runtime::Handle::current()).unwrap();
+        let (node, _) = Node::open(world, Some(file), tokio::runtime::Handle::current(), None).unwrap();
         let fake = Arc::new(Fake::default());
         node.set_shards(fake.clone());
         let (stop, stopped) = watch::channel(false);
@@ -596,7 +596,7 @@ async fn a_node_that_stops_is_not_ready_and_a_folder_is_one_process_s() {
     let api = Served::new();
     assert_eq!(api.get("/readyz", "").await.0, 200);
     let world = (*api.node.world()).clone();
-    let second = Node::open(world, None, tokio::runtime::Handle::current());
+    let second = Node::open(world, None, tokio::runtime::Handle::current(), None);
     assert!(matches!(second, Err(crate::node::StartError::InUse(_))));
     api.node.stop(std::future::pending()).await;
     assert_eq!(api.get("/readyz", "").await.0, 503);

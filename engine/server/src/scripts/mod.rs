@@ -57,6 +57,15 @@ pub struct Scripts {
     changing: Mutex<()>,
 }
 
+/// The program that compiles a component for this one (see [`script::Apart`]).
+#[derive(Debug, Clone)]
+pub struct Compiler {
+    /// Its path.
+    pub program: std::path::PathBuf,
+    /// What leads to [`script::compile_for_parent`] in it.
+    pub arguments: Vec<String>,
+}
+
 /// How a component is loaded.
 #[derive(Debug, Default)]
 pub struct Load {
@@ -260,7 +269,12 @@ impl Scripts {
     ///
     /// # Errors
     /// Without sandboxes or a readable store there is nothing to run.
-    pub fn open(world: &World, store: Store, blobs: Arc<Blobs>) -> Result<Self, NoScripts> {
+    pub fn open(
+        world: &World,
+        store: Store,
+        blobs: Arc<Blobs>,
+        compiler: Option<Compiler>,
+    ) -> Result<Self, NoScripts> {
         let most = |of: fn(&Tenant) -> u64| world.tenants.iter().map(|t| of(t)).max().unwrap_or(0) as usize;
         let sandboxes = u32::try_from(world.node.sandboxes).unwrap_or(u32::MAX);
         let settings = Settings {
@@ -269,13 +283,18 @@ impl Scripts {
             memory: most(|t| t.limits.script_memory).max(script::limits::MEMORY),
             component: most(|t| t.limits.script_size).max(script::limits::COMPONENT),
             cache: Some(world.node.data.join("compiled")),
+            apart: compiler.map(|Compiler { program, arguments }| script::Apart {
+                program,
+                arguments,
+                bounds: world.node.compile.clone(),
+            }),
         };
         let sandboxes = Arc::new(Sandboxes::new(settings).map_err(NoScripts::Engine)?);
         let shadows = Shadows::start(sandboxes.clone()).map_err(NoScripts::Thread)?;
         let library = Library::new();
         let scripts = Self { sandboxes, library, store, blobs, shadows, changing: Mutex::default() };
         for shipped in SHIPPED {
-            match scripts.sandboxes.compile(shipped.component) {
+            match scripts.sandboxes.compile_own(shipped.component) {
                 Ok(component) => drop(scripts.library.put(NOBODY, shipped.name, component, true)),
                 Err(why) => tracing::error!("the shipped script {} does not load: {why}", shipped.name),
             }

@@ -2,12 +2,12 @@
 //! calendars, history, contacts and the tenant's memory at once, everything else the call's shard.
 
 use std::future::Future;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use exchange::{Answer, CallId, CallRecord, Command, Failure, Level, LocalTime};
+use exchange::{Answer, CallId, CallRecord, Command, Failure, Fetch, Fetched, Level, LocalTime};
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, Zoned};
 use notices::Facts;
@@ -17,6 +17,7 @@ use script::{Limits, Reins, Run, Start, Step, Version, World};
 use serde_json::json;
 use store::{Store, StoreError};
 use tokio::sync::oneshot;
+use tokio::task::JoinSet;
 
 use super::running::First;
 use super::runs;
@@ -28,6 +29,7 @@ use crate::history;
 use crate::memory::Room;
 use crate::metrics::OfScript;
 use crate::node::{Node, log_row};
+use crate::outside;
 use crate::post::notice;
 use crate::timeline::Line;
 use crate::words;
@@ -46,7 +48,9 @@ pub(super) fn run(
 ) -> runs::Run {
     let limits = tenant.limits.of_run(Limits::call());
     let began = (!past.is_empty()).then_some(start.started);
-    let desk = Desk { reins: Some(reins), began, ..Desk::new(node, tenant, &start, Some(shard)) };
+    let fetches = past.iter().filter(|step| matches!(step.command, Command::Fetch(_))).count();
+    let fetches = AtomicU32::new(u32::try_from(fetches).unwrap_or(u32::MAX));
+    let desk = Desk { reins: Some(reins), began, fetches, ..Desk::new(node, tenant, &start, Some(shard)) };
     let node = node.clone();
     Box::pin(async move {
         done(node.scripts.sandboxes.resume(&version, start, past, Arc::new(desk), &limits).await);
@@ -99,6 +103,10 @@ struct Desk {
     watched: bool,
     /// Nanoseconds that the script computed before its last import.
     computed: AtomicU64,
+    /// When the run began: seconds since 1970 UTC.
+    started: f64,
+    /// Requests to servers outside.
+    fetches: AtomicU32,
     /// Hears of all of them.
     decisions: Histogram,
 }
@@ -139,6 +147,7 @@ impl World for Desk {
             Command::Notify { to, text, facts } => {
                 Box::pin(async move { self.notify(call, &to, text, facts).await })
             }
+            Command::Fetch(fetch) => Box::pin(self.fetch(call, *fetch)),
             Command::Log { level, message } => {
                 self.log(call, level, &message);
                 ready(Answer::Done)
@@ -203,6 +212,8 @@ impl Desk {
             about,
             watched,
             computed: AtomicU64::new(0),
+            started: start.started,
+            fetches: AtomicU32::new(0),
             decisions,
         }
     }
@@ -255,6 +266,52 @@ impl Desk {
         }
     }
 
+    /// Asks a server outside, on a thread that is not the shard's. The call waits for it where calls are: there it is
+    /// known when the caller leaves.
+    async fn fetch(&self, call: CallId, fetch: Fetch) -> Answer {
+        let limits = &self.tenant.limits;
+        let asked = if fetch.timeout.is_zero() { limits.http_time } else { fetch.timeout };
+        let fetch = Fetch { timeout: asked.min(limits.http_time), ..fetch };
+        let waits = Fetch { url: String::new(), headers: Vec::new(), body: Vec::new(), ..fetch };
+        let begun = Instant::now();
+        let mut asking = JoinSet::new();
+        let nth = self.fetches.fetch_add(1, Ordering::Relaxed);
+        if nth < limits.http_per_call {
+            let parent = self.node.traces.parent(call, self.started, nth);
+            let (node, tenant) = (self.node.clone(), self.tenant.clone());
+            asking.spawn_on(
+                async move {
+                    node.fetcher.fetch(&tenant.name, &tenant.outside, &tenant.limits, fetch, parent).await
+                },
+                &self.node.script_runtime,
+            );
+        }
+        let asked = async {
+            let failed = || Err(Failure::Limit("http_per_call".to_owned()));
+            asking
+                .join_next()
+                .await
+                .map_or_else(failed, |done| done.unwrap_or_else(|why| Err(Failure::Other(why.to_string()))))
+        };
+        let fetched = match &self.shard {
+            None => asked.await,
+            Some((shards, number)) => {
+                let mut told = pin!(self.ask_shard(call, Command::Fetch(Box::new(waits))));
+                tokio::select! {
+                    biased;
+                    answer = &mut told => fetched(answer),
+                    answer = asked => {
+                        let answer = answer.map_or_else(Answer::Failed, |fetched| Answer::Fetched(Box::new(fetched)));
+                        shards.boxes[*number].push(Input::Fetched(call, answer));
+                        fetched(told.await)
+                    }
+                }
+            }
+        };
+        self.node.metrics.note_fetch(&self.tenant.name, outside::outcome(&fetched), begun.elapsed());
+        fetched.map_or_else(Answer::Failed, |fetched| Answer::Fetched(Box::new(fetched)))
+    }
+
     async fn ask_shard(&self, call: CallId, command: Command) -> Answer {
         let gone = Answer::Failed(Failure::HungUp);
         let Some((shards, number)) = &self.shard else { return gone };
@@ -285,6 +342,14 @@ impl Desk {
         let row = log_row(&self.tenant.name, &self.script);
         let data = json!({ "call": call.to_string(), "level": level.name(), "message": message });
         self.node.logs.publish(&row, "script.log", data);
+    }
+}
+
+fn fetched(answer: Answer) -> Result<Fetched, Failure> {
+    match answer {
+        Answer::Fetched(fetched) => Ok(*fetched),
+        Answer::Failed(why) => Err(why),
+        other => Err(Failure::Other(format!("{other:?}"))),
     }
 }
 

@@ -107,6 +107,8 @@ enum Input {
     Media(media::Event),
     /// A script's command; the answer goes back by itself.
     Command(CallId, Command, oneshot::Sender<Answer>),
+    /// What a server outside answered a script, or why it did not.
+    Fetched(CallId, Answer),
     /// A script's run on the shard's thread can go on.
     Run(u64),
     /// A script's run ended.
@@ -596,6 +598,11 @@ impl Shard {
                         exchange.handle_command(now, call, command, people, effects);
                     });
                 }
+            }
+            Input::Fetched(call, answer) => {
+                self.with_people(|exchange, people, effects| {
+                    exchange.handle_fetched(now, call, answer, people, effects);
+                });
             }
             Input::Run(number) => self.go_on(number),
             Input::Finished(call, ended) => self.script_ended(now, call, *ended),

@@ -251,7 +251,14 @@ impl Shard {
         let facts = running.facts.entries();
         let sealed = [running.tape.as_slice(), &facts].concat();
         archive::seal(&around.node, &record, running.facts.queue(), &sealed, &running.ladder, Box::new(kept));
-        if let (Some(first), Some(tenant)) = (running.first, self.world.tenant(&record.tenant).cloned()) {
+        let traced = around.node.traces.is_on().then(|| record.clone());
+        let on_ended = running.first.zip(self.world.tenant(&record.tenant).cloned());
+        if on_ended.is_none()
+            && let Some(record) = traced.clone()
+        {
+            around.node.traces.offer(record, sealed);
+        }
+        if let Some((first, tenant)) = on_ended {
             let (node, mut tape) = (around.node.clone(), running.tape);
             let of = (record.tenant.clone(), record.id);
             let elsewhere = first.version.begins_elsewhere();
@@ -259,6 +266,9 @@ impl Shard {
                 tape.extend_from_slice(&run.tape);
                 tape.extend_from_slice(&facts);
                 archive::add_tape(&node, &of.0, of.1, &tape);
+                if let Some(record) = traced {
+                    node.traces.offer(record, tape);
+                }
             });
             self.begin_run(None, run, elsewhere);
         }

@@ -12,6 +12,7 @@ use jiff::tz::TimeZone;
 use script::tape::{self, Entry};
 use script::{Asked, Finish, World};
 
+use super::servers::fetched;
 use super::{Does, IN_LINE, NO_KEY, Others, Person, Played, QueueEnd, QueueScene, RINGING, Scene, TALK};
 use crate::timeline::Line;
 use crate::words;
@@ -246,6 +247,13 @@ impl State {
             Command::FindContact { number } => Answer::Contact(scene.contact(&number).map(Box::new)),
             // Nobody is told of what did not happen.
             Command::Notify { .. } => Answer::Text("simulated-letter".to_owned()),
+            Command::Fetch(fetch) => {
+                let (takes, answer) = fetched(&scene.servers, &fetch);
+                match takes > fetch.timeout && !fetch.timeout.is_zero() {
+                    true => self.wait(fetch.timeout, Answer::Failed(Failure::TimedOut)),
+                    false => self.wait(takes, answer),
+                }
+            }
             Command::LookAtQueue { queue } => {
                 let queue = scene.queue(&queue);
                 let expected = match queue.ends {

@@ -98,7 +98,7 @@ fn end(finish: &Finish) -> &'static str {
 }
 
 /// Whether a text is of this pattern, in which "*" stands for anything.
-fn fits(pattern: &str, text: &str) -> bool {
+pub(super) fn fits(pattern: &str, text: &str) -> bool {
     let Some((begin, rest)) = pattern.split_once('*') else { return pattern == text };
     let Some(text) = text.strip_prefix(begin) else { return false };
     // The shortest that "*" can stand for, then longer ones.

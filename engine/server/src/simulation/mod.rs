@@ -10,6 +10,7 @@ pub mod decision;
 mod exchange;
 pub mod expectation;
 pub mod scenario;
+mod servers;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -20,6 +21,7 @@ use jiff::Zoned;
 use script::{Finish, Limits, Sandboxes, Start, Version};
 
 use self::exchange::{Simulated, State};
+pub use self::servers::ServerScene;
 use crate::timeline::Line;
 
 /// Until someone who answers does, unless the scene says otherwise.
@@ -60,6 +62,8 @@ pub struct Scene {
     pub queues: BTreeMap<String, QueueScene>,
     /// The CRM's.
     pub contacts: Vec<(Option<String>, ::exchange::Contact)>,
+    /// Servers outside, the first that fits a request answers it.
+    pub servers: Vec<ServerScene>,
     /// Who spoke with the caller last.
     pub spoke_with: Option<String>,
     /// What the tenant's scripts remember.
@@ -82,6 +86,7 @@ impl Scene {
             calendars: BTreeMap::new(),
             queues: BTreeMap::new(),
             contacts: Vec::new(),
+            servers: Vec::new(),
             spoke_with: None,
             kept: BTreeMap::new(),
         }

@@ -6,7 +6,7 @@ use std::cell::RefCell;
 use std::path::Path;
 use std::time::Duration;
 
-use exchange::{Contact, Outcome, Refusal};
+use exchange::{Contact, Failure, FetchMethod, Fetched, Outcome, Refusal};
 use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, Zoned};
@@ -14,7 +14,9 @@ use serde_json::Value;
 
 use super::decision::Decision;
 use super::expectation::Expectation;
-use super::{Does, IN_LINE, Others, PATIENCE, Person, QueueEnd, QueueScene, RINGING, Scene, TALK};
+use super::{
+    Does, IN_LINE, Others, PATIENCE, Person, QueueEnd, QueueScene, RINGING, Scene, ServerScene, TALK,
+};
 use crate::config::Mistakes;
 use crate::config::section::{Section, Source, Text, hint};
 
@@ -41,6 +43,13 @@ pub const FORMAT: &str = r#"The file of imaginary calls, calls.toml. What stands
   [[contact]]                      # of the CRM
   number = "+359888123456"   name = "Iva"   company = "..."   owner = "ana"   fields = { vip = "yes" }
 
+  [[server]]                       # outside, asked over HTTP; others are not allowed
+  url = "https://crm.example/*"    # the first that fits is asked
+  method = "GET"                   # GET | HEAD | POST | PUT | PATCH | DELETE; any unless said
+  status = 200   headers = { content-type = "application/json" }   body = '{ "vip": true }'
+  after = 0.2                      # seconds until the answer
+  fails = "timed-out"              # in its place: timed-out | unreachable | not-found | a limit's key: "http_per_second"
+
   [[call]]
   name = "whoever presses 1 speaks with sales"
   at = "2026-11-27 23:58"          # in the time zone above; a fixed moment unless said
@@ -48,7 +57,7 @@ pub const FORMAT: &str = r#"The file of imaginary calls, calls.toml. What stands
   keys = "1"                       # one for each time a key is asked for; - for none
   hangs_up_after = 40              # seconds
   calendars = { office = "closed" }   spoke_with = "ana"   remembers = { visits = "7" }
-  # and [[call.user]], [[call.queue]], [[call.contact]] in place of those above
+  # and [[call.user]], [[call.queue]], [[call.contact]], [[call.server]] in place of those above
 
     [call.expect]                  # at least one of these; * stands for anything
     imports = ["answer", "play welcome", "dial user:ana*"]   # these and no others, but for settings and log
@@ -247,6 +256,35 @@ fn surroundings(section: &Section<'_, '_>, scene: &mut Scene) {
     }
     contacts.append(&mut scene.contacts);
     scene.contacts = contacts;
+    let mut servers: Vec<_> = section.sections("server").into_iter().filter_map(server).collect();
+    servers.append(&mut scene.servers);
+    scene.servers = servers;
+}
+
+fn server(section: Section<'_, '_>) -> Option<ServerScene> {
+    let url = section.required("url", "https://crm.example/*").map(|text| text.value.to_owned());
+    let method = section.text("method", "GET").and_then(|text| {
+        let found = FetchMethod::ALL.into_iter().find(|method| method.name() == text.value);
+        if found.is_none() {
+            let hint = hint(text.value, FetchMethod::ALL.map(FetchMethod::name));
+            section.mistake(text.line, format!("there is no method \"{}\"; {hint}", text.value));
+        }
+        found
+    });
+    let fetched = Fetched {
+        status: u16::try_from(section.integer("status", 200..=599, 200)).unwrap_or(200),
+        headers: section.texts_by_name("headers", "{ content-type = \"application/json\" }"),
+        body: section.text("body", "{}").map_or_else(Vec::new, |text| text.value.as_bytes().to_vec()),
+    };
+    let takes = section.duration("after", Duration::ZERO..=DAY, Duration::ZERO);
+    let fails = section.text("fails", "timed-out").map(|text| match text.value {
+        "timed-out" => Failure::TimedOut,
+        "unreachable" => Failure::Unreachable,
+        "not-found" => Failure::NotFound("server".to_owned()),
+        key => Failure::Limit(key.to_owned()),
+    });
+    section.finish();
+    Some(ServerScene { method, url: url?, takes, answer: fails.map_or(Ok(fetched), Err) })
 }
 
 fn people(section: &Section<'_, '_>) -> Vec<Person> {

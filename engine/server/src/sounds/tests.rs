@@ -15,7 +15,7 @@ fn exchange() -> Exchange {
     let file = folder.path().join("world.toml");
     let world = config::read(&[(file, text.to_owned())], &|_| None).unwrap();
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
-    let (node, _) = Node::open(world, None, runtime.handle().clone()).unwrap();
+    let (node, _) = Node::open(world, None, runtime.handle().clone(), None).unwrap();
     Exchange { sounds: Sounds::new(&node), _runtime: runtime, _folder: folder }
 }
 

@@ -8,6 +8,7 @@ export const call = from("call", ["dial", "bridge", "talk", "transferredBy", "pa
 export const clock = from("clock", ["now", "localTime", "timeIn", "scheme", "random", "sleep"]);
 export const crm = from("crm", ["find"]);
 export const directory = from("directory", ["find", "group", "lastSpokeWith", "conversations"]);
+export const http = from("http", ["fetch"]);
 export const kv = from("kv", ["get", "set", "swap", "add", "delete"]);
 export const queue = from("queue", ["enter", "look", "agent", "makeAvailable", "pause", "signIn", "signOut"]);
 export const settings = from("settings", ["get"]);

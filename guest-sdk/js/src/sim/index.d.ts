@@ -12,7 +12,7 @@
  *
  * @packageDocumentation
  */
-import type { Contact, Prompt, Script } from "../index.js";
+import type { Contact, Prompt, Script, Why } from "../index.js";
 import type { Snapshot } from "../strategy.js";
 
 declare class Party {
@@ -37,6 +37,18 @@ export declare class Telephone extends Party {
   constructor(number: string);
 }
 
+/** What a server outside answers: 200 and nothing unless said. */
+export interface ServerAnswer {
+  status?: number;
+  headers?: Record<string, string>;
+  /** A text, or anything else as JSON. */
+  body?: unknown;
+  /** Seconds until the answer. */
+  after?: number;
+  /** In place of an answer: "timed-out", "unreachable" ... */
+  fails?: Why;
+}
+
 export declare class Caller {
   static from(number: string): Caller;
   /** The number dialled; "700" unless said. */
@@ -47,6 +59,8 @@ export declare class Caller {
   there(party: User | Telephone): this;
   calendar(name: string, scheme: string): this;
   contact(number: string, contact: Partial<Contact>): this;
+  /** A server outside, the first that has the URL ("*" stands for anything); others are not allowed. */
+  server(url: string, answer: ServerAnswer): this;
   queue(name: string, line: { agent?: string; after?: number; refuses?: string }): this;
   /** What an earlier call left in the tenant's memory. */
   remembers(key: string, text: string): this;

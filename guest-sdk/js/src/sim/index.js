@@ -75,6 +75,7 @@ export class Caller {
     this.telephones = [];
     this.calendars = {};
     this.contacts = {};
+    this.servers = [];
     this.lines = {};
     this.remembered = {};
     this.spokeWith = null;
@@ -108,6 +109,9 @@ export class Caller {
   }
   contact(number, contact) {
     return this.#with(() => (this.contacts[number] = contact));
+  }
+  server(url, answer) {
+    return this.#with(() => this.servers.push({ url, ...answer }));
   }
   queue(name, line) {
     return this.#with(() => (this.lines[name] = { after: 20, ...line }));

@@ -72,6 +72,7 @@ export class World {
       sleep: (millis) => world.passes(millis / 1000),
     };
     this.crm = { find: (number) => contact(plan.contacts[number]) };
+    this.http = { fetch: (request) => world.fetch(request) };
     this.directory = {
       find: (name) => person(plan.users.find((user) => user.name === name || user.number === name)),
       group: (name) => plan.users.filter((user) => user.groups.includes(name)).map(person),
@@ -130,6 +131,22 @@ export class World {
   }
 
   // Time goes by, for so long, or until a key that `stops` accepts; the caller may leave meanwhile.
+  fetch({ method, url, timeout }) {
+    this.note(`asks ${method.toUpperCase()} ${url}`);
+    const server = this.plan.servers.find((server) => fits(server.url, url));
+    if (!server) fails("limit", "http_allow");
+    const { status = 200, headers = {}, body = "", after = 0, fails: why } = server;
+    const late = timeout > 0 && after * 1000 > timeout;
+    this.passes(late ? timeout / 1000 : after);
+    if (late || why) fails(late ? "timed-out" : why);
+    const same = (name) => Object.entries(headers).filter(([known]) => known.toLowerCase() === name.toLowerCase());
+    return {
+      status: () => status,
+      header: (name) => same(name).map(([, value]) => value),
+      body: () => encode(typeof body === "string" ? body : JSON.stringify(body)),
+    };
+  }
+
   passes(length, stops = () => false) {
     if (this.left) fails("hung-up");
     const until = this.now + length;
@@ -350,6 +367,9 @@ const contact = (known) =>
         field: (name) => known.fields?.[name] ?? null,
       }
     : null;
+
+const fits = (pattern, url) =>
+  new RegExp(`^${pattern.split("*").map((part) => part.replace(/[^\w]/g, "\\$&")).join(".*")}$`, "s").test(url);
 
 const outlook = (line) =>
   line

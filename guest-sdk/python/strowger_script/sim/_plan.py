@@ -122,6 +122,7 @@ class Caller:
         self.telephones: list[Telephone] = []
         self.calendars: dict[str, str] = {}
         self.contacts: dict[str, dict[str, Any]] = {}
+        self.servers: list[tuple[str, dict[str, Any]]] = []
         self.lines: dict[str, tuple[str | None, float]] = {}
         self.remembered: dict[str, bytes] = {}
         self.spoke: str | None = None
@@ -155,6 +156,21 @@ class Caller:
     def contact(self, number: str, **fields: Any) -> Caller:
         """The tenant's CRM has this contact: id, name, company, owner, or a field of its own."""
         self.contacts[number] = fields
+        return self
+
+    def server(
+        self,
+        url: str,
+        body: str | bytes = b"",
+        status: int = 200,
+        headers: dict[str, str] | None = None,
+        after: float = 0.0,
+        fails: Any = None,
+    ) -> Caller:
+        """A server outside, the first that has the URL ("*" stands for anything); others are not allowed. `fails`: a
+        failure in place of an answer, as `TimedOut()`."""
+        answer = {"body": body, "status": status, "headers": headers or {}, "after": after, "fails": fails}
+        self.servers.append((url, answer))
         return self
 
     def queue(self, name: str, agent: str | None = None, after: float = 20.0) -> Caller:

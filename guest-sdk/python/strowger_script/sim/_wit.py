@@ -90,6 +90,11 @@ directory = SimpleNamespace(
     **_of_world("directory_find", "directory_group", "directory_last_spoke_with", "directory_conversations")
 )
 ended = SimpleNamespace()
+http = SimpleNamespace(
+    Method=_enum("Method", "GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"),
+    Request=make_dataclass("Request", ["method", "url", "headers", "body", "timeout", "redirects"]),
+    **_of_world("http_fetch"),
+)
 kv = SimpleNamespace(**_of_world("kv_get", "kv_set", "kv_swap", "kv_add", "kv_delete"))
 queue = SimpleNamespace(
     Entry=make_dataclass("Entry", ["priority", "skills", "longest"]),

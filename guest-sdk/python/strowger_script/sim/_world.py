@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from datetime import datetime, timezone
 from types import SimpleNamespace
@@ -15,6 +16,11 @@ from ._wit import ENDS, Direction, Err, Presence, types
 RECORDING = 2.0
 REACTION = 1.0
 BETWEEN_KEYS = 0.5
+
+
+def _fits(pattern: str, text: str) -> bool:
+    """Whether a text is of a pattern, in which "*" stands for anything."""
+    return re.fullmatch(".*".join(map(re.escape, pattern.split("*"))), text, re.DOTALL) is not None
 
 
 class World:
@@ -201,6 +207,26 @@ class World:
         usual = {"id": "contact-1", "name": "", "company": None, "owner": None} | fields
         handle = {name: (lambda value: lambda: value)(usual[name]) for name in ("id", "name", "company", "owner")}
         return SimpleNamespace(**handle, field=fields.get)
+
+    def http_fetch(self, request: Any) -> Any:
+        from .._words import variant_of
+
+        self.note(f"asks {request.method.name} {request.url}")
+        answer = next((answer for url, answer in self.plan.servers if _fits(url, request.url)), None)
+        if answer is None:
+            raise Err(types.Failure_Limit("http_allow"))
+        late = 0 < request.timeout < answer["after"] * 1000
+        self.passes(request.timeout / 1000 if late else answer["after"])
+        if late:
+            raise Err(types.Failure_TimedOut())
+        if answer["fails"] is not None:
+            raise Err(variant_of(answer["fails"]))
+        body, known = answer["body"], answer["headers"].items()
+        return SimpleNamespace(
+            status=lambda: answer["status"],
+            header=lambda name: [value for header, value in known if header.lower() == name.lower()],
+            body=lambda: body.encode() if isinstance(body, str) else body,
+        )
 
     def directory_find(self, name: str) -> Any:
         found = next((user for user in self.plan.users if name in (user.name, user.extension)), None)

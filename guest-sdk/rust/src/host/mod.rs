@@ -7,6 +7,10 @@ pub mod guest;
 #[cfg(target_arch = "wasm32")]
 pub use guest::*;
 #[cfg(target_arch = "wasm32")]
+mod http;
+#[cfg(target_arch = "wasm32")]
+pub use http::*;
+#[cfg(target_arch = "wasm32")]
 mod queue;
 #[cfg(target_arch = "wasm32")]
 pub use queue::*;
@@ -17,6 +21,8 @@ pub mod strategy;
 pub(crate) use crate::sim::exchange::*;
 #[cfg(not(target_arch = "wasm32"))]
 pub(crate) use crate::sim::queue::*;
+#[cfg(not(target_arch = "wasm32"))]
+pub(crate) use crate::sim::server::*;
 
 use crate::words::{Party, Prompt, Target};
 use std::time::Duration;

@@ -44,9 +44,11 @@ pub(crate) mod exchange;
 mod moves;
 mod plan;
 pub(crate) mod queue;
+pub(crate) mod server;
 mod world;
 
 pub use call::Call;
 pub use plan::{Caller, Number, User};
 pub use queue::{Contact, Line};
+pub use server::Server;
 pub use world::{PROMPT_LENGTH, REACTION};

@@ -2,6 +2,7 @@
 
 use super::call::Call;
 use super::queue::{Contact, Line};
+use super::server::Server;
 use super::world::{self, World};
 use crate::directory::Presence;
 use crate::entry::OnCall;
@@ -227,6 +228,7 @@ pub struct Caller {
     pub(crate) lines: Vec<(String, Line)>,
     pub(crate) calendars: Vec<(String, String)>,
     pub(crate) contacts: Result<Vec<Contact>>,
+    pub(crate) servers: Vec<Server>,
     pub(crate) spoken: Vec<(String, u32)>,
     pub(crate) transferred_by: Option<String>,
     pub(crate) parked: Vec<(String, String)>,
@@ -254,6 +256,7 @@ impl Caller {
             lines: Vec::new(),
             calendars: Vec::new(),
             contacts: Ok(Vec::new()),
+            servers: Vec::new(),
             spoken: Vec::new(),
             transferred_by: None,
             parked: Vec::new(),
@@ -339,6 +342,12 @@ impl Caller {
     /// The tenant's CRM does not answer.
     pub fn crm_is_down(mut self) -> Caller {
         self.contacts = Err(Failure::TimedOut);
+        self
+    }
+
+    /// This server outside can be asked too; the first that has the URL answers.
+    pub fn server(mut self, server: Server) -> Caller {
+        self.servers.push(server);
         self
     }
 

@@ -6,6 +6,7 @@
 use super::call::Call;
 use super::plan::{Caller, Number, Step, Talk, User, Wish};
 use super::queue::{Contact, InLine, Line};
+use super::server::Server;
 use crate::directory::Presence;
 use crate::ended::{CallRecord, Outcome};
 use crate::words::{Failure, Party, Prompt, Result, Target};
@@ -91,6 +92,7 @@ pub(crate) struct World {
     pub called_back: Option<(String, String)>,
     pub calendars: Vec<(String, String)>,
     pub contacts: Result<Vec<Contact>>,
+    pub servers: Vec<Server>,
     pub spoken: Vec<(String, u32)>,
     pub chance: u32,
     /// Pressed and not asked for yet.
@@ -192,6 +194,7 @@ impl World {
             called_back: None,
             calendars: caller.calendars,
             contacts: caller.contacts,
+            servers: caller.servers,
             spoken: caller.spoken,
             transferred_by: caller.transferred_by,
             parked: caller.parked,

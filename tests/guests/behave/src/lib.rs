@@ -7,12 +7,16 @@ use strowger_script::prelude::*;
 /// What to do.
 #[settings]
 pub struct Behave {
-    /// "tone", "ring", "decide", "count", "wait", "remember" or "tell".
+    /// "tone", "ring", "ask", "decide", "count", "wait", "remember" or "tell".
     pub does: String,
     /// Whom "ring" dials: a telephone number.
     pub number: Option<String>,
     /// Whom "decide" rings: a user.
     pub user: Option<String>,
+    /// What "ask" asks.
+    pub url: Option<String>,
+    /// How many redirects "ask" follows.
+    pub redirects: Option<u8>,
 }
 
 #[call_script]
@@ -24,6 +28,26 @@ fn on_call(caller: Leg, how: Behave) -> Result {
             caller.play(tone(440, 1.secs()))
         }
         "ring" => dial(number(how.number.unwrap_or_default())).for_secs(20).ring().and_bridge(&caller),
+        // Asks a server outside who is to be rung. Without an answer it marks the call with why.
+        "ask" => {
+            let asked = http::get(&how.url.unwrap_or_default()).query("number", &caller.number());
+            match asked.within(3.secs()).redirects(how.redirects.unwrap_or(0)).send() {
+                Ok(answer) if answer.ok() => {
+                    let user = answer.json()?["ring"].as_str().unwrap_or_default().to_owned();
+                    dial(Target::User(user)).for_secs(20).ring().and_bridge(&caller)
+                }
+                Ok(answer) => {
+                    tag("status", &answer.status().to_string())?;
+                    caller.answer()?;
+                    caller.play(tone(440, 1.secs()))
+                }
+                Err(why) => {
+                    tag("failed", &why.to_string())?;
+                    caller.answer()?;
+                    caller.play(tone(440, 1.secs()))
+                }
+            }
+        }
         // Users may be transferred to, and nobody else.
         "decide" => {
             let user = dial(Target::User(how.user.unwrap_or_default())).for_secs(20).ring()?;

@@ -245,7 +245,10 @@ fn a_wrong_password_and_an_unknown_user_get_the_same_answer() {
     assert_eq!(wrong.0, ["a INVITE", "b 401", "a ACK", "a INVITE", "b 401", "a ACK"]);
     assert_eq!(wrong.1, [Security::Challenged, Security::BadCredentials]);
     assert_eq!(wrong, heads(Some(Credentials { user: "nobody".into(), password: "Zanzibar".into() })));
-    assert_eq!(heads(None), (vec!["a INVITE".into(), "b 401".into(), "a ACK".into()], vec![Security::Challenged]));
+    assert_eq!(
+        heads(None),
+        (vec!["a INVITE".into(), "b 401".into(), "a ACK".into()], vec![Security::Challenged])
+    );
 }
 
 #[test]
