@@ -19,12 +19,12 @@ use wasmtime::Engine;
 use crate::check::Refused;
 use crate::sandbox::compiling;
 
-/// Memory of compiling one component, bytes. Python's runtime takes 400 MB.
-pub const COMPILE_MEMORY: u64 = 1 << 30;
+/// Memory of compiling one component, bytes. Python's runtime takes 400 MB, and what an allocator keeps back besides.
+pub const COMPILE_MEMORY: u64 = 2 << 30;
 /// CPU of compiling one component, all threads together.
 pub const COMPILE_CPU: Duration = Duration::from_secs(60);
-/// From the start of compiling to its end.
-pub const COMPILE_TIME: Duration = Duration::from_secs(60);
+/// From the start of compiling to its end: twice the CPU, for machines that are busy with calls.
+pub const COMPILE_TIME: Duration = Duration::from_secs(120);
 
 /// Compiling processes at once; the next upload waits.
 const AT_ONCE: usize = 2;
