@@ -63,6 +63,7 @@ pub(crate) fn import(command: &Command) -> &'static str {
         Command::Park { .. } => "call.park",
         Command::Retrieve { .. } => "call.retrieve",
         Command::PickUp { .. } => "call.pick-up",
+        Command::Notify { .. } => "notify.send",
         Command::Fetch(_) => "http.fetch",
     }
 }
