@@ -348,7 +348,7 @@ mod tests {
             about: vec![("agents".into(), "ana".into()), ("number".into(), "+359888123456".into())],
         };
         let segment = Segment { start, version: "abc".into(), steps, finish };
-        (record, Tape { segments: vec![segment], facts: vec![fact], cut: false })
+        (record, Tape { segments: vec![segment], facts: vec![fact], legs: None, cut: false })
     }
 
     /// Milliseconds from the beginning of the call.
