@@ -39,7 +39,7 @@ use exchange::{
 };
 use jiff::Timestamp;
 use media::{Happening, Media};
-use protocol::sip::flow::{Flow, Transport};
+use protocol::sip::flow::{Destination, Flow, Transport};
 use protocol::sip::ids::instance_of;
 use protocol::sip::message::Message;
 use protocol::sip::registrar::Registrar;
@@ -393,6 +393,10 @@ impl Inbox for Inboxes {
     }
 }
 
+/// How an answer begins that promises something: a call that was answered goes on after a kill, so what that takes is
+/// written before it is said.
+const SUCCESS: &[u8] = b"SIP/2.0 2";
+
 /// What begins every tag and branch of a shard's stack, by its number.
 const INSTANCES: &[u8; 36] = b"abcdefghijklmnopqrstuvwxyz0123456789";
 
@@ -416,6 +420,8 @@ pub(crate) struct Shard {
     foreign_ids: HashMap<Box<str>, CallId>,
     /// What the stack wants done.
     outputs: Vec<Output>,
+    /// What leaves when the turn's tapes are written: the first 2xx, and what comes after it.
+    leaving: Vec<(Destination, Bytes)>,
     /// What the exchange wants done.
     effects: Vec<Effect>,
     /// What the exchange is to hear.
@@ -458,6 +464,7 @@ impl Shard {
             recovery: Recovery::default(),
             foreign_ids: HashMap::new(),
             outputs: Vec::new(),
+            leaving: Vec::new(),
             effects: Vec::new(),
             reports: VecDeque::new(),
             clock_read: now,
@@ -513,6 +520,9 @@ impl Shard {
             self.around.media.ring();
             self.keep_calls(now);
             archive::end_turn(&self.around.node);
+            for (to, bytes) in self.leaving.drain(..) {
+                self.around.transports.send(&to, bytes);
+            }
             shards.live[self.number].store(self.exchange.len(), Ordering::Relaxed);
         }
         self.leave_runs();
@@ -625,7 +635,11 @@ impl Shard {
                         Output::Send { to, bytes } => {
                             self.trace_departure(now, &bytes);
                             self.around.node.metrics.sip_sent.inc();
-                            self.around.transports.send(&to, bytes);
+                            if self.leaving.is_empty() && !bytes.starts_with(SUCCESS) {
+                                self.around.transports.send(&to, bytes);
+                            } else {
+                                self.leaving.push((to, bytes));
+                            }
                         }
                         Output::Event(event) => self.signalled(now, event),
                     }
