@@ -4,15 +4,15 @@ use std::net::{Ipv4Addr, UdpSocket};
 use std::process::Command;
 use std::time::Duration;
 
-use serde_json::Value;
 use tests::sipp::{REGISTER, Sipp};
 
 use crate::world::{LATER, World};
 
 fn is_banned(world: &World, address: Ipv4Addr) -> bool {
     let listed = world.exchange.get("/bans");
+    let address = address.to_string();
     let bans = listed["bans"].as_array().into_iter().flatten();
-    bans.map(|ban| &ban["address"]).any(|banned| *banned == Value::from(address.to_string()))
+    bans.filter_map(|ban| ban["address"].as_str()).any(|banned| banned == address)
 }
 
 /// Whether OPTIONS from there is answered, asked three times because datagrams may be lost.
