@@ -70,7 +70,7 @@ fn a_mistake_is_told_with_its_place_and_what_to_write() {
         ("hours = \"office\"", "hours = \"ofice\"", "9:9: there is no calendar \"ofice\"; write \"office\""),
         ("\"group:sales\"", "\"group:sale\"", "24:9: there is no group \"sale\"; write \"sales\""),
         ("\"ana\"", "\"anna\"", "24:24: there is no user \"anna\"; write \"ana\""),
-        ("box = \"sales\"", "bxo = \"sales\"", "28:15: there is no \"bxo\" here; write \"box\""),
+        ("box = \"sales\"", "bxo = \"sales\"", "28:21: there is no \"bxo\" here; write \"box\""),
         (
             "say = \"welcome\"",
             "say = { en = \"Hello {nme}\" }",
