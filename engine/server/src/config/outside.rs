@@ -1,8 +1,10 @@
 //! `[tenant.http]`: which servers a tenant's scripts may ask over HTTP. None unless it is said.
 //!
-//!     [tenant.http]
-//!     allow = ["crm.example", "*.api.example:8443", "http://10.1.2.3:8080"]   # https unless said otherwise
-//!     reach = ["private"]                                                     # addresses that are not public
+//! ```toml
+//! [tenant.http]
+//! allow = ["crm.example", "*.api.example:8443", "http://10.1.2.3:8080"]   # https unless said otherwise
+//! reach = ["private"]                                                     # addresses that are not public
+//! ```
 
 use std::net::IpAddr;
 

@@ -1,11 +1,13 @@
 //! `[traces]`: where traces of calls go. Nowhere unless it is said.
 //!
-//!     [traces]
-//!     url = "http://127.0.0.1:4318/v1/traces"     # a collector that takes OTLP over HTTP
-//!     words = true                                # with what was asked and answered, numbers of callers included
-//!       [[traces.header]]
-//!       name = "authorization"
-//!       value_env = "COLLECTOR_TOKEN"
+//! ```toml
+//! [traces]
+//! url = "http://127.0.0.1:4318/v1/traces"     # a collector that takes OTLP over HTTP
+//! words = true                                # with what was asked and answered, numbers of callers included
+//!   [[traces.header]]
+//!   name = "authorization"
+//!   value_env = "COLLECTOR_TOKEN"
+//! ```
 
 use super::section::Section;
 use super::speech::headers;
