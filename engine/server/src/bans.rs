@@ -91,14 +91,7 @@ impl Bans {
         }
         let from = place(from);
         let mut accounts = self.accounts();
-        if accounts.len() >= MOST_ADDRESSES && !accounts.contains_key(&from) {
-            self.forget(now, &mut accounts);
-            if accounts.len() >= MOST_ADDRESSES {
-                return None;
-            }
-        }
-        let account =
-            accounts.entry(from).or_insert(Account { points: 0.0, at: now, trusted: None, banned: None });
+        let account = self.account(now, from, &mut accounts)?;
         (account.points, account.at) = (account.left(now) + offence.points(), now);
         let trusted = account.trusted.is_some_and(|until| until > now);
         let most = f64::from(banning.after) * FAILURE * if trusted { TRUSTED } else { 1.0 };
@@ -119,20 +112,18 @@ impl Bans {
     pub fn proved(&self, now: Instant, from: IpAddr) {
         let from = place(from);
         let mut accounts = self.accounts();
-        if accounts.len() >= MOST_ADDRESSES && !accounts.contains_key(&from) {
-            self.forget(now, &mut accounts);
-            if accounts.len() >= MOST_ADDRESSES {
-                return;
-            }
-        }
-        let account =
-            accounts.entry(from).or_insert(Account { points: 0.0, at: now, trusted: None, banned: None });
+        let Some(account) = self.account(now, from, &mut accounts) else { return };
         (account.points, account.trusted) = (0.0, Some(now + TRUST));
+    }
+
+    /// Whether nobody is banned, which is so nearly always and costs nothing to know.
+    pub fn is_empty(&self) -> bool {
+        self.banned.load(Ordering::Relaxed) == 0
     }
 
     /// Whether what comes from there is not even read.
     pub fn is_banned(&self, now: Instant, from: IpAddr) -> bool {
-        if self.banned.load(Ordering::Relaxed) == 0 {
+        if self.is_empty() {
             return false;
         }
         let mut accounts = self.accounts();
@@ -167,6 +158,22 @@ impl Bans {
             self.banned.fetch_sub(1, Ordering::Relaxed);
         }
         until.is_some_and(|until| until > now)
+    }
+
+    /// The account of an address; none where there is no room for another.
+    fn account<'a>(
+        &self,
+        now: Instant,
+        from: IpAddr,
+        accounts: &'a mut HashMap<IpAddr, Account>,
+    ) -> Option<&'a mut Account> {
+        if accounts.len() >= MOST_ADDRESSES && !accounts.contains_key(&from) {
+            self.forget(now, accounts);
+            if accounts.len() >= MOST_ADDRESSES {
+                return None;
+            }
+        }
+        Some(accounts.entry(from).or_insert(Account { points: 0.0, at: now, trusted: None, banned: None }))
     }
 
     fn forget(&self, now: Instant, accounts: &mut HashMap<IpAddr, Account>) {
