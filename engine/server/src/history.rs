@@ -34,6 +34,13 @@ pub fn put(batch: Batch, record: &CallRecord) -> Batch {
     batch.put(layout::conversation(&record.tenant, &number, record.id.0), value)
 }
 
+/// Takes a call's conversation out of the history.
+#[must_use]
+pub fn delete(batch: Batch, record: &CallRecord) -> Batch {
+    let Some((number, _)) = conversation(record) else { return batch };
+    batch.delete(layout::conversation(&record.tenant, &number, record.id.0))
+}
+
 /// The number of the far side, and who spoke with it.
 fn conversation(record: &CallRecord) -> Option<(String, String)> {
     let answered_by = record.answered_by.as_deref()?;
@@ -134,7 +141,7 @@ fn read(row: &[u8]) -> Option<String> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use std::path::PathBuf;
     use std::sync::Arc;
     use std::time::Duration;
@@ -173,7 +180,7 @@ mod tests {
         }
     }
 
-    fn inbound(at: &str, from: &str, answered_by: &str) -> CallRecord {
+    pub(crate) fn inbound(at: &str, from: &str, answered_by: &str) -> CallRecord {
         let legs =
             vec![leg(0, from, true, true), leg(1, "vera", false, false), leg(2, answered_by, false, true)];
         call(at, from, Some(answered_by), legs)

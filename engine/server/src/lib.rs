@@ -23,6 +23,7 @@ pub mod post;
 pub mod prompts;
 pub mod records;
 mod recovery;
+mod retention;
 pub mod scripts;
 pub mod shard;
 pub mod shards;

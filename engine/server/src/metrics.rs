@@ -93,6 +93,12 @@ pub struct Metrics {
     pub calls: Family<OfOutcome, Counter>,
     /// Contacts that are registered.
     pub registered: Family<OfTenant, Gauge>,
+    /// Bytes of the tapes of calls that are over, as last looked.
+    pub tapes_size: Family<OfTenant, Gauge>,
+    /// Tapes removed for their age or the room they took.
+    pub tapes_removed: Family<OfTenant, Counter>,
+    /// Records removed for their age.
+    pub records_removed: Family<OfTenant, Counter>,
     /// Runs of scripts that failed.
     pub script_failures: Family<OfFailure, Counter>,
     /// Runs of scripts that failed, by where they did.
@@ -158,6 +164,9 @@ impl Default for Metrics {
             calls_up: Family::default(),
             calls: Family::default(),
             registered: Family::default(),
+            tapes_size: Family::default(),
+            tapes_removed: Family::default(),
+            records_removed: Family::default(),
             script_failures: Family::default(),
             script_traps: Family::default(),
             script_decision: Family::new_with_constructor(|| {
@@ -207,6 +216,9 @@ impl Default for Metrics {
         registry.register("calls_up", "Calls that are up", metrics.calls_up.clone());
         registry.register("calls", "Calls that ended", metrics.calls.clone());
         registry.register("registered_contacts", "Contacts registered", metrics.registered.clone());
+        registry.register_with_unit("tapes", "Tapes that are kept", Unit::Bytes, metrics.tapes_size.clone());
+        registry.register("tapes_removed", "Tapes kept no longer", metrics.tapes_removed.clone());
+        registry.register("records_removed", "Records kept no longer", metrics.records_removed.clone());
         registry.register("script_failures", "Runs that failed", metrics.script_failures.clone());
         registry.register("script_traps", "Runs that failed, by where", metrics.script_traps.clone());
         let decision = "Computing from one import's answer to the next";

@@ -19,10 +19,11 @@ use crate::bans::Bans;
 use crate::config::{self, Mistakes, StoreKind, World};
 use crate::events::{EventBus, wall};
 use crate::memory::Memory;
-use crate::metrics::Metrics;
+use crate::metrics::{Metrics, OfTenant};
 use crate::outside::Fetcher;
 use crate::post::Post;
 use crate::prompts::Prompts;
+use crate::retention;
 use crate::scripts::{Compiler, NoScripts, Scripts};
 use crate::shards::Shards;
 use crate::traces::Traces;
@@ -35,6 +36,9 @@ const TIMELINE_LINES: usize = 1_000;
 
 /// How often expired values are removed; until then they take room and are not read.
 const SWEEP: Duration = Duration::from_secs(60);
+
+/// How often what calls left behind is looked through for what is kept no longer.
+const RETENTION: Duration = Duration::from_secs(3600);
 
 /// How often a graceful stop looks whether the last call is over.
 const DRAIN_LOOK: Duration = Duration::from_millis(100);
@@ -225,10 +229,19 @@ impl Node {
         Ok(())
     }
 
-    /// Removes from scripts' memory what has expired, for as long as it is awaited.
+    /// Removes from scripts' memory what has expired, and of calls what their tenants keep no longer, for as long as it is
+    /// awaited.
     pub async fn sweep(self: Arc<Self>) {
+        let mut looked_through = None;
         loop {
             tokio::time::sleep(SWEEP).await;
+            if looked_through.is_none_or(|at: Instant| at.elapsed() >= RETENTION) {
+                looked_through = Some(Instant::now());
+                let node = self.clone();
+                if let Err(why) = tokio::task::spawn_blocking(move || node.forget_old(wall())).await {
+                    tracing::error!(%why, "what is kept no longer was not removed");
+                }
+            }
             let node = self.clone();
             match tokio::task::spawn_blocking(move || node.memory.sweep()).await {
                 Ok(Ok(swept)) => tracing::debug!(swept, "expired values removed"),
@@ -236,6 +249,23 @@ impl Node {
                 Err(why) => tracing::error!(%why, "the sweep failed"),
             }
             self.end_drained(wall()).await;
+        }
+    }
+
+    /// Removes what tenants keep no longer of their calls. `now`: seconds since 1970 UTC.
+    fn forget_old(&self, now: f64) {
+        for tenant in &self.world().tenants {
+            let of = || OfTenant { tenant: tenant.name.to_string() };
+            match retention::sweep(&self.store, &tenant.name, &tenant.keep, now) {
+                Ok(swept) => {
+                    self.metrics.tapes_size.get_or_create(&of()).set(swept.tape_bytes.cast_signed());
+                    self.metrics.tapes_removed.get_or_create(&of()).inc_by(swept.tapes);
+                    self.metrics.records_removed.get_or_create(&of()).inc_by(swept.records);
+                }
+                Err(why) => {
+                    tracing::warn!(tenant = %tenant.name, %why, "what is kept no longer stays for now");
+                }
+            }
         }
     }
 

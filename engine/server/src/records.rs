@@ -106,7 +106,8 @@ impl Filter {
     }
 }
 
-fn read(bytes: &[u8]) -> Result<CallRecord, StoreError> {
+/// A record from its row.
+pub(crate) fn read(bytes: &[u8]) -> Result<CallRecord, StoreError> {
     let record = bytes.strip_prefix(&[FORM]).and_then(|bytes| postcard::from_bytes(bytes).ok());
     record.ok_or_else(|| StoreError::Corrupt("a call record cannot be read".to_owned()))
 }

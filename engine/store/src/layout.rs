@@ -76,6 +76,11 @@ pub fn calls_between(tenant: &str, from: u128, to: u128) -> Scan {
     Scan::range(call(tenant, from), call(tenant, to))
 }
 
+/// The ladders of a tenant's calls with ids below `until`.
+pub fn ladders_before(tenant: &str, until: u128) -> Scan {
+    Scan::range(ladder(tenant, 0), ladder(tenant, until))
+}
+
 /// What a call did on the wire.
 pub fn ladder(tenant: &str, call: u128) -> Vec<u8> {
     Key::new(b'l').text(tenant).bytes(&call.to_be_bytes()).0
@@ -245,6 +250,18 @@ pub fn put_tape(batch: Batch, tenant: &str, call: u128, tape: &[u8]) -> Batch {
 pub fn tape(store: &Store, tenant: &str, call: u128) -> Result<Option<Vec<u8>>, StoreError> {
     let parts = store.scan(&Scan::prefix(tape_prefix(tenant, call).0))?;
     Ok((!parts.is_empty()).then(|| parts.into_iter().flat_map(|(_, bytes)| bytes).collect()))
+}
+
+/// The parts of the tapes of a tenant's calls with ids below `until`; [`read_tape`] tells whose.
+pub fn tapes_before(tenant: &str, until: u128) -> Scan {
+    Scan::range(tape_prefix(tenant, 0).0, tape_prefix(tenant, until).0)
+}
+
+/// Reads the key of a tape's part back: the call.
+pub fn read_tape(key: &[u8]) -> Option<u128> {
+    let (_, rest) = read_text(key.strip_prefix(b"t")?)?;
+    let (call, part) = rest.split_first_chunk::<16>()?;
+    (part.len() == 4).then(|| u128::from_be_bytes(*call))
 }
 
 fn tape_prefix(tenant: &str, call: u128) -> Key {

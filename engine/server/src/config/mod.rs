@@ -7,6 +7,7 @@
 mod calendar;
 mod crm;
 mod demo;
+mod keep;
 mod limits;
 mod notify;
 mod outside;
@@ -28,6 +29,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 pub use demo::{Demo, demo};
+pub use keep::Keep;
 pub use limits::Limits;
 pub use notify::{HttpTemplate, MailSecurity, MailServer, Notify, Recipient, SmsService, Webhook};
 pub use outside::{Outside, Server};

@@ -233,7 +233,7 @@ impl<'s, 'i> Section<'s, 'i> {
         number
     }
 
-    /// A length of time: seconds, or words like "20 ms", "5 s", "10 min", "4 h".
+    /// A length of time: seconds, or words like "20 ms", "5 s", "10 min", "4 h", "30 days".
     pub fn duration(&self, key: &str, range: RangeInclusive<Duration>, default: Duration) -> Duration {
         let Some((value, line)) = self.value(key) else { return default };
         let read = match value {
@@ -244,7 +244,7 @@ impl<'s, 'i> Section<'s, 'i> {
             other => whole(other).map(Duration::from_secs),
         };
         let Some(length) = read else {
-            self.mistake(line, format!("\"{key}\" is no length of time; write seconds, or words like \"20 ms\", \"5 s\", \"10 min\""));
+            self.mistake(line, format!("\"{key}\" is no length of time; write seconds, or words like \"20 ms\", \"5 s\", \"10 min\", \"30 days\""));
             return default;
         };
         if !range.contains(&length) {
@@ -526,6 +526,7 @@ fn duration(text: &str) -> Option<Duration> {
         "s" => 1.0,
         "min" => 60.0,
         "h" => 3600.0,
+        "day" | "days" => 24.0 * 3600.0,
         _ => return None,
     };
     Duration::try_from_secs_f64(amount * unit).ok()
@@ -546,6 +547,7 @@ fn size(text: &str) -> Option<u64> {
 fn in_words(length: Duration) -> String {
     match length.as_millis() {
         ms if ms % 1000 != 0 => format!("{ms} ms"),
+        ms if ms % 86_400_000 == 0 && ms > 86_400_000 => format!("{} days", ms / 86_400_000),
         ms if ms % 3_600_000 == 0 && ms > 0 => format!("{} h", ms / 3_600_000),
         ms if ms % 60_000 == 0 && ms > 0 => format!("{} min", ms / 60_000),
         ms => format!("{} s", ms / 1000),

@@ -13,6 +13,7 @@ use protocol::sip::uri::Uri;
 
 use super::calendar::calendar;
 use super::crm::crm;
+use super::keep::{Keep, keep};
 use super::limits::Limits;
 use super::notify::notify;
 use super::outside::outside;
@@ -96,6 +97,7 @@ pub(super) fn tenant(section: Section<'_, '_>) -> Option<TenantParts> {
     let calls = section.section("calls").map_or_else(Calls::default, |s| calls(s, &known));
     let speech = section.section("speech").map_or_else(SpeechParts::default, speech::parts);
     let limits = section.section("limits").map_or_else(Limits::default, limits);
+    let keep = section.section("keep").map_or_else(Keep::default, keep);
     let scripting = section.section("scripts").map_or_else(ScriptPolicy::default, policy);
 
     let language = language.map_or("en", |t| t.value).to_owned();
@@ -124,6 +126,7 @@ pub(super) fn tenant(section: Section<'_, '_>) -> Option<TenantParts> {
         music,
         calls,
         limits,
+        keep,
         scripting,
         tokens,
     })

@@ -17,6 +17,7 @@ use jiff::tz::TimeZone;
 use protocol::sip::digest::Algorithm;
 use serde::{Deserialize, Serialize};
 
+use super::keep::Keep;
 use super::limits::Limits;
 use super::notify::Notify;
 use super::outside::Outside;
@@ -278,6 +279,8 @@ pub struct Tenant {
     pub calls: Calls,
     /// `[tenant.limits]`
     pub limits: Limits,
+    /// `[tenant.keep]`
+    pub keep: Keep,
     /// `[tenant.scripts]`
     pub scripting: ScriptPolicy,
     /// `[[tenant.token]]`
@@ -310,6 +313,7 @@ pub(super) struct TenantParts {
     pub music: Vec<Playlist>,
     pub calls: Calls,
     pub limits: Limits,
+    pub keep: Keep,
     pub scripting: ScriptPolicy,
     pub tokens: Vec<Token>,
 }
@@ -342,6 +346,7 @@ impl Tenant {
             music: parts.music,
             calls: parts.calls,
             limits: parts.limits,
+            keep: parts.keep,
             scripting: parts.scripting,
             tokens: parts.tokens,
         }
