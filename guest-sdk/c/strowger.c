@@ -18,14 +18,7 @@ typedef strowger_script_types_failure_t Failure;
 typedef strowger_script_types_prompt_t WitPrompt;
 
 #include "words_of_wit.h"
-
-static double otherwise(double given, double usual) { return given > 0 ? given : usual; }
-
-/* Why the last verb failed. */
-static struct {
-  uint16_t status;
-  const char *detail;
-} last;
+#include "plain_calls.h"
 
 static Why told(const Failure *failure) {
   last.status = 0;
@@ -61,48 +54,6 @@ static bool failure_of(Why why, Failure *failure) {
     return (__VA_ARGS__) ? DONE : told(&failure_);         \
   } while (0)
 
-const char *why_detail(void) { return last.detail ? last.detail : ""; }
-
-const char *why_words(Why why) {
-  switch (why) {
-    case DONE: return "done";
-    case HUNG_UP: return "hung up";
-    case BUSY: return "busy";
-    case NO_ANSWER: return "no answer";
-    case REFUSED: return format("refused with %u", last.status);
-    case UNREACHABLE: return "unreachable";
-    case NOT_FOUND: return format("there is no %s", why_detail());
-    case INVALID: return format("invalid: %s", why_detail());
-    case LIMIT: return format("the limit %s is reached", why_detail());
-    case TIMED_OUT: return "timed out";
-    case OTHER: return why_detail();
-  }
-  return "";
-}
-
-uint16_t why_status(Why why) {
-  switch (why) {
-    case HUNG_UP: return 487;
-    case BUSY: return 486;
-    case NO_ANSWER:
-    case UNREACHABLE: return 480;
-    case REFUSED: return last.status;
-    case NOT_FOUND: return 404;
-    case LIMIT: return 503;
-    default: return 500;
-  }
-}
-
-Why not_found(const char *what) {
-  last.detail = what;
-  return NOT_FOUND;
-}
-
-Why failed(const char *words) {
-  last.detail = words;
-  return OTHER;
-}
-
 static strowger_script_call_list_prompt_t prompts_of(Prompts first, Prompts then) {
   size_t count = first.count + then.count;
   WitPrompt *all = calloc(count ? count : 1, sizeof *all);
@@ -112,10 +63,6 @@ static strowger_script_call_list_prompt_t prompts_of(Prompts first, Prompts then
   }
   return (strowger_script_call_list_prompt_t){all, count};
 }
-
-Target user(const char *name) { return (Target){STROWGER_SCRIPT_TYPES_TARGET_USER, name}; }
-Target number(const char *number) { return (Target){STROWGER_SCRIPT_TYPES_TARGET_NUMBER, number}; }
-Target uri(const char *uri) { return (Target){STROWGER_SCRIPT_TYPES_TARGET_URI, uri}; }
 
 static strowger_script_types_target_t target_of(Target target) {
   return (strowger_script_types_target_t){.tag = target.kind, .val.user = bytes(target.name)};
@@ -136,8 +83,6 @@ Party leg_party(Leg leg) {
   strowger_script_call_method_leg_party(leg_of(leg), &party);
   return party_of(party);
 }
-
-const char *leg_number(Leg leg) { return leg_party(leg).number; }
 
 const char *leg_dialled(Leg leg) {
   Bytes dialled;
@@ -199,26 +144,6 @@ static Why gather(Leg leg, Prompts first, Gather how, const char **pressed) {
   return DONE;
 }
 
-Why leg_gather(Leg leg, Gather how, const char **pressed) { return gather(leg, (Prompts){0}, how, pressed); }
-
-Why leg_menu(Leg leg, Menu how, char *key) {
-  const char *keys = how.keys ? how.keys : "0123456789*#";
-  double within = otherwise(how.within, 6);
-  Gather one = {.prompt = how.prompt, .most = 1, .no_terminator = true, .first = within, .between = within};
-  Prompts first = {0};
-  for (unsigned tries = how.tries ? how.tries : 3; tries > 0; tries--) {
-    const char *pressed;
-    TRY(gather(leg, first, one, &pressed));
-    if (*pressed && strchr(keys, *pressed)) {
-      *key = *pressed;
-      return DONE;
-    }
-    first = *pressed ? how.on_wrong_key : how.on_silence;
-  }
-  *key = 0;
-  return DONE;
-}
-
 Why leg_record_message(Leg leg, double most, double silence, Recorded *made) {
   strowger_script_call_recorded_t recorded;
   Failure failure;
@@ -246,7 +171,6 @@ Why leg_hold(Leg leg, Prompt hears) {
   DO(strowger_script_call_method_leg_hold(leg_of(leg), &prompt, &failure_));
 }
 Why leg_resume(Leg leg) { DO(strowger_script_call_method_leg_resume(leg_of(leg), &failure_)); }
-void leg_hang_up(Leg leg) { leg_hang_up_with(leg, 16); }
 void leg_hang_up_with(Leg leg, uint16_t cause) { strowger_script_call_method_leg_hang_up(leg_of(leg), cause); }
 
 Why dial(Dial how, Leg *agent) {
@@ -282,11 +206,6 @@ Why dial(Dial how, Leg *agent) {
   if (!strowger_script_call_dial(&list, &options, &leg, &failure)) return told(&failure);
   *agent = (Leg){leg.__handle};
   return DONE;
-}
-
-Why bridge(Leg a, Leg b) {
-  TalkEnd end;
-  return bridge_until(a, b, "", &end);
 }
 
 Why bridge_until(Leg a, Leg b, const char *keys, TalkEnd *end) {
@@ -591,8 +510,6 @@ static Why set(const char *key, const char *value, uint32_t *keep) {
   call_script_list_u8_t to = list(value);
   DO(strowger_script_kv_set(&name, &to, keep, &failure_));
 }
-Why kv_set(const char *key, const char *value) { return set(key, value, NULL); }
-Why kv_set_for(const char *key, const char *value, uint32_t seconds) { return set(key, value, &seconds); }
 Why kv_swap(const char *key, const char *was, const char *value, bool *swapped) {
   Bytes name = bytes(key);
   call_script_list_u8_t from = list(was), to = list(value);

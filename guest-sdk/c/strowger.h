@@ -69,7 +69,7 @@ Target user(const char *name);     /* A user of the tenant, by name or extension
 Target number(const char *number); /* A telephone number, through the tenant's trunks. */
 Target uri(const char *uri);       /* A SIP URI, reached directly. */
 
-/* Several, who ring together. */
+/* Several, who ring together. What targets() and prompts() make is there to the end of the block around them. */
 typedef struct Targets {
   const Target *all;
   size_t count;

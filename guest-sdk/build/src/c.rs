@@ -1,8 +1,10 @@
-//! Components of scripts in C: clang and wasi-libc compile the script and the SDK, which carries what wit-bindgen writes of
+//! Components of scripts in C, and their tests: clang and wasi-libc compile the script and the SDK, which carries what wit-bindgen writes of
 //! `wit/` (guest-sdk/c/bindings makes it). A script that includes `strowger_queue.h` is a queue's strategy.
 //!
 //! A script that uses more of the C library than memory and strings imports WASI, preview 1; the adapter turns that into
 //! the interfaces that the exchange answers.
+//!
+//! Tests are files `test.c` and `*_test.c`; the machine's own compiler makes a program of them, the script and the simulator.
 
 use std::path::{Path, PathBuf};
 
@@ -32,7 +34,7 @@ const OF_QUEUES: &str = "\"strowger_queue.h\"";
 pub(crate) fn build(project: &Path, work: &Path) -> Result<Vec<u8>, BuildError> {
     let mut clang = tools::clang()?;
     let module = work.join("script.module.wasm");
-    let sources = sources(project)?;
+    let (sources, _) = sources(project)?;
     let kind = kind_of(&sources)?;
     let sdk = match kind {
         Kind::Call => ["strowger/strowger.c", "strowger/call_script.c"],
@@ -53,13 +55,38 @@ pub(crate) fn build(project: &Path, work: &Path) -> Result<Vec<u8>, BuildError> 
         .map_err(|error| BuildError::Componentize(module, ComponentizeError(format!("{error:#}"))))
 }
 
-/// The script's own files: those of the project's folder.
-fn sources(project: &Path) -> Result<Vec<PathBuf>, BuildError> {
+/// Makes a program of the script's tests and answers it; none when it has none.
+pub(crate) fn tests(project: &Path) -> Result<Option<PathBuf>, BuildError> {
+    let (sources, tests) = sources(project)?;
+    if tests.is_empty() {
+        return Ok(None);
+    }
+    let simulator = match kind_of(&sources)? {
+        Kind::Call => &["strowger/sim/strowger_sim.c", "strowger/sim/world.c"][..],
+        Kind::Queue => &["strowger/sim/strowger_queue_sim.c"],
+    };
+    let mut cc = tools::cc()?;
+    let program = project.join("target/tests/script");
+    let folder = program.parent().unwrap_or(project);
+    std::fs::create_dir_all(folder).map_err(|error| BuildError::File(folder.to_owned(), error))?;
+    cc.current_dir(project).args(["-std=gnu17", "-Wall", "-g"]);
+    cc.args(["-Istrowger", "-Istrowger/sim", "-I."]).args(sources).args(tests).args(simulator);
+    cc.args(["strowger/sim/strowger_test.c", "-lm", "-o"]).arg(&program);
+    tools::run("the C compiler", &mut cc)?;
+    Ok(Some(program))
+}
+
+/// The files of the project's folder: the script's own, and its tests.
+fn sources(project: &Path) -> Result<(Vec<PathBuf>, Vec<PathBuf>), BuildError> {
     let entries = std::fs::read_dir(project).map_err(|error| BuildError::File(project.to_owned(), error))?;
     let mut sources: Vec<_> = entries.flatten().map(|entry| entry.path()).collect();
     sources.retain(|path| path.extension().is_some_and(|extension| extension == "c"));
     sources.sort();
-    Ok(sources)
+    let is_test = |path: &PathBuf| {
+        let name = path.file_stem().unwrap_or_default().to_string_lossy();
+        name == "test" || name.ends_with("_test")
+    };
+    Ok(sources.into_iter().partition(|path| !is_test(path)))
 }
 
 /// What the script is for, by what it includes.

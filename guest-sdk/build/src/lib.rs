@@ -10,12 +10,14 @@ mod project;
 mod sdk;
 mod toolchain;
 mod tools;
+mod unit;
 mod worlds;
 
 pub use language::Language;
 pub use project::{Kind, NewProjectError, Sdk, new_project};
 pub use toolchain::{ToolchainError, WasmStd, wasm_std};
 pub use tools::{ToolError, pinned};
+pub use unit::unit_tests;
 
 use serde_json::Value;
 use std::fmt;

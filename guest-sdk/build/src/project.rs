@@ -184,11 +184,13 @@ fn files(language: Language, kind: Kind) -> &'static [(&'static str, &'static st
             "README.md" = "c/README.md.in",
             ".gitignore" = "gitignore.in",
             "script.c" = "c/call.c.in",
+            "script_test.c" = "c/call_test.c.in",
         ),
         (Language::C, Kind::Queue) => template!(
             "README.md" = "c/queue.README.md.in",
             ".gitignore" = "gitignore.in",
             "script.c" = "c/queue.c.in",
+            "script_test.c" = "c/queue_test.c.in",
         ),
     }
 }

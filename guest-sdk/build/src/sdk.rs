@@ -74,10 +74,21 @@ pub(crate) const C: &[File] = files!(
     "strowger_queue.c",
     "strowger_words.h",
     "words_of_wit.h",
+    "plain_words.h",
+    "plain_calls.h",
+    "plain_queues.h",
     "call_script.h",
     "call_script.c",
     "queue_strategy.h",
     "queue_strategy.c",
+    "sim/strowger_queue_sim.h",
+    "sim/strowger_queue_sim.c",
+    "sim/strowger_sim.h",
+    "sim/strowger_sim.c",
+    "sim/strowger_test.h",
+    "sim/strowger_test.c",
+    "sim/world.h",
+    "sim/world.c",
 );
 
 /// Writes an SDK below `folder`, as far as it is not there.
@@ -128,7 +139,10 @@ mod tests {
         assert_eq!(carried(JAVASCRIPT), js);
         let python = |path: &str| path.starts_with("strowger_script/") && !path.contains("__pycache__");
         assert_eq!(carried(PYTHON), below("python", python));
-        let c = |path: &str| path.ends_with(".h") || path.ends_with(".c") && !path.contains('/');
+        let c = |path: &str| {
+            (path.ends_with(".h") || path.ends_with(".c"))
+                && (!path.contains('/') || path.starts_with("sim/"))
+        };
         assert_eq!(carried(C), below("c", c));
     }
 }

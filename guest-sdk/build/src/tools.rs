@@ -13,6 +13,9 @@ const PINNED: &str = include_str!("../tools.txt");
 /// Debian's packages for scripts in C.
 const FOR_C: &str = "clang lld wasi-libc libclang-rt-14-dev-wasm32";
 
+/// Debian's packages for their tests.
+const FOR_TESTS_IN_C: &str = "gcc libc6-dev";
+
 /// Why a tool did not do its work.
 #[derive(Debug)]
 pub enum ToolError {
@@ -93,9 +96,8 @@ pub fn pinned(package: &str) -> Result<Command, ToolError> {
     if !program.exists() {
         return Err(ToolError::Missing(format!("{package} {}", tool.version), tool.how_to_install()));
     }
-    if tool.registry == "npm" && !crate::runs(Path::new("node")) {
-        let bring = "  Node.js 20 or later: apt-get install nodejs npm, or https://nodejs.org".to_owned();
-        return Err(ToolError::Missing("node".into(), bring));
+    if tool.registry == "npm" {
+        node()?;
     }
     Ok(Command::new(program))
 }
@@ -126,6 +128,40 @@ pub(crate) fn clang() -> Result<Command, ToolError> {
         return Err(missing("wasi-libc"));
     }
     Ok(Command::new("clang"))
+}
+
+/// The machine's own C compiler: what CC names, with what CFLAGS says, else `cc`.
+///
+/// # Errors
+/// When it is not there.
+pub(crate) fn cc() -> Result<Command, ToolError> {
+    let named = std::env::var("CC").unwrap_or_else(|_| "cc".into());
+    if !crate::runs(Path::new(&named)) {
+        let bring = format!("  apt-get install --no-install-recommends {FOR_TESTS_IN_C}");
+        return Err(ToolError::Missing(named, bring));
+    }
+    let mut cc = Command::new(named);
+    cc.args(std::env::var("CFLAGS").unwrap_or_default().split_whitespace());
+    Ok(cc)
+}
+
+/// Node.js.
+///
+/// # Errors
+/// When it is not there.
+pub(crate) fn node() -> Result<Command, ToolError> {
+    interpreter("node", "Node.js 20 or later: apt-get install nodejs npm, or https://nodejs.org")
+}
+
+/// An interpreter that is there already, where the script was written.
+///
+/// # Errors
+/// When it is not there, with what to do.
+pub(crate) fn interpreter(name: &str, bring: &str) -> Result<Command, ToolError> {
+    if crate::runs(Path::new(name)) {
+        return Ok(Command::new(name));
+    }
+    Err(ToolError::Missing(name.into(), format!("  {bring}")))
 }
 
 /// Runs a tool to its end.

@@ -1,7 +1,7 @@
 //! New projects in other languages than Rust are ones that work, and the SDKs' own tests pass. Needs the tools of
 //! tests/install-tools.sh.
 
-use guest_build::{Kind, Language, Sdk, Source, build, new_project};
+use guest_build::{Kind, Language, Sdk, Source, build, new_project, unit_tests};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -88,10 +88,47 @@ fn new_projects_in_python_build_and_pass_their_tests() {
 }
 
 #[test]
-fn new_projects_in_c_build() {
+fn new_projects_in_c_build_and_pass_their_tests() {
     for (name, kind) in [("c-call", Kind::Call), ("c-queue", Kind::Queue)] {
-        builds(&project(name, Language::C, kind));
+        let project = project(name, Language::C, kind);
+        assert!(unit_tests_pass(&project));
+        builds(&project);
     }
+}
+
+/// As `strowger script test` has it.
+fn unit_tests_pass(project: &Path) -> bool {
+    let tests = unit_tests(project).unwrap_or_else(|why| panic!("{why}"));
+    tests.expect("the project has tests").status().unwrap().success()
+}
+
+#[test]
+fn a_test_in_c_that_fails_says_where_and_what_happened() {
+    let project = project("c-wrong", Language::C, Kind::Call);
+    let file = project.join("script_test.c");
+    let text =
+        std::fs::read_to_string(&file).unwrap().replace("talks_with(\"ana\")", "talks_with(\"boris\")");
+    std::fs::write(&file, &text).unwrap();
+    let output = unit_tests(&project).unwrap().expect("the project has tests").output().unwrap();
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    let line = 1 + text.lines().position(|line| line.contains("boris")).unwrap();
+    for told in [
+        &format!("script_test.c:{line}:"),
+        "the call would go on for ever: say what the caller does",
+        "    5.0 s  ana answers",
+        "what is left of the plan: talks with boris, hangs up 40 s",
+        "not ok 1 - whoever_presses_1_speaks_with_sales",
+        "ok 2 - when_sales_does_not_answer_the_caller_hears_a_low_tone",
+    ] {
+        assert!(said.contains(told), "{told} is not in\n{said}");
+    }
+    std::fs::write(&file, "int main(void) { return nothing; }\n").unwrap();
+    let said = unit_tests(&project).unwrap_err().to_string();
+    assert!(
+        said.contains("script_test.c:1:") && said.ends_with("the C compiler refuses the script"),
+        "{said}"
+    );
 }
 
 #[test]
@@ -105,25 +142,97 @@ fn a_script_that_its_tool_refuses_is_told_the_tools_words() {
     assert!(said.contains("has no Cargo.toml, package.json, pyproject.toml or script.c"), "{said}");
 }
 
+/// The reception of a language with the SDK beside it, as a build puts it there.
+fn reception(folder: &Path, language: Language) -> PathBuf {
+    let sdks = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let name = match language {
+        Language::Python => "python",
+        Language::C => "c",
+        _ => "js",
+    };
+    let project = folder.join("reception");
+    let example = sdks.join(name).join("examples/reception");
+    assert!(Command::new("cp").arg("-r").arg(example).arg(&project).status().unwrap().success());
+    project
+}
+
 #[test]
 fn the_sdks_own_tests_pass() {
     let sdks = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
     passes(&sdks.join("js"), "node", &["--test", "test/"]);
-    // The examples with the SDK beside them, as a build puts it there.
-    for (language, test) in [("js", ["node", "--test", ""]), ("python", ["python3", "-m", "unittest"])] {
+    for language in [Language::JavaScript, Language::Python, Language::C] {
         let folder = tempfile::tempdir().unwrap();
-        let project = folder.path().join("reception");
-        let mut copy = Command::new("cp");
-        let copied = copy.arg("-r").arg(sdks.join(language).join("examples/reception")).arg(&project);
-        assert!(copied.status().unwrap().success());
-        let (sdk, beside) = match language {
-            "js" => (sdks.join("js"), project.join("node_modules/@strowger/script")),
-            _ => (sdks.join("python/strowger_script"), project.join("strowger_script")),
-        };
-        let _ = std::fs::remove_dir_all(&beside);
-        std::fs::create_dir_all(beside.parent().unwrap()).unwrap();
-        assert!(Command::new("cp").arg("-r").arg(&sdk).arg(&beside).status().unwrap().success());
-        let arguments: Vec<_> = test[1..].iter().copied().filter(|word| !word.is_empty()).collect();
-        passes(&project, test[0], &arguments);
+        assert!(unit_tests_pass(&reception(folder.path(), language)), "{language:?}");
     }
+}
+
+/// The simulator in C: strictly by ISO C11 and POSIX, with no word of either compiler, and of a sanitizer.
+#[test]
+fn the_c_sdks_own_tests_pass() {
+    let sdk = Path::new(env!("CARGO_MANIFEST_DIR")).join("../c");
+    let folder = tempfile::tempdir().unwrap();
+    let call = ["test/sim_test.c", "sim/strowger_sim.c", "sim/world.c"];
+    let queue = ["test/queue_sim_test.c", "sim/strowger_queue_sim.c"];
+    for (compiler, sanitize) in
+        [("clang", &[][..]), ("gcc", &["-g", "-fsanitize=address,undefined", "-fno-sanitize-recover=all"])]
+    {
+        for sources in [&call[..], &queue] {
+            let program = folder.path().join("tests").display().to_string();
+            let strict = ["-std=c11", "-Wall", "-Wextra", "-Werror", "-I.", "-Isim"];
+            let rest = ["sim/strowger_test.c", "-lm", "-o", &program];
+            passes(&sdk, compiler, &[&strict[..], sanitize, sources, &rest].concat());
+            passes(&sdk, &program, &[]);
+        }
+    }
+}
+
+/// The same plan in JavaScript as in the example's script_test.c.
+const IN_JAVASCRIPT: &str = r#"
+import { text } from "@strowger/script";
+import { Caller, Telephone, User } from "@strowger/script/sim";
+import reception from "./script.js";
+
+const calls = (ana) =>
+  Caller.from("+359888123456")
+    .withSettings({ greeting: "welcome", group: "sales", then: "+359888000101" })
+    .calendar("office", "open")
+    .there(ana.inGroup("sales"))
+    .there(new User("boris").inGroup("sales").busy())
+    .there(new Telephone("+359888000101").rejectsAfter(3, 603));
+const ana = () => new User("ana");
+const welcome = (ana) => calls(ana).hears("welcome");
+for (const plan of [
+  welcome(ana().answersAfter(4)).presses("1").hearsRinging().talksWith("ana").hangsUpAfter(40),
+  welcome(ana().neverAnswers()).presses("1").hears(text("Nobody answers.")).speaksFor(5),
+  calls(ana()).calendar("office", "closed").isHandedOverTo("strowger/voicemail"),
+  welcome(ana()).presses("2").hears("parcel-number").presses("12#").fallsBack(),
+]) {
+  console.log(plan.run(reception).timeline.join("\n"));
+}
+"#;
+
+#[test]
+fn the_simulators_of_c_and_javascript_tell_the_same_timelines() {
+    let (c, js) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let said = |mut command: Command| {
+        let output = command.output().unwrap();
+        let said = String::from_utf8_lossy(&output.stdout).into_owned();
+        assert!(output.status.success(), "{said}{}", String::from_utf8_lossy(&output.stderr));
+        said
+    };
+    let mut in_c = unit_tests(&reception(c.path(), Language::C)).unwrap().expect("it has tests");
+    in_c.arg("-v");
+    let in_c = said(in_c);
+    let project = reception(js.path(), Language::JavaScript);
+    // Puts the SDK there.
+    let _ = unit_tests(&project).unwrap();
+    std::fs::write(project.join("timelines.js"), IN_JAVASCRIPT).unwrap();
+    let mut in_js = Command::new("node");
+    in_js.current_dir(&project).arg("timelines.js");
+    let in_js = said(in_js);
+    let in_c: Vec<_> = in_c.lines().filter_map(|line| line.strip_prefix("#   ")).collect();
+    let in_js: Vec<_> = in_js.lines().collect();
+    assert!(in_js.len() > 40, "{in_js:#?}");
+    // C has one test more.
+    assert_eq!(in_c[..in_js.len()], in_js);
 }

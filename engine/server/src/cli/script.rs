@@ -50,7 +50,7 @@ pub(super) enum Verb {
         #[arg(default_value = ".")]
         path: PathBuf,
     },
-    /// Play the imaginary calls of calls.toml to a script, and show what is not as it must be
+    /// Run a script's own tests, play it the imaginary calls of calls.toml, and show what is not as it must be
     #[command(after_help = TEST_HELP.as_str())]
     Test(trial::Trial),
     /// Load a component: the next call runs it
@@ -176,14 +176,8 @@ fn new(name: &str, language: Language, kind: ScriptKind) -> Result<(), Failed> {
     let sdk = sdk.as_deref().map_or(Sdk::Version(env!("CARGO_PKG_VERSION")), Sdk::Path);
     let folder = guest_build::new_project(Path::new(""), name, language, kind, sdk)?;
     println!(
-        "{} is there{}; then:\n  strowger script build {name}\n  strowger script push {name}",
+        "{} is there; then:\n  strowger script build {name}\n  strowger script test {name}\n  strowger script push {name}",
         folder.display(),
-        match language {
-            Language::Rust => ". Its test runs with cargo test",
-            Language::JavaScript => ". Its test runs with node --test",
-            Language::Python => ". Its test runs with python3 -m unittest",
-            Language::TypeScript | Language::C => "",
-        }
     );
     Ok(())
 }

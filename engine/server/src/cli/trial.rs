@@ -1,11 +1,12 @@
-//! `script test`: the imaginary calls of `calls.toml` are played to the script, and what is not as it must be is
-//! shown, with the call's timeline.
+//! `script test`: the project's tests in its own language are run, and the imaginary calls of `calls.toml` are played to
+//! the script; what is not as it must be is shown, with the call's timeline.
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use ::script::{Limits, Sandboxes, Version};
 use clap::Args;
+use guest_build::Language;
 use serde_json::{Value, json};
 
 use super::simulate::print_timeline;
@@ -22,7 +23,7 @@ pub(super) struct Trial {
     /// A project's folder, a component, or a file of imaginary calls
     #[arg(default_value = ".")]
     path: PathBuf,
-    /// Only calls in whose name this stands
+    /// Only calls in whose name this stands, and no tests in the script's own language
     #[arg(long)]
     only: Option<String>,
     /// Print the timeline of every call
@@ -34,26 +35,53 @@ pub(super) struct Trial {
 }
 
 pub(super) fn run(trial: &Trial) -> Result<ExitCode, Failed> {
+    let units = if trial.only.is_none() { units(&trial.path, trial.json)? } else { None };
+    let files = match files(&trial.path) {
+        Err(_) if units.is_some() => Vec::new(),
+        files => files?,
+    };
     let sandboxes = script::sandboxes()?;
     let mut tried = Vec::new();
-    for file in files(&trial.path)? {
+    for file in files {
         tried.extend(try_file(&sandboxes, &file, trial.only.as_deref())?);
     }
     let failed = tried.iter().filter(|tried| !tried.differences.is_empty()).count();
     if trial.json {
         let calls: Vec<Value> = tried.iter().map(Tried::told).collect();
-        println!("{:#}", json!({ "passed": tried.len() - failed, "failed": failed, "calls": calls }));
+        let passed = tried.len() - failed;
+        println!(
+            "{:#}",
+            json!({ "passed": passed, "failed": failed, "calls": calls, "own_tests_passed": units })
+        );
     } else {
         tried.iter().for_each(|tried| tried.print(trial.verbose));
         println!("{} as they must be, {failed} not", tried.len() - failed);
+        if units == Some(false) {
+            println!("tests in the script's own language fail: above");
+        }
     }
-    if tried.is_empty() {
+    if tried.is_empty() && units.is_none() {
         return Err(Failed(format!(
             "no call has \"{}\" in its name; write less of it",
             trial.only.as_deref().unwrap_or_default()
         )));
     }
-    Ok(if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    Ok(if failed == 0 && units != Some(false) { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// Whether a project's tests in its own language pass; none when there are none. What they print is seen, on standard
+/// error when it must stay out of the way.
+fn units(path: &Path, aside: bool) -> Result<Option<bool>, Failed> {
+    if !path.is_dir() || Language::of(path).is_none() {
+        return Ok(None);
+    }
+    let Some(mut tests) = guest_build::unit_tests(path)? else { return Ok(None) };
+    if aside {
+        tests.stdout(std::io::stderr());
+    }
+    let status = tests.status();
+    let status = status.map_err(|why| Failed(format!("{}: {why}", tests.get_program().display())))?;
+    Ok(Some(status.success()))
 }
 
 /// The files of imaginary calls that a path means.

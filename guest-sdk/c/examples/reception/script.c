@@ -69,7 +69,9 @@ static Why sales(Leg caller) {
       .present = &shown,
       .ringback = &waiting,
   };
-  if (then) how.stages[1] = (Stage){10, targets(number(then))};
+  // Not targets(number(then)), which would be gone behind the if.
+  Target other = number(then);
+  if (then) how.stages[1] = (Stage){10, {&other, 1}};
   Leg agent;
   Why why = dial(how, &agent);
   if (why == HUNG_UP) return why;

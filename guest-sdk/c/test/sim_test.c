@@ -1,0 +1,180 @@
+/* The simulated exchange: timelines of what a caller hears and does. */
+
+#include <string.h>
+
+#include "strowger_sim.h"
+
+/* The script of the test that runs. */
+static Why (*script)(Leg caller);
+Why on_call(Leg caller, const char *settings) {
+  (void)settings;
+  return script(caller);
+}
+Why on_ended(const CallRecord *how) {
+  (void)how;
+  return DONE;
+}
+
+static Why staged(Leg caller) {
+  TRY(leg_answer(caller));
+  Leg agent;
+  Dial how = {.stages = {{0, targets(user("ana"))}, {15, targets(number("+1"))}}, .for_secs = 40};
+  TRY(dial(how, &agent));
+  return bridge(caller, agent);
+}
+
+TEST(a_stage_begins_early_when_all_before_it_have_failed) {
+  script = staged;
+  World there = {
+      .users = {{.name = "ana", .after = 3, .rejects = 480}},
+      .telephones = {{.name = "+1", .after = 2, .talks = 10}},
+  };
+  CHECK_NUMBER(run(there, talks_with("+1"), is_hung_up()).length, 15);
+}
+
+static Why rings_two(Leg caller) {
+  (void)caller;
+  Leg agent;
+  return dial((Dial){.stages = {{0, targets(user("ana"), user("boris"), user("vera"))}}, .for_secs = 5}, &agent);
+}
+
+TEST(a_dial_tells_the_best_failure) {
+  script = rings_two;
+  World there = {.users = {{.name = "ana", .never_answers = true}, {.name = "boris", .after = 1, .rejects = 486}}};
+  Call call = run(there, falls_back());
+  CHECK(call.why == BUSY);
+  CHECK_TEXT(call.timeline.all[call.timeline.count - 2], "    5.0 s  the script fails: busy");
+}
+
+static Why waits_in_line(Leg caller) {
+  Place place;
+  Waited end;
+  TRY(queue_enter(caller, (Entry){.queue = "sales"}, &place));
+  TRY(place_wait(place, "1", NULL, &end));
+  CHECK(end.why == KEY && end.key == '1');
+  double rest;
+  CHECK(place_expected(place, &rest));
+  CHECK_NUMBER(rest, 19);
+  TRY(place_wait(place, "", NULL, &end));
+  CHECK(end.why == CONNECTED);
+  return bridge(caller, end.agent);
+}
+
+TEST(a_queue_connects_and_a_key_is_heard) {
+  script = waits_in_line;
+  World there = {.queues = {{.name = "sales", .agent = "ana"}}};
+  CHECK_NUMBER(run(there, hears_music(), presses("1"), talks_with("ana"), hangs_up_after(5)).length, 25);
+}
+
+static Why answers(Leg caller) { return leg_answer(caller); }
+static Why gives_up(Leg caller) {
+  (void)caller;
+  return failed("no idea");
+}
+
+static void begins(const char *text, const char *must) {
+  if (strncmp(text, must, strlen(must))) CHECK_TEXT(text, must);
+}
+
+TEST(a_plan_that_is_not_followed_says_what_is_left_of_it) {
+  World there = {0};
+  script = answers;
+  const char *why = run_that_breaks(there, hears(recording("welcome")), presses("1"));
+  CHECK_TEXT(why, "it never happened that the caller hears welcome\n    0.0 s  answer\n"
+                  "what is left of the plan: hears welcome, presses 1");
+  CHECK_TEXT(run_that_breaks(there, is_answered()), "");
+  script = gives_up;
+  begins(run_that_breaks(there, is_hung_up()), "the script fails: no idea\n");
+}
+
+static Why talks_on(Leg caller) {
+  Leg agent;
+  TRY(dial((Dial){.stages = {{0, targets(user("ana"))}}}, &agent));
+  return bridge(caller, agent);
+}
+
+TEST(a_call_without_an_end_is_told) {
+  script = talks_on;
+  World there = {.users = {{.name = "ana"}}};
+  begins(run_that_breaks(there, talks_with("ana")), "the call would go on for ever: say what the caller does\n");
+}
+
+static Why asks(Leg caller) {
+  (void)caller;
+  Response answer;
+  TRY(http_send((Request){.method = "POST", .url = "https://crm.example/who?n=101"}, &answer));
+  CHECK(answer.status == 201);
+  CHECK_TEXT(answer.body, "{\"vip\":true}");
+  CHECK_TEXT(response_header(&answer, "x-tier"), "gold");
+  CHECK_TEXT(response_header(&answer, "x-none"), NULL);
+  CHECK(http_send((Request){.url = "https://crm.example/slow", .within = 2}, &answer) == TIMED_OUT);
+  CHECK(http_send((Request){.url = "https://evil.example/"}, &answer) == LIMIT);
+  CHECK_TEXT(why_detail(), "http_allow");
+  return DONE;
+}
+
+TEST(a_server_that_is_there_answers_and_others_are_not_allowed) {
+  script = asks;
+  World there = {
+      .servers = {{.url = "https://crm.example/slow", .after = 9},
+                  {.url = "https://crm.example/*", .status = 201, .headers = {"X-Tier", "gold"}, .body = "{\"vip\":true}"}},
+  };
+  CHECK_NUMBER(run(there, is_hung_up()).length, 2);
+}
+
+static Why remembers(Leg caller) {
+  (void)caller;
+  const char *value;
+  bool swapped;
+  TRY(kv_get("visits", &value));
+  CHECK_TEXT(value, "7");
+  TRY(kv_add("visits", 1, NULL));
+  TRY(kv_swap("owner", "ana", "boris", &swapped));
+  CHECK(!swapped);
+  TRY(kv_swap("owner", NULL, "boris", &swapped));
+  CHECK(swapped);
+  CHECK(kv_add("owner", 1, NULL) == INVALID);
+  TRY(kv_set("gone", "soon"));
+  return kv_delete("gone");
+}
+
+TEST(what_is_kept_is_there_after_the_call) {
+  script = remembers;
+  World there = {.remembered = {{"visits", "7"}}};
+  Call call = run(there, is_hung_up());
+  CHECK_TEXT(call_remembers(&call, "visits"), "8");
+  CHECK_TEXT(call_remembers(&call, "owner"), "boris");
+  CHECK_TEXT(call_remembers(&call, "gone"), NULL);
+}
+
+static Why says_when(Leg caller) {
+  (void)caller;
+  TRY(clock_sleep(120));
+  LocalTime now = clock_local();
+  log_info("%d-%d-%d, weekday %d, %d:%d", now.year, now.month, now.day, now.weekday, now.hour, now.minute);
+  return DONE;
+}
+
+TEST(the_clock_is_the_calls) {
+  script = says_when;
+  // 29 February 2028 is a Tuesday, and a Wednesday follows (ISO 8601).
+  Call leap = run((World){.at = "2028-02-29 23:59"}, is_hung_up());
+  CHECK_TEXT(call_last_logged(&leap), "2028-3-1, weekday 3, 0:1");
+  Call usual = run((World){0}, is_hung_up());
+  CHECK_TEXT(call_last_logged(&usual), "2026-1-5, weekday 1, 10:2");
+}
+
+static Why counts(Leg caller) {
+  static int calls;
+  (void)caller;
+  log_info("%d", ++calls);
+  return DONE;
+}
+
+TEST(static_variables_begin_anew) {
+  script = counts;
+  Call call = run((World){0}, is_hung_up());
+  CHECK_TEXT(call_last_logged(&call), "1");
+}
+
+TEST(static_variables_begin_anew_in_the_next_test) { static_variables_begin_anew(); }
