@@ -21,6 +21,7 @@ use crate::node::Node;
 use crate::post::notice;
 use crate::records;
 use crate::shards::Rung;
+use crate::tasks::{self, Change, Open, aftermath};
 
 /// Arrows of one call's ladder; the last one says that further ones are left out.
 pub const MOST_RUNGS: usize = 400;
@@ -37,13 +38,16 @@ pub fn close_unkept(node: &Node, unsealed: &Unsealed) -> Result<(), StoreError> 
     if let Some(record) = interrupted(&bytes) {
         tracing::warn!(call = %record.id, tenant = record.tenant, "a call was cut off when the exchange stopped");
         let queue = Tape::read(&bytes).map(|tape| facts::queue_of(&tape.facts).to_owned());
-        let notices = notices(node, &record, queue.as_deref().unwrap_or_default());
-        let batch = batch_of(&record, &bytes, &[]);
-        let (batch, posted) = node.post_with(batch, &record.tenant, notices);
-        let kept = node.store.commit_and_wait(batch);
-        if let Some(posted) = posted {
-            node.post.settle(posted, kept.is_ok());
-        }
+        let queue = queue.unwrap_or_default();
+        let kept = node.tasks.with(&record.tenant, |open| {
+            let (batch, effects, _) = left(node, &record, &queue, open, batch_of(&record, &bytes, &[]));
+            let (batch, posted) = node.post_with(batch, &record.tenant, effects);
+            let kept = node.store.commit_and_wait(batch);
+            if let Some(posted) = posted {
+                node.post.settle(posted, kept.is_ok());
+            }
+            kept
+        });
         kept?;
     }
     node.journal.seal(&unsealed.key)
@@ -77,30 +81,45 @@ pub fn end_turn(node: &Node) {
 /// Keeps what there is of a call that is over, with the notices of it; `done` hears when it is durable. `queue`: the
 /// last one that the caller was in.
 pub fn seal(node: &Arc<Node>, record: &CallRecord, queue: &str, tape: &[u8], ladder: &[Rung], done: Done) {
-    let notices = notices(node, record, queue);
-    // People wait for a notice, and nobody for a record alone.
-    let patience = if notices.is_empty() { PATIENCE } else { PATIENCE_OF_NOTICES };
-    let (batch, posted) = node.post_with(batch_of(record, tape, ladder), &record.tenant, notices);
-    let key = layout::call(&record.tenant, record.id.0);
-    let journal = node.clone();
-    let sealed: Done = Box::new(move |result| {
-        if result.is_ok()
-            && let Err(why) = journal.journal.seal(&key)
-        {
-            tracing::warn!(%why, "tape not sealed in the journal; it is kept twice");
-        }
-        if let Some(posted) = posted {
-            journal.post.settle(posted, result.is_ok());
-        }
-        done(result);
+    let batch = batch_of(record, tape, ladder);
+    node.tasks.with(&record.tenant, |open| {
+        let (batch, effects, changes) = left(node, record, queue, open, batch);
+        // People wait for a notice, and nobody for a record alone.
+        let patience = if effects.is_empty() { PATIENCE } else { PATIENCE_OF_NOTICES };
+        let (batch, posted) = node.post_with(batch, &record.tenant, effects);
+        let key = layout::call(&record.tenant, record.id.0);
+        let (journal, tenant) = (node.clone(), record.tenant.clone());
+        let sealed: Done = Box::new(move |result| {
+            if result.is_ok() {
+                if let Err(why) = journal.journal.seal(&key) {
+                    tracing::warn!(%why, "tape not sealed in the journal; it is kept twice");
+                }
+                journal.tell_tasks(&tenant, &changes);
+            }
+            if let Some(posted) = posted {
+                journal.post.settle(posted, result.is_ok());
+            }
+            done(result);
+        });
+        node.store.commit_within(batch, patience, sealed);
     });
-    node.store.commit_within(batch, patience, sealed);
 }
 
-/// Who is told of a call that is over.
-fn notices(node: &Node, record: &CallRecord, queue: &str) -> Vec<(EffectId, Effect)> {
+/// What a call that is over leaves beside its record: who is told of it, and what is to do. `open`: the tenant's tasks.
+fn left(
+    node: &Node,
+    record: &CallRecord,
+    queue: &str,
+    open: &mut Open,
+    batch: Batch,
+) -> (Batch, Vec<(EffectId, Effect)>, Vec<Change>) {
     let world = node.world();
-    world.tenant(&record.tenant).map_or(Vec::new(), |tenant| notice::of_call(tenant, record, queue))
+    let Some(tenant) = world.tenant(&record.tenant) else { return (batch, Vec::new(), Vec::new()) };
+    let contact = |number: &str| node.known_contact(tenant, number);
+    let mut effects = notice::of_call(tenant, record, queue, contact);
+    let changes = aftermath::of_call(tenant, record, queue, open, contact);
+    effects.extend(node.deeds_of(tenant, &changes));
+    (tasks::put(batch, &record.tenant, &changes), effects, changes)
 }
 
 /// Puts a longer tape in the place of the one that was sealed.

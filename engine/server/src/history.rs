@@ -27,7 +27,7 @@ struct Conversation {
 /// Adds a call's conversation to the batch of its record; nothing if nobody spoke with a number.
 #[must_use]
 pub fn put(batch: Batch, record: &CallRecord) -> Batch {
-    let Some((number, with)) = conversation(record) else { return batch };
+    let Some(Spoken { number, with, .. }) = conversation(record) else { return batch };
     let conversation = Conversation { with };
     let value =
         postcard::to_extend(&conversation, vec![FORM]).expect("a text has a form that can be written");
@@ -37,17 +37,28 @@ pub fn put(batch: Batch, record: &CallRecord) -> Batch {
 /// Takes a call's conversation out of the history.
 #[must_use]
 pub fn delete(batch: Batch, record: &CallRecord) -> Batch {
-    let Some((number, _)) = conversation(record) else { return batch };
+    let Some(Spoken { number, .. }) = conversation(record) else { return batch };
     batch.delete(layout::conversation(&record.tenant, &number, record.id.0))
 }
 
-/// The number of the far side, and who spoke with it.
-fn conversation(record: &CallRecord) -> Option<(String, String)> {
+/// Two who spoke with each other.
+pub(crate) struct Spoken {
+    /// Of the far side.
+    pub number: String,
+    /// Who spoke with it: a user's name, or a number.
+    pub with: String,
+    /// The tenant's side called.
+    pub outbound: bool,
+}
+
+/// Who spoke with whom in a call.
+pub(crate) fn conversation(record: &CallRecord) -> Option<Spoken> {
     let answered_by = record.answered_by.as_deref()?;
     let caller = record.legs.first()?;
     let answering = record.legs.iter().skip(1).find(|leg| leg.party == answered_by && leg.answered.is_some());
     // What goes over a trunk is a number; everything else is one of the tenant's own.
     let answered_outside = answering.is_some_and(|leg| leg.trunk.is_some());
+    let outbound = caller.trunk.is_none() && answered_outside;
     let (number, with) = match (caller.trunk.is_some(), answered_outside) {
         // A user called out, or was rung first by the exchange.
         (false, true) => (answered_by, caller.party.as_str()),
@@ -57,7 +68,16 @@ fn conversation(record: &CallRecord) -> Option<(String, String)> {
         (false, false) => (record.from.number.as_str(), answered_by),
     };
     let number = plain(number);
-    (!number.is_empty() && !with.is_empty()).then(|| (number, with.to_owned()))
+    (!number.is_empty() && !with.is_empty()).then(|| Spoken { number, with: with.to_owned(), outbound })
+}
+
+/// The user whom a name or a mobile number means.
+pub(crate) fn user_of<'t>(tenant: &'t Tenant, with: &str) -> Option<&'t User> {
+    let by_mobile = || {
+        let mobile = plain(with);
+        tenant.users.iter().find(|user| user.mobile.as_deref().is_some_and(|own| plain(own) == mobile))
+    };
+    tenant.user_by_name(with).or_else(by_mobile).map(|user| &**user)
 }
 
 /// The user who spoke with a number last, `days` back at most: 0 is today by the tenant's clock. Of those
@@ -72,17 +92,13 @@ pub fn last_spoke_with<'t>(
     days: u32,
     now: Timestamp,
 ) -> Result<Option<&'t User>, StoreError> {
-    let user = |with: String| {
-        let by_name = tenant.user_by_name(&with);
-        by_name.or_else(|| {
-            tenant.users.iter().find(|user| user.mobile.as_deref().map(plain) == Some(plain(&with)))
-        })
-    };
     // A queue asks this on the thread that serves calls: the newest row nearly always says it, and the
     // others are read only when that one names nobody who is still there.
     for most in [1, MOST_COUNTED] {
         let rows = rows(store, tenant, number, days, now, most)?;
-        if let Some(known) = rows.iter().filter_map(|(_, row)| read(row)).find_map(user) {
+        if let Some(known) =
+            rows.iter().filter_map(|(_, row)| read(row)).find_map(|with| user_of(tenant, &with))
+        {
             return Ok(Some(known));
         }
     }

@@ -32,6 +32,7 @@ pub mod signalling;
 pub mod simulation;
 pub mod sounds;
 pub mod speech;
+pub mod tasks;
 pub mod timeline;
 pub mod traces;
 mod words;

@@ -17,6 +17,7 @@ use store::{Blobs, Engine, Journal, Options, Store, StoreError, Unsealed};
 
 use crate::bans::Bans;
 use crate::config::{self, Mistakes, StoreKind, World};
+use crate::crm::contacts::Writing;
 use crate::events::{EventBus, wall};
 use crate::memory::Memory;
 use crate::metrics::{Metrics, OfTenant};
@@ -26,6 +27,7 @@ use crate::prompts::Prompts;
 use crate::retention;
 use crate::scripts::{Compiler, NoScripts, Scripts};
 use crate::shards::Shards;
+use crate::tasks::Tasks;
 use crate::traces::Traces;
 
 /// Log lines kept of each script.
@@ -58,6 +60,10 @@ pub struct Node {
     pub memory: Memory,
     /// What is on its way to people and programs outside.
     pub post: Post,
+    /// What is left to do for callers.
+    pub tasks: Tasks,
+    /// Changes the tenants' own contacts.
+    pub contacts: Writing,
     /// Every script, ready to run.
     pub scripts: Scripts,
     /// Every prompt.
@@ -156,6 +162,8 @@ impl Node {
             config,
             epoch,
             post: Post::open(store.clone(), epoch).map_err(StartError::Store)?,
+            tasks: Tasks::open(store.clone()).map_err(StartError::Store)?,
+            contacts: Writing::default(),
             memory: Memory::new(store.clone()),
             scripts: Scripts::open(&world, store.clone(), blobs, compiler).map_err(StartError::Scripts)?,
             prompts: prompts.map_err(StartError::Store)?,

@@ -9,20 +9,25 @@
 //! | `a` tenant user | what of an agent outlives a restart: a pause, queues signed in to and out of |
 //! | `b` tenant queue number | a call back that was promised |
 //! | `c` tenant call | the call's record; ids begin with their time, so a scan backwards is newest first |
+//! | `d` tenant contact | a contact of the tenant's own CRM |
 //! | `e` tenant number | an event of the tenant's stream, by its sequence number |
 //! | `f` tenant call number | how an effect outside went so far |
 //! | `h` tenant number call | a conversation with a number: with whom, in the order of time |
+//! | `i` tenant call number | a task that is open |
 //! | `k` tenant key | a script's own memory: the moment it expires, and the value |
 //! | `l` tenant call | what a call did on the wire, line by line |
+//! | `n` tenant suffix digits contact | whose a number is, by its last digits |
 //! | `o` tenant call number | an effect outside that waits for its delivery, or was given up |
 //! | `p` tenant prompt | a prompt's description; its sound is a blob |
 //! | `q` tenant queue | a queue's figures of its last day |
 //! | `r` tenant user contact | a registered contact |
 //! | `s` tenant script | which version is active, and since when |
 //! | `t` tenant call part | a sealed tape, in parts of at most [`MAX_VALUE`] |
+//! | `u` tenant call number | what a task is called in the tenant's other CRM |
 //! | `v` tenant script number | a version's description; its component is a blob |
 //! | `w` tenant user | an agent's work of their last day |
 //! | `x` moment tenant key | what in `k` expires when, in the order of time |
+//! | `y` tenant call number | a task that is done, in the order of time |
 
 use crate::{Batch, MAX_VALUE, Scan, Store, StoreError};
 
@@ -160,6 +165,65 @@ pub fn read_effect(key: &[u8]) -> Option<(String, u128, u32)> {
 /// How an effect went so far; nothing under it while there is nothing to tell.
 pub fn fate(tenant: &str, call: u128, number: u32) -> Vec<u8> {
     Key::new(b'f').text(tenant).bytes(&call.to_be_bytes()).bytes(&number.to_be_bytes()).0
+}
+
+/// A contact of the tenant's own CRM.
+pub fn contact(tenant: &str, id: &str) -> Vec<u8> {
+    Key::new(b'd').text(tenant).text(id).0
+}
+
+/// All contacts of a tenant, in the order of their ids.
+pub fn contacts(tenant: &str) -> Scan {
+    Scan::prefix(Key::new(b'd').text(tenant).0)
+}
+
+/// Whose a number is. `suffix`: its last digits.
+pub fn contact_number(tenant: &str, suffix: &str, digits: &str, contact: &str) -> Vec<u8> {
+    Key::new(b'n').text(tenant).text(suffix).text(digits).text(contact).0
+}
+
+/// The numbers with these last digits; [`read_contact_number`] tells which, and whose.
+pub fn contact_numbers(tenant: &str, suffix: &str) -> Scan {
+    Scan::prefix(Key::new(b'n').text(tenant).text(suffix).0)
+}
+
+/// Reads a number's key back: its digits, and the contact.
+pub fn read_contact_number(key: &[u8]) -> Option<(String, String)> {
+    let (_, rest) = read_text(key.strip_prefix(b"n")?)?;
+    let (_, rest) = read_text(rest)?;
+    let (digits, rest) = read_text(rest)?;
+    let (contact, rest) = read_text(rest)?;
+    rest.is_empty().then_some((digits, contact))
+}
+
+/// An open task. `call`: the bits of the id of the call that caused it; `number`: which of that call's.
+pub fn open_task(tenant: &str, call: u128, number: u32) -> Vec<u8> {
+    Key::new(b'i').text(tenant).bytes(&call.to_be_bytes()).bytes(&number.to_be_bytes()).0
+}
+
+/// The open tasks of all tenants; [`read_open_task`] tells whose.
+pub fn open_tasks() -> Scan {
+    Scan::prefix(Key::new(b'i').0)
+}
+
+/// Reads an open task's key back: the tenant.
+pub fn read_open_task(key: &[u8]) -> Option<String> {
+    Some(read_text(key.strip_prefix(b"i")?)?.0)
+}
+
+/// A task that is done.
+pub fn done_task(tenant: &str, call: u128, number: u32) -> Vec<u8> {
+    Key::new(b'y').text(tenant).bytes(&call.to_be_bytes()).bytes(&number.to_be_bytes()).0
+}
+
+/// The tasks of a tenant that are done, in the order of the calls that caused them.
+pub fn done_tasks(tenant: &str) -> Scan {
+    Scan::prefix(Key::new(b'y').text(tenant).0)
+}
+
+/// What a task is called in the tenant's other CRM.
+pub fn task_elsewhere(tenant: &str, call: u128, number: u32) -> Vec<u8> {
+    Key::new(b'u').text(tenant).bytes(&call.to_be_bytes()).bytes(&number.to_be_bytes()).0
 }
 
 /// A prompt's description.
@@ -362,6 +426,10 @@ mod tests {
         assert_eq!(read_call_back(&agent("acme", "ana")), None);
         assert_eq!(read_effect(&effect("ac\0me", 7 << 80, 9)), Some(("ac\0me".into(), 7 << 80, 9)));
         assert_eq!(read_effect(&fate("acme", 7, 9)), None);
+        let number = contact_number("acme", "8123456", "359888123456", "17\0");
+        assert_eq!(read_contact_number(&number), Some(("359888123456".into(), "17\0".into())));
+        assert_eq!(read_open_task(&open_task("ac\0me", 7, 9)), Some("ac\0me".into()));
+        assert_eq!((read_contact_number(b"n"), read_open_task(&done_task("acme", 7, 9))), (None, None));
         assert_eq!(read_name(&figures("acme", "sales\0")).as_deref(), Some("sales\0"));
         assert_eq!((read_name(b""), read_name(&call_back("a", "b", "c"))), (None, None));
         assert_eq!(read_expiry(&expiry(9, "a", "")), Some((9, "a".into(), String::new())));

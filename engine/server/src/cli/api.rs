@@ -64,6 +64,12 @@ impl Api {
         Ok(self.send(self.request(Method::POST, path).json(body))?.json()?)
     }
 
+    /// A body of this media type.
+    pub fn post_bytes(&self, path: &str, media_type: &str, body: Vec<u8>) -> Result<Value, Failed> {
+        let request = self.request(Method::POST, path).header(header::CONTENT_TYPE, media_type);
+        Ok(self.send(request.body(body))?.json()?)
+    }
+
     /// For what is answered with nothing.
     pub fn order(&self, path: &str, body: &Value) -> Result<(), Failed> {
         self.send(self.request(Method::POST, path).json(body)).map(drop)
@@ -86,7 +92,7 @@ impl Api {
         Ok(self.send(self.request(Method::PUT, path).json(body))?.json()?)
     }
 
-    /// PUT or DELETE of something that is answered with nothing.
+    /// PUT, PATCH or DELETE of something that is answered with nothing.
     pub fn change(&self, method: Method, path: &str, body: Option<&Value>) -> Result<(), Failed> {
         let request = self.request(method, path);
         let request = if let Some(body) = body { request.json(body) } else { request };

@@ -2,6 +2,7 @@
 //! `--json` on everything that prints a list.
 
 mod api;
+mod contacts;
 mod control;
 mod dev;
 mod flow;
@@ -13,6 +14,7 @@ mod replay;
 mod script;
 mod serve;
 mod simulate;
+mod tasks;
 mod trial;
 mod versions;
 
@@ -114,6 +116,24 @@ enum Verb {
     /// List agents, show one, pause them, sign them in and out
     #[command(after_help = "Example:\n  strowger agent pause ana --reason lunch --tenant acme")]
     Agent(queues::Agent),
+    /// Contacts of the tenant's own CRM: list, show, put, forget, read in from a table
+    #[command(
+        alias = "contacts",
+        after_help = "Example:\n  strowger contact import contacts.csv --tenant acme"
+    )]
+    Contact {
+        #[command(subcommand)]
+        verb: contacts::Verb,
+    },
+    /// What is left to do for callers: list it, end it, give it to another one, call back
+    #[command(alias = "tasks", after_help = "Example:\n  strowger task list --responsible ana")]
+    Task {
+        #[command(subcommand)]
+        verb: tasks::Verb,
+    },
+    /// List callers whom nobody answered and nobody called back yet
+    #[command(after_help = "Example:\n  strowger missed --late\n\nTo call one back: strowger task call TASK")]
+    Missed(tasks::Missed),
     /// Notices on their way: list them, try a dead one again, give one up
     #[command(after_help = "Example:\n  strowger outbox list --state dead --tenant acme")]
     Outbox {
@@ -193,6 +213,9 @@ fn run(verb: Verb, start: StartShards) -> Result<ExitCode, Failed> {
         Verb::User(list) => lists::run(&list, lists::Of::Users),
         Verb::Queue(wanted) => queues::queue(&wanted),
         Verb::Agent(wanted) => queues::agent(&wanted),
+        Verb::Contact { verb } => contacts::run(&verb),
+        Verb::Task { verb } => tasks::run(&verb),
+        Verb::Missed(wanted) => tasks::missed(&wanted),
         Verb::Outbox { verb } => outbox::run(&verb),
         Verb::Trunk(list) => lists::run(&list, lists::Of::Trunks),
         Verb::Ban(list) => lists::run(&list, lists::Of::Bans),

@@ -66,6 +66,7 @@ pub(super) fn run(serve: Serve, start: StartShards) -> Result<ExitCode, Failed> 
     node.set_shards(start(&node, unsealed)?);
     let (end, ended) = watch::channel(false);
     others.spawn(node.clone().sweep());
+    others.spawn(crate::tasks::watch(node.clone()));
     others.spawn(crate::post::delivery::deliver(node.clone()));
     let api = others.spawn(http::serve(node.clone(), listener, ended));
     match &demo {

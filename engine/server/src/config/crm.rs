@@ -4,13 +4,14 @@ use std::sync::Arc;
 
 use super::section::{Mistake, Section, hint};
 use super::tenant::Known;
-use crate::crm::{Contacts, MOST_BYTES};
+use crate::crm::Crm;
+use crate::crm::table::{Contacts, MOST_BYTES, Misread};
 
 /// Kinds of CRM, by the name in the configuration.
 const KINDS: [&str; 1] = ["contacts"];
 
 /// Reads the section, and the table that it names.
-pub(super) fn crm(section: Section<'_, '_>, known: &Known<'_>) -> Option<Arc<Contacts>> {
+pub(super) fn crm(section: Section<'_, '_>, known: &Known<'_>) -> Option<Crm> {
     let kind = section.required("kind", KINDS[0]);
     if let Some(kind) = kind.filter(|kind| !KINDS.contains(&kind.value)) {
         let what = format!("there is no CRM of kind \"{}\"; {}", kind.value, hint(kind.value, KINDS));
@@ -30,14 +31,11 @@ pub(super) fn crm(section: Section<'_, '_>, known: &Known<'_>) -> Option<Arc<Con
             })
             .ok()?;
         let told = Contacts::read(&text, |owner| known.user_of(owner)).map_err(|misread| {
-            let mistake = |misread: crate::crm::Misread| Mistake {
-                file: path.clone(),
-                line: misread.line,
-                what: misread.what,
-            };
+            let mistake =
+                |misread: Misread| Mistake { file: path.clone(), line: misread.line, what: misread.what };
             section.source.mistakes.borrow_mut().extend(misread.into_iter().map(mistake));
         });
-        told.ok().map(Arc::new)
+        told.ok().map(|contacts| Crm::Table(Arc::new(contacts)))
     });
     section.finish();
     contacts

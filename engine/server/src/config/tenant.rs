@@ -15,6 +15,7 @@ use super::calendar::calendar;
 use super::crm::crm;
 use super::keep::{Keep, keep};
 use super::limits::Limits;
+use super::missed::{Missed, missed};
 use super::notify::notify;
 use super::outside::outside;
 use super::policy::{ScriptPolicy, policy};
@@ -82,9 +83,10 @@ pub(super) fn tenant(section: Section<'_, '_>) -> Option<TenantParts> {
         let what = format!("queue \"{}\" is one more than {MOST_QUEUES}; write fewer", beyond.name);
         section.mistake(section.line, what);
     }
-    let contacts = section.section("crm").and_then(|s| crm(s, &known));
+    let crm = section.section("crm").and_then(|s| crm(s, &known)).unwrap_or_default();
     let queue_known: Vec<&str> = queues.iter().map(|queue| queue.name.as_str()).collect();
     let notify = notify(&section, language.map_or("en", |tag| tag.value), &queue_known);
+    let missed = section.section("missed").map_or_else(Missed::default, |s| missed(s, &known, &queue_known));
     let outside = section.section("http").map_or_else(Default::default, outside);
     let mut calendar_names = Names::new("calendar");
     let zone_of_calendars = timezone.clone().unwrap_or(TimeZone::UTC);
@@ -119,7 +121,8 @@ pub(super) fn tenant(section: Section<'_, '_>) -> Option<TenantParts> {
         scripts,
         numbers,
         queues,
-        contacts,
+        crm,
+        missed,
         notify,
         outside,
         calendars,
@@ -161,6 +164,15 @@ impl Known<'_> {
     /// The tenant's own scripts.
     pub(super) fn scripts(&self) -> impl Iterator<Item = &str> + Clone {
         self.scripts.iter().map(|(name, _)| name.as_str())
+    }
+
+    pub(super) fn has_calendar(&self, name: &str) -> bool {
+        self.calendars.iter().any(|known| known == name)
+    }
+
+    /// The tenant's calendars, by name.
+    pub(super) fn calendars(&self) -> impl Iterator<Item = &str> + Clone {
+        self.calendars.iter().map(String::as_str)
     }
 
     /// What settings may name.

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use protocol::sip::digest::Algorithm;
 
 use super::*;
+use crate::crm::Crm;
 
 fn said_of_files(files: &[(&str, &str)]) -> Vec<String> {
     let files: Vec<_> = files.iter().map(|(name, text)| (PathBuf::from(name), text.to_string())).collect();
@@ -508,6 +509,7 @@ fn contacts_come_from_a_table_whose_mistakes_are_told_by_its_own_lines() {
     assert_eq!(wrong, format!("{}:3: there is no user \"anna\"; write \"ana\"", table.display()));
     std::fs::write(&table, "number,name,owner\n+359888123456,Maria,102\n").unwrap();
     let world = read().expect("a sound table");
-    let contacts = world.tenant("acme").and_then(|tenant| tenant.contacts.clone()).expect("they are there");
+    let contacts = world.tenant("acme").expect("acme").crm.clone();
+    let Crm::Table(contacts) = contacts else { panic!("they are there") };
     assert_eq!(contacts.find("0888123456").and_then(|maria| maria.owner.as_deref()), Some("boris"));
 }

@@ -19,13 +19,14 @@ use serde::{Deserialize, Serialize};
 
 use super::keep::Keep;
 use super::limits::Limits;
+use super::missed::Missed;
 use super::notify::Notify;
 use super::outside::Outside;
 use super::policy::ScriptPolicy;
 use super::speech::{Speech, SpeechParts, SpeechSettings};
 use super::traces::TraceSettings;
 use crate::calendar::Calendar;
-use crate::crm::Contacts;
+use crate::crm::Crm;
 
 /// Everything configured, checked as a whole.
 #[derive(Debug, Clone)]
@@ -266,7 +267,9 @@ pub struct Tenant {
     /// `[[tenant.queue]]`
     pub queues: Vec<Arc<QueuePlan>>,
     /// `[tenant.crm]`
-    pub contacts: Option<Arc<Contacts>>,
+    pub crm: Crm,
+    /// `[tenant.missed]`
+    pub missed: Missed,
     /// `[[tenant.notify]]`, `[tenant.mail]` and `[tenant.sms]`
     pub notify: Notify,
     /// `[tenant.http]`
@@ -306,7 +309,8 @@ pub(super) struct TenantParts {
     pub scripts: Vec<ScriptFile>,
     pub numbers: Vec<Number>,
     pub queues: Vec<Arc<QueuePlan>>,
-    pub contacts: Option<Arc<Contacts>>,
+    pub crm: Crm,
+    pub missed: Missed,
     pub notify: Notify,
     pub outside: Outside,
     pub calendars: Vec<Calendar>,
@@ -339,7 +343,8 @@ impl Tenant {
             scripts: parts.scripts,
             numbers,
             queues: parts.queues,
-            contacts: parts.contacts,
+            crm: parts.crm,
+            missed: parts.missed,
             notify: parts.notify,
             outside: Arc::new(parts.outside),
             calendars: parts.calendars,

@@ -43,6 +43,11 @@ impl Access {
         }
     }
 
+    /// The user whose token it is, by name.
+    pub fn user(&self) -> Option<&str> {
+        self.user.as_deref()
+    }
+
     /// Whether the token is that of this user, by name or extension.
     pub fn is_user(&self, name_or_number: &str) -> bool {
         let meant = self.tenant.user(name_or_number).map(|user| user.name.as_str());

@@ -49,6 +49,13 @@ pub(super) struct NewCall {
     ring: Option<u16>,
 }
 
+impl NewCall {
+    /// Rings a user first, and then has a script go on to `to`.
+    pub fn with_script(from: String, to: String, script: &str, settings: Map<String, Value>) -> Self {
+        Self { from, to, script: Some(script.to_owned()), settings: Some(settings), ring: None }
+    }
+}
+
 /// A call that was begun.
 #[derive(Serialize, ToSchema)]
 pub(super) struct BegunCall {

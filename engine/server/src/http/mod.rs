@@ -4,6 +4,7 @@
 mod access;
 mod bans;
 mod calls;
+mod contacts;
 mod control;
 mod outbox;
 mod problem;
@@ -11,6 +12,7 @@ mod prompts;
 mod queues;
 mod scripts;
 mod streams;
+mod tasks;
 mod tenants;
 mod views;
 
@@ -116,6 +118,12 @@ pub fn router(node: Arc<Node>, stop: watch::Receiver<bool>) -> Router {
         .route("/agents", get(queues::agents))
         .route("/agents/{agent}", get(queues::get_agent))
         .route("/agents/{agent}/state", put(queues::set_state))
+        .route("/contacts", get(contacts::list))
+        .route("/contacts", post(contacts::import).layer(DefaultBodyLimit::max(contacts::MOST_TABLE)))
+        .route("/contacts/{id}", get(contacts::get).put(contacts::put).delete(contacts::delete))
+        .route("/tasks", get(tasks::list).post(tasks::add))
+        .route("/tasks/{id}", get(tasks::get).patch(tasks::change))
+        .route("/tasks/{id}/call", post(tasks::call))
         .route("/outbox", get(outbox::list))
         .route("/outbox/{id}", get(outbox::get).delete(outbox::drop_letter))
         .route("/outbox/{id}/retry", post(outbox::retry))
@@ -147,6 +155,8 @@ pub fn router(node: Arc<Node>, stop: watch::Receiver<bool>) -> Router {
         control::listen, control::whisper, control::barge,
         tenants::list, tenants::users, tenants::trunks, tenants::numbers, tenants::reload,
         queues::list, queues::get, queues::sign_in, queues::sign_out, queues::agents, queues::get_agent, queues::set_state,
+        contacts::list, contacts::import, contacts::get, contacts::put, contacts::delete,
+        tasks::list, tasks::add, tasks::get, tasks::change, tasks::call,
         outbox::list, outbox::get, outbox::retry, outbox::drop_letter,
         bans::list, bans::lift,
         tenants::metrics, tenants::healthz, tenants::readyz, streams::events,

@@ -5,7 +5,7 @@
 use exchange::queue::CALL_BACK;
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 
-use exchange::{CallId, CallRecord, Direction, Failure, LegInfo, Outcome};
+use exchange::{CallId, CallRecord, Contact, Direction, Failure, LegInfo, Outcome};
 use notices::{Facts, Occasion};
 use outbox::{Digest, Effect, EffectId, Fate, Millis};
 use store::{Batch, StoreError};
@@ -15,6 +15,7 @@ use crate::config::{Recipient, SmsService, Tenant};
 use crate::events::wall_millis;
 use crate::metrics::OfTenant;
 use crate::node::Node;
+use crate::tasks::Task;
 
 /// Letters that one run of a script may write, since some of them cost money; a further one answers `limit("notices")`.
 const MOST_OF_RUN: u32 = 100;
@@ -28,9 +29,17 @@ const LONGEST_FACT: usize = 1 << 10;
 const TOO_LATE: &str = "too-late";
 /// The call's end is told under numbers from here on, so that they never meet those of its scripts.
 const FIRST_OF_END: u32 = 1_000;
+/// The same of what is told when a call back is late: a thousand recipients have four ways each.
+const FIRST_OF_LATE: u32 = 5_000;
 
 /// What a call's end is to others; none for calls that are nobody's news. `queue`: the last one that the caller was in.
-pub fn of_call(tenant: &Tenant, record: &CallRecord, queue: &str) -> Vec<(EffectId, Effect)> {
+/// `contact`: who has a number.
+pub fn of_call(
+    tenant: &Tenant,
+    record: &CallRecord,
+    queue: &str,
+    contact: impl FnOnce(&str) -> Option<Contact>,
+) -> Vec<(EffectId, Effect)> {
     let number = tenant.number(&record.dialled);
     if record.direction == Direction::Outbound || number.is_none() {
         return Vec::new();
@@ -55,13 +64,13 @@ pub fn of_call(tenant: &Tenant, record: &CallRecord, queue: &str) -> Vec<(Effect
     if !tenant.notify.recipients.iter().any(|recipient| told(recipient).is_some()) {
         return Vec::new();
     }
-    effects(tenant, record.id, FIRST_OF_END, &facts(tenant, record, queue), told)
+    let facts = facts(record, queue, contact(&record.from.number));
+    effects(tenant, record.id, FIRST_OF_END, &facts, told)
 }
 
 /// The facts of a call that is over.
-fn facts(tenant: &Tenant, record: &CallRecord, queue: &str) -> Facts {
-    let contact = tenant.contacts.as_ref().and_then(|contacts| contacts.find(&record.from.number));
-    let name = contact.map(|contact| contact.name.clone()).filter(|name| !name.is_empty());
+fn facts(record: &CallRecord, queue: &str, contact: Option<Contact>) -> Facts {
+    let name = contact.as_ref().map(|contact| contact.name.clone()).filter(|name| !name.is_empty());
     let told = |(key, value): &&(String, String)| key != CALL_BACK && !(key == "queue" && value == queue);
     let marks = record.tags.iter().filter(told).cloned();
     // A caller whom only a script had answered has waited all the while.
@@ -73,7 +82,7 @@ fn facts(tenant: &Tenant, record: &CallRecord, queue: &str) -> Facts {
         call: record.id.to_string(),
         number: record.from.number.clone(),
         name: name.or_else(|| record.from.name.clone()).unwrap_or_default(),
-        company: contact.and_then(|contact| contact.company.clone()).unwrap_or_default(),
+        company: contact.and_then(|contact| contact.company).unwrap_or_default(),
         dialled: record.dialled.clone(),
         at: record.started,
         waited: Some(waited.as_secs_f64()),
@@ -179,6 +188,27 @@ fn ways(tenant: &Tenant, recipient: &Recipient) -> Vec<(&'static str, String)> {
     ways
 }
 
+/// Who is told that somebody was not called back in time.
+pub fn of_late_task(tenant: &Tenant, task: &Task) -> Vec<(EffectId, Effect)> {
+    let facts = Facts {
+        call: task.call.to_string(),
+        number: task.number.clone(),
+        name: task.name.clone(),
+        dialled: task.dialled.clone(),
+        at: task.last,
+        queue: task.queue.clone(),
+        agent: task.responsible.clone().unwrap_or_default(),
+        ..Facts::default()
+    };
+    let told = |recipient: &Recipient| {
+        let there = recipient.queues.is_empty() || recipient.queues.contains(&task.queue);
+        let this = recipient.numbers.is_empty() || recipient.numbers.contains(&task.dialled);
+        let ticked = recipient.occasions.contains(&Occasion::CallBackLate);
+        (there && this && ticked).then_some(Occasion::CallBackLate)
+    };
+    effects(tenant, task.call, FIRST_OF_LATE, &facts, told)
+}
+
 /// What a script has to tell: `to` is a recipient's name, or empty for everyone who ticked "script". `number`: which of
 /// the call's effects is the first.
 pub fn of_script(
@@ -195,15 +225,14 @@ pub fn of_script(
     effects(tenant, call, number, facts, |recipient| told(recipient).then_some(Occasion::Script))
 }
 
-/// What a script's letters say of its call.
-pub fn of_caller(tenant: &Tenant, call: CallId, caller: &LegInfo, started: f64) -> Facts {
-    let contact = tenant.contacts.as_ref().and_then(|contacts| contacts.find(&caller.party.number));
-    let name = contact.map(|contact| contact.name.clone()).filter(|name| !name.is_empty());
+/// What a script's letters say of its call. `contact`: who calls.
+pub fn of_caller(contact: Option<Contact>, call: CallId, caller: &LegInfo, started: f64) -> Facts {
+    let name = contact.as_ref().map(|contact| contact.name.clone()).filter(|name| !name.is_empty());
     Facts {
         call: call.to_string(),
         number: caller.party.number.clone(),
         name: name.or_else(|| caller.party.name.clone()).unwrap_or_default(),
-        company: contact.and_then(|contact| contact.company.clone()).unwrap_or_default(),
+        company: contact.and_then(|contact| contact.company).unwrap_or_default(),
         dialled: caller.dialled.clone(),
         at: started,
         ..Facts::default()
@@ -293,11 +322,11 @@ impl Node {
         }
         let waited: f64 = of("waited").parse().unwrap_or_default();
         let number = of("number");
-        let contact = tenant.contacts.as_ref().and_then(|contacts| contacts.find(number));
+        let contact = self.known_contact(tenant, number);
         let facts = Facts {
             number: number.to_owned(),
-            name: contact.map(|contact| contact.name.clone()).unwrap_or_default(),
-            company: contact.and_then(|contact| contact.company.clone()).unwrap_or_default(),
+            name: contact.as_ref().map(|contact| contact.name.clone()).unwrap_or_default(),
+            company: contact.and_then(|contact| contact.company).unwrap_or_default(),
             at: wall_millis() as f64 / 1000.0 - waited,
             waited: Some(waited),
             queue: of("queue").to_owned(),

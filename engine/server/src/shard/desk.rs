@@ -140,10 +140,10 @@ impl World for Desk {
                 });
                 Answer::Count(found.await)
             }),
-            Command::FindContact { number } => {
-                let contact = self.tenant.contacts.as_ref().and_then(|contacts| contacts.find(&number));
-                ready(Answer::Contact(contact.cloned().map(Box::new)))
-            }
+            Command::FindContact { number } => Box::pin(async move {
+                let found = self.node.find_contact(&self.tenant, &number).await;
+                found.map_or_else(Answer::Failed, |contact| Answer::Contact(contact.map(Box::new)))
+            }),
             Command::Notify { to, text, facts } => {
                 Box::pin(async move { self.notify(call, &to, text, facts).await })
             }
@@ -196,8 +196,10 @@ impl Desk {
     fn new(node: &Arc<Node>, tenant: Arc<Tenant>, start: &Start, shard: Option<(Inboxes, usize)>) -> Self {
         let watched = node.timelines.is_watched(&log_row(&tenant.name, &start.script));
         let tells = !tenant.notify.recipients.is_empty();
-        let about =
-            tells.then(|| Box::new(notice::of_caller(&tenant, start.call, &start.caller, start.started)));
+        let about = tells.then(|| {
+            let contact = node.known_contact(&tenant, &start.caller.party.number);
+            Box::new(notice::of_caller(contact, start.call, &start.caller, start.started))
+        });
         let (node, script) = (node.clone(), start.script.clone());
         let of = OfScript { tenant: tenant.name.to_string(), script: script.to_string() };
         let decisions = node.metrics.script_decision.get_or_create(&of).clone();

@@ -1,14 +1,12 @@
-//! Contacts of a tenant's CRM, by number. So far they come from a table in a file (RFC 4180): `number,name,company,owner`
-//! and whatever other columns there are, each row a contact. Connectors to CRMs that are asked over the network are not
-//! here yet.
-//!
-//! A number is found in any spelling: in international form with "+" or "00" or neither, in national form with a
-//! leading zero, with or without what is only written between digits; an extension as it is.
+//! Contacts from a table (RFC 4180): `number,name,company,owner` and whatever other columns there are, each row a
+//! contact. It is looked up as it is, or read into the tenant's own contacts.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 
 use exchange::Contact;
+
+use super::number::{Digits, choose};
 
 /// A larger file is not read.
 pub const MOST_BYTES: u64 = 64 << 20;
@@ -25,15 +23,12 @@ const BETWEEN_NUMBERS: [char; 2] = ['|', ';'];
 /// Columns with a meaning; others are fields by their name.
 const COLUMNS: [&str; 5] = ["number", "id", "name", "company", "owner"];
 
-/// Numbers are looked up by so many of their last digits, and then compared.
-const SUFFIX: usize = 7;
-/// Digits of a country's code (ITU-T E.164 §6.2.1).
-const COUNTRY_CODE: std::ops::RangeInclusive<usize> = 1..=3;
-
 /// Who calls, by number.
 #[derive(Debug, Default)]
 pub struct Contacts {
     contacts: Vec<Contact>,
+    /// The numbers of each, as written.
+    written: Vec<Vec<String>>,
     /// By the last digits: the whole number, and whose it is.
     by_suffix: HashMap<String, Vec<(Digits, usize)>>,
 }
@@ -96,7 +91,7 @@ impl Contacts {
             return Err(format!("there are more than {MOST_CONTACTS} contacts; write fewer"));
         }
         let mut contact = Contact::default();
-        let mut numbers = Vec::new();
+        let (mut numbers, mut written) = (Vec::new(), Vec::new());
         for (column, text) in columns.iter().zip(row) {
             if text.len() > LONGEST_TEXT {
                 return Err(format!("\"{column}\" is longer than {LONGEST_TEXT} bytes; write less"));
@@ -109,6 +104,7 @@ impl Contacts {
                         numbers.push(Digits::read(number).ok_or_else(|| {
                             format!("\"{number}\" is no telephone number; write one like \"+359888123456\"")
                         })?);
+                        written.push(number.to_owned());
                     }
                 }
                 "id" => contact.id = text.to_owned(),
@@ -128,7 +124,10 @@ impl Contacts {
             match self.by_suffix.entry(number.suffix().to_owned()) {
                 Entry::Occupied(mut there) => {
                     if there.get().iter().any(|(known, of)| *known == number && *of != nth) {
-                        return Err(format!("another contact has the number {}; write it once", number.0));
+                        return Err(format!(
+                            "another contact has the number {}; write it once",
+                            number.as_str()
+                        ));
                     }
                     there.get_mut().push((number, nth));
                 }
@@ -136,20 +135,19 @@ impl Contacts {
             }
         }
         self.contacts.push(contact);
+        self.written.push(written);
         Ok(())
     }
 
     /// The contact with this number; none when there is none, or when a national number could be several's.
     pub fn find(&self, number: &str) -> Option<&Contact> {
         let number = Digits::read(number)?;
-        let near = self.by_suffix.get(number.suffix())?;
-        let exact = near.iter().find(|(known, _)| *known == number);
-        let found = exact.or_else(|| {
-            let mut same = near.iter().filter(|(known, _)| known.is_other_form_of(&number));
-            let first = same.next()?;
-            same.all(|(_, of)| *of == first.1).then_some(first)
-        });
-        found.map(|(_, of)| &self.contacts[*of])
+        choose(&number, self.by_suffix.get(number.suffix())?).map(|of| &self.contacts[*of])
+    }
+
+    /// Each with its numbers as they are written, in the order of the table.
+    pub fn into_entries(self) -> impl Iterator<Item = (Contact, Vec<String>)> {
+        self.contacts.into_iter().zip(self.written)
     }
 
     /// How many there are.
@@ -160,39 +158,6 @@ impl Contacts {
     /// Whether there is none.
     pub fn is_empty(&self) -> bool {
         self.contacts.is_empty()
-    }
-}
-
-/// The digits of a number: of an international one without "+" and "00".
-#[derive(Debug, PartialEq, Eq)]
-struct Digits(String);
-
-impl Digits {
-    /// None where there are no digits, or something else than digits.
-    fn read(number: &str) -> Option<Self> {
-        let written = |c: &char| !matches!(c, ' ' | '\u{a0}' | '-' | '.' | '/' | '(' | ')');
-        let plain: String = number.chars().filter(written).collect();
-        let digits = plain.strip_prefix('+').or_else(|| plain.strip_prefix("00")).unwrap_or(&plain);
-        let right = !digits.is_empty()
-            && digits.len() <= 32
-            && digits.bytes().all(|b| b.is_ascii_digit() || b == b'*');
-        right.then(|| Self(digits.to_owned()))
-    }
-
-    fn suffix(&self) -> &str {
-        &self.0[self.0.len().saturating_sub(SUFFIX)..]
-    }
-
-    /// Whether one is the national form of the other: a zero in place of the country's code.
-    fn is_other_form_of(&self, other: &Self) -> bool {
-        let national = |national: &str, whole: &str| {
-            national.strip_prefix('0').is_some_and(|rest| {
-                rest.len() >= SUFFIX
-                    && !whole.starts_with('0')
-                    && whole.strip_suffix(rest).is_some_and(|code| COUNTRY_CODE.contains(&code.len()))
-            })
-        };
-        national(&self.0, &other.0) || national(&other.0, &self.0)
     }
 }
 
