@@ -24,6 +24,7 @@ mod queues;
 mod recovery;
 mod screen;
 mod scripts;
+mod sessions;
 mod speech;
 mod stop;
 mod strategies;

@@ -106,7 +106,7 @@ impl World {
         SocketAddrV4::new(*self.carrier.ip(), self.next_port.fetch_add(10, Ordering::Relaxed))
     }
 
-    fn carrier_plays(&self, scenario: &str, number: &str) -> Sipp {
+    pub fn carrier_plays(&self, scenario: &str, number: &str) -> Sipp {
         Sipp::scenario(scenario, self.carrier)
             .to(self.exchange.sip())
             .service(number)

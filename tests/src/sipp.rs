@@ -24,10 +24,14 @@ pub const UAC_AUTH: &str = include_str!("../scenarios/uac-auth.xml");
 pub const UAC_CANCELS: &str = include_str!("../scenarios/uac-cancels.xml");
 /// Calls [service] as [from] and waits for the far side to hang up.
 pub const UAC_LISTENS: &str = include_str!("../scenarios/uac-listens.xml");
+/// Calls [service] as [from]; wants reliable ringing and a session timer, and asks anew by UPDATE.
+pub const UAC_PRACK: &str = include_str!("../scenarios/uac-prack.xml");
 /// Rings, answers 50 ms later, and waits for the far side to hang up.
 pub const UAS: &str = include_str!("../scenarios/uas.xml");
 /// Answers OPTIONS with 200, and calls as the plain uas does.
 pub const UAS_OPTIONS: &str = include_str!("../scenarios/uas-options.xml");
+/// Plays early sound reliably, changes it by UPDATE, and answers with a session timer.
+pub const UAS_PRACK: &str = include_str!("../scenarios/uas-prack.xml");
 /// Refuses every call with 503.
 pub const UAS_REFUSES: &str = include_str!("../scenarios/uas-refuses.xml");
 /// Rings until it is cancelled; logs the CANCEL with its headers.

@@ -37,7 +37,10 @@ impl Pair {
     fn new() -> Self {
         let stack = |letter, address: &str| {
             let advertised = vec![(Transport::Udp, address.parse().expect("an address"))];
-            Stack::new(StackConfig { instance: letter, advertised, user_agent: "strowger".into() }, 1)
+            Stack::new(
+                StackConfig { instance: letter, advertised, user_agent: "strowger".into(), timers: None },
+                1,
+            )
         };
         Self { stacks: [stack(b'a', "192.0.2.1:5060"), stack(b'b', "192.0.2.2:5060")], now: Instant::now() }
     }

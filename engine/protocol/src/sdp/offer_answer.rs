@@ -157,6 +157,8 @@ pub struct LocalMedia {
     events: u8,
     /// The last offer's codecs and direction.
     offered: Option<(Vec<Codec>, Direction)>,
+    /// Those of the last description, offer or answer.
+    said: (Vec<Codec>, Direction),
     /// All that was written below the `o=` line.
     written: String,
 }
@@ -193,6 +195,7 @@ impl LocalMedia {
             lines: Vec::new(),
             events: EVENTS_PAYLOAD_TYPE,
             offered: None,
+            said: (Vec::new(), Direction::SendRecv),
             written: String::new(),
         }
     }
@@ -214,7 +217,16 @@ impl LocalMedia {
         let KeptMedia { session_id, version, lines, events, holds } = kept;
         let direction = if holds { Direction::SendOnly } else { Direction::SendRecv };
         (
-            Self { address, session_id, version, lines, events, offered: None, written: String::new() },
+            Self {
+                address,
+                session_id,
+                version,
+                lines,
+                events,
+                offered: None,
+                said: (Vec::new(), direction),
+                written: String::new(),
+            },
             direction,
         )
     }
@@ -234,6 +246,20 @@ impl LocalMedia {
         let body = self.write(&types, Some((self.events, ALL_EVENTS)), direction);
         self.offered = Some((codecs.to_vec(), direction));
         body
+    }
+
+    /// The last description again, as an offer that changes nothing (RFC 3264 §8, RFC 4028 §7.4); none before the first.
+    pub fn again(&mut self) -> Option<Vec<u8>> {
+        if self.written.is_empty() {
+            return None;
+        }
+        self.offered = Some(self.said.clone());
+        Some(self.whole())
+    }
+
+    /// Which way sound goes by the last description.
+    pub fn direction(&self) -> Direction {
+        self.said.1
     }
 
     /// The answer to an offer (RFC 3264 §6), with the first codec of `preferences` that is offered,
@@ -373,7 +399,14 @@ impl LocalMedia {
             self.version += 1;
             self.written = rest;
         }
-        let head = format!("v=0\r\no=- {} {} IN {} {ip}\r\n", self.session_id, self.version, family(ip));
+        self.said = (codecs.iter().map(|(codec, _)| *codec).collect(), direction);
+        self.whole()
+    }
+
+    fn whole(&self) -> Vec<u8> {
+        let ip = self.address.ip();
+        let family = if ip.is_ipv4() { "IP4" } else { "IP6" };
+        let head = format!("v=0\r\no=- {} {} IN {family} {ip}\r\n", self.session_id, self.version);
         [head.as_bytes(), self.written.as_bytes()].concat()
     }
 }
@@ -436,6 +469,17 @@ mod tests {
 
         before.offer(&[Codec::Pcmu], SendOnly);
         assert_eq!(LocalMedia::restore(moved, before.keep()).1, SendOnly, "whoever was on hold stays there");
+    }
+
+    #[test]
+    fn rfc4028_7_4_a_refresh_says_the_same_in_the_same_version() {
+        let mut media = local();
+        assert_eq!(media.again(), None, "nothing was said yet");
+        let hold = "m=audio 7078 RTP/AVP 8\r\na=sendonly\r\n";
+        let (answer, held) = media.answer(&read(&offer(hold)), &Codec::ALL, SendRecv).unwrap();
+        let again = media.again().unwrap();
+        assert_eq!(again, answer);
+        assert_eq!(media.accept(&offer(hold)), Ok(held), "whoever held us goes on doing so");
     }
 
     #[test]

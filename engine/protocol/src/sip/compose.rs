@@ -12,7 +12,7 @@ use super::headers::HeaderName;
 use super::message::{Essentials, Request};
 
 /// What this exchange understands, for Allow.
-pub const ALLOW: &str = "INVITE, ACK, BYE, CANCEL, OPTIONS, INFO, REFER, REGISTER";
+pub const ALLOW: &str = "INVITE, ACK, BYE, CANCEL, OPTIONS, INFO, PRACK, UPDATE, REFER, REGISTER";
 
 /// A request to be written.
 pub struct NewRequest<'a> {
@@ -122,6 +122,26 @@ impl Sent {
             core,
             to,
         }
+    }
+
+    /// The same request with these lines, each with its CRLF, in place of what it said of session timers (RFC 4028 §7.4).
+    pub fn with_timer(&self, lines: &[u8]) -> Sent {
+        let mut out = Vec::with_capacity(self.bytes.len() + lines.len());
+        out.extend_from_slice(&self.bytes[..self.to.end]);
+        out.extend_from_slice(lines);
+        let mut left = &self.bytes[self.to.end..];
+        while let Some(end) = left.windows(2).position(|two| two == b"\r\n") {
+            let (line, more) = left.split_at(end + 2);
+            if end == 0 {
+                break;
+            }
+            if !line.starts_with(b"Session-Expires: ") && !line.starts_with(b"Min-SE: ") {
+                out.extend_from_slice(line);
+            }
+            left = more;
+        }
+        out.extend_from_slice(left);
+        Sent { bytes: out.into(), ..self.clone() }
     }
 
     /// The ACK of a 3xx-6xx, whose To value it carries (§17.1.1.3).
@@ -316,6 +336,7 @@ pub fn reason_phrase(status: u16) -> &'static str {
         416 => "Unsupported URI Scheme",
         420 => "Bad Extension",
         421 => "Extension Required",
+        422 => "Session Interval Too Small",
         423 => "Interval Too Brief",
         480 => "Temporarily Unavailable",
         481 => "Call/Transaction Does Not Exist",

@@ -9,6 +9,8 @@ use bytes::Bytes;
 use super::deadlines::Armed;
 use super::dialog::Dialog;
 use super::flow::Destination;
+use super::reliable::{Early, Reliable, Resend};
+use super::session_timer::{Tick, Timer};
 use super::stack::{Credentials, SessionId};
 use super::timers::{GIVE_UP, T1, T2};
 use super::transaction::key::ClientKey;
@@ -28,6 +30,8 @@ pub(crate) struct Session {
     pub(crate) refer: Option<Refer>,
     /// REFERs so far.
     pub(crate) refers: u32,
+    /// How long it is up without anyone asking again; none where timers are not wished.
+    pub(crate) timer: Option<Timer>,
     pub(crate) armed: Armed,
     pub(crate) state: State,
 }
@@ -43,6 +47,8 @@ pub(crate) struct Party {
     pub(crate) destination: Destination,
     /// They go there always.
     pub(crate) keep_to_destination: bool,
+    /// The other side lists UPDATE in Allow.
+    pub(crate) takes_updates: bool,
 }
 
 /// A REFER of the other side (RFC 3515 §2.4).
@@ -63,13 +69,20 @@ pub(crate) enum State {
     Calling {
         invite: ClientKey,
         /// One for each phone that rang, by its tag.
-        early: Vec<Dialog>,
+        early: Vec<Early>,
         cancel: Cancel,
         /// The INVITE carried the offer.
         offered: bool,
     },
-    /// Their INVITE waits for ours. `refresh_at`: when the last provisional response goes out again.
-    Ringing { server: u64, dialog: Dialog, refresh_at: Option<Instant> },
+    /// Their INVITE, of this number in CSeq, waits for ours. `refresh_at`: when the last provisional response goes
+    /// out again. `reliable`: of a caller who knows 100rel.
+    Ringing {
+        server: u64,
+        cseq: u32,
+        dialog: Dialog,
+        refresh_at: Option<Instant>,
+        reliable: Option<Box<Reliable>>,
+    },
     /// A dialog is confirmed. `queued`: a re-INVITE of ours that has to wait; a later one takes its place.
     Talking { dialog: Dialog, offer: Offer, queued: Option<Option<Bytes>> },
     /// Our BYE waits for its response.
@@ -100,10 +113,11 @@ pub(crate) enum Offer {
     AckDue {
         invite: ClientKey,
     },
-    /// Their re-INVITE waits for ours.
+    /// Their re-INVITE waits for ours, or their UPDATE, which needs no ACK.
     Received {
         server: u64,
         cseq: u32,
+        update: bool,
     },
     /// Our 2xx waits for its ACK, and is sent again until then on every transport (§13.3.1.4).
     Answered(Answered),
@@ -155,25 +169,58 @@ pub(crate) enum Due {
     Retry {
         sdp: Option<Bytes>,
     },
+    /// Nobody acknowledged a reliable response to this INVITE.
+    Unacknowledged {
+        server: u64,
+    },
+    /// A phone rings on, for a caller who hears so reliably.
+    RingsOn,
+    /// The session has to be asked for anew.
+    Refresh,
+    /// The other side has not asked for it anew.
+    Expired,
 }
 
 impl Session {
     pub(crate) fn next_timeout(&self) -> Option<Instant> {
         match &self.state {
-            State::Ringing { refresh_at, .. } => *refresh_at,
-            State::Talking { offer: Offer::Answered(answered), .. } => {
-                Some(answered.resend_at.min(answered.give_up_at))
+            State::Ringing { refresh_at, reliable, .. } => {
+                let unacknowledged = reliable.as_ref().and_then(|reliable| reliable.next_timeout());
+                earlier(*refresh_at, unacknowledged)
             }
-            State::Talking { offer: Offer::Backoff { retry_at, .. }, .. } => Some(*retry_at),
-            State::Calling { .. } | State::Talking { .. } | State::Ending { .. } => None,
+            State::Talking { offer, .. } => {
+                let open = match offer {
+                    Offer::Answered(answered) => Some(answered.resend_at.min(answered.give_up_at)),
+                    Offer::Backoff { retry_at, .. } => Some(*retry_at),
+                    Offer::Idle | Offer::Sent { .. } | Offer::AckDue { .. } | Offer::Received { .. } => None,
+                };
+                earlier(open, self.timer.as_ref().and_then(Timer::next_timeout))
+            }
+            State::Calling { .. } | State::Ending { .. } => None,
         }
     }
 
+    /// One thing that is due; there may be more.
     pub(crate) fn handle_timeout(&mut self, now: Instant) -> Due {
         match &mut self.state {
-            State::Ringing { server, refresh_at: Some(at), .. } if now >= *at => {
-                *at = now + PROVISIONAL_REFRESH;
-                Due::Repeat { server: *server }
+            State::Ringing { server, refresh_at, reliable, .. } => {
+                match reliable.as_mut().map(|reliable| reliable.handle_timeout(now)) {
+                    Some(Resend::GiveUp) => return Due::Unacknowledged { server: *server },
+                    Some(Resend::Now) => return Due::Repeat { server: *server },
+                    Some(Resend::NotYet) | None => {}
+                }
+                match (refresh_at, reliable) {
+                    (Some(at), Some(reliable)) if now >= *at && reliable.has_begun() => {
+                        *at = now + PROVISIONAL_REFRESH;
+                        reliable.rings_on();
+                        Due::RingsOn
+                    }
+                    (Some(at), _) if now >= *at => {
+                        *at = now + PROVISIONAL_REFRESH;
+                        Due::Repeat { server: *server }
+                    }
+                    _ => Due::Nothing,
+                }
             }
             State::Talking { offer, .. } => match offer {
                 Offer::Answered(answered) if now >= answered.give_up_at => {
@@ -189,27 +236,49 @@ impl Session {
                     *offer = Offer::Idle;
                     Due::Retry { sdp }
                 }
-                _ => Due::Nothing,
+                _ => match self.timer.as_mut().map(|timer| timer.handle_timeout(now)) {
+                    Some(Tick::Refresh) => Due::Refresh,
+                    Some(Tick::Expired) => Due::Expired,
+                    Some(Tick::NotYet) | None => Due::Nothing,
+                },
             },
-            _ => Due::Nothing,
+            State::Calling { .. } | State::Ending { .. } => Due::Nothing,
         }
     }
 
     /// The request of `key` was asked for a digest and is still worth sending.
     pub(crate) fn still_wants(&self, key: ClientKey) -> bool {
         match &self.state {
-            State::Calling { invite, cancel: Cancel::No, .. } => *invite == key,
-            State::Calling { .. } | State::Ringing { .. } => false,
-            State::Talking { .. } | State::Ending { .. } => true,
+            State::Calling { invite, early, cancel: Cancel::No, .. } => *invite == key || !early.is_empty(),
+            State::Calling { .. } => false,
+            State::Ringing { .. } | State::Talking { .. } | State::Ending { .. } => true,
         }
     }
 
     /// The request of `old` goes again as `new`; answers its number in CSeq, which outside a dialog is `next`.
     pub(crate) fn send_again(&mut self, old: ClientKey, new: ClientKey, next: u32) -> u32 {
         match &mut self.state {
-            State::Calling { invite, .. } => {
-                *invite = new;
+            State::Calling { invite, early, .. } => {
+                if *invite == old {
+                    *invite = new;
+                    return next;
+                }
+                // A PRACK or an UPDATE: no number of any of its dialogs.
+                let next = early.iter_mut().map(|early| early.dialog.next_cseq()).fold(next, u32::max);
+                for early in early {
+                    early.dialog.local_cseq = next;
+                    for key in [&mut early.updates.ours, &mut early.prack].into_iter().flatten() {
+                        *key = if *key == old { new } else { *key };
+                    }
+                }
                 next
+            }
+            State::Ringing { dialog, reliable, .. } => {
+                if let Some(reliable) = reliable {
+                    reliable.updates.ours =
+                        reliable.updates.ours.map(|ours| if ours == old { new } else { ours });
+                }
+                dialog.next_cseq()
             }
             State::Talking { dialog, offer, .. } => {
                 if let Offer::Sent { invite, .. } = offer
@@ -219,19 +288,26 @@ impl Session {
                 }
                 dialog.next_cseq()
             }
-            State::Ringing { dialog, .. } | State::Ending { dialog } => dialog.next_cseq(),
+            State::Ending { dialog } => dialog.next_cseq(),
         }
     }
 
     /// A message of the other side, with this Call-ID and that side's tag, belongs here.
     pub(crate) fn dialog_of(&mut self, call_id: &str, remote_tag: Option<&str>) -> Option<&mut Dialog> {
         match &mut self.state {
-            State::Calling { early, .. } => early.iter_mut().find(|dialog| dialog.is_of(call_id, remote_tag)),
+            State::Calling { early, .. } => early
+                .iter_mut()
+                .map(|early| &mut early.dialog)
+                .find(|dialog| dialog.is_of(call_id, remote_tag)),
             State::Ringing { dialog, .. } | State::Talking { dialog, .. } | State::Ending { dialog, .. } => {
                 Some(dialog).filter(|dialog| dialog.is_of(call_id, remote_tag))
             }
         }
     }
+}
+
+fn earlier(one: Option<Instant>, other: Option<Instant>) -> Option<Instant> {
+    one.into_iter().chain(other).min()
 }
 
 impl Party {

@@ -265,6 +265,9 @@ impl NodeSettings {
     }
 }
 
+/// RFC 4028 §5: no session is asked for more often.
+const LEAST_SESSION: Duration = Duration::from_secs(90);
+
 fn sip(section: Section<'_, '_>) -> SipSettings {
     let default = SipSettings::default();
     let example = r#"["udp:0.0.0.0:5060", "tcp:0.0.0.0:5060"]"#;
@@ -304,8 +307,24 @@ fn sip(section: Section<'_, '_>) -> SipSettings {
         advertise: advertise.map(|a| a.value.trim_matches(['[', ']']).to_owned()),
         expires_min: section.duration("expires_min", SECOND..=HOUR, default.expires_min),
         expires_max: section.duration("expires_max", 60 * SECOND..=24 * HOUR, default.expires_max),
+        session_expires: section.duration(
+            "session_expires",
+            Duration::ZERO..=24 * HOUR,
+            default.session_expires,
+        ),
+        session_expires_min: section.duration(
+            "session_expires_min",
+            LEAST_SESSION..=HOUR,
+            default.session_expires_min,
+        ),
         bans: section.section("bans").map(banning).unwrap_or_default(),
     };
+    if !settings.session_expires.is_zero() && settings.session_expires < settings.session_expires_min {
+        section.mistake(
+            section.line,
+            "\"session_expires\" is shorter than \"session_expires_min\"; write it longer, or 0 for no limit",
+        );
+    }
     if settings.expires_min > settings.expires_max {
         section.mistake(section.line, "\"expires_min\" is longer than \"expires_max\"; write it shorter");
     }
@@ -322,6 +341,8 @@ impl Default for SipSettings {
             advertise: None,
             expires_min: 60 * SECOND,
             expires_max: HOUR,
+            session_expires: HOUR / 2,
+            session_expires_min: LEAST_SESSION,
             bans: Banning::default(),
         }
     }

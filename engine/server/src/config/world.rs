@@ -160,6 +160,10 @@ pub struct SipSettings {
     pub expires_min: Duration,
     /// `expires_max`: longer registrations are cut to this.
     pub expires_max: Duration,
+    /// `session_expires`: how long a call may be up without anyone asking again (RFC 4028); zero: as long as it likes.
+    pub session_expires: Duration,
+    /// `session_expires_min`: who wishes less gets 422.
+    pub session_expires_min: Duration,
     /// `[sip.bans]`
     pub bans: Banning,
 }

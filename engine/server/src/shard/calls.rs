@@ -78,8 +78,10 @@ impl Shard {
             }
             Told::Acked { session, sdp } => {
                 // After an INVITE without an offer ours was in the 2xx, and this is its answer.
-                if let (Some((leg, _)), Some(sdp)) = (self.lines.of_session(session), sdp) {
-                    self.agree(leg, &sdp);
+                if let (Some((leg, _)), Some(sdp)) = (self.lines.of_session(session), sdp)
+                    && self.agree(leg, &sdp)
+                {
+                    self.held_or_not(leg);
                 }
             }
             Told::Reinvited { session, offer } => self.reinvited(now, session, offer),
@@ -94,6 +96,12 @@ impl Shard {
             }
             // The session is as it was.
             Told::ReinviteRefused { session, .. } => self.not_anchored(now, session),
+            Told::RefreshDue { session } => {
+                let local = self.lines.of_session(session).and_then(|(_, line)| line.local.as_mut());
+                if let Some(same) = local.and_then(LocalMedia::again) {
+                    self.stack.reinvite(now, session, Some(same.into()), &mut self.outputs);
+                }
+            }
             Told::Info { session, content_type, body } => {
                 let key = protocol::rtp::dtmf::read_info(&content_type, &body);
                 if let (Some((_, line)), Some((digit, duration))) = (self.lines.of_session(session), key)
@@ -234,9 +242,7 @@ impl Shard {
     }
 
     fn refuse_offer(&mut self, now: Instant, session: SessionId, refusal: Refusal) {
-        let warning = refusal.warning().map(|code| format!("{code} strowger \"{refusal}\""));
-        let headers: Vec<_> = warning.map(|text| ("Warning".to_string(), text)).into_iter().collect();
-        self.stack.reject(now, session, refusal.status(), "", &headers, &mut self.outputs);
+        self.stack.reject(now, session, refusal.status(), "", &warning(refusal), &mut self.outputs);
     }
 
     /// Opens a leg's stream, and answers the caller's offer with it. False: no port is free.
@@ -298,24 +304,40 @@ impl Shard {
         let Some((leg, line)) = self.lines.of_session(session) else { return };
         let Some(local) = line.local.as_mut() else { return };
         let Some(offer) = offer else {
-            let offer = local.offer(&Codec::ALL, Flows::SendRecv);
+            // A holder stays one; a party that was held may come back this way.
+            let wished = match local.direction() {
+                Flows::SendOnly => Flows::SendOnly,
+                _ => Flows::SendRecv,
+            };
+            let offer = local.offer(&Codec::ALL, wished);
             return self.stack.accept_reinvite(now, session, Some(offer.into()), &mut self.outputs);
         };
         let offer = Description::read(&offer).map_err(Refusal::from);
         match offer.and_then(|offer| local.answer(&offer, &Codec::ALL, Flows::SendRecv)) {
             Ok((answer, negotiated)) => {
-                // It hears nothing from us: hold, in the old form or the new (RFC 3264 §8.4).
-                let held = negotiated.remote.ip().is_unspecified() || !negotiated.direction.sends();
                 let call = line.call;
                 self.agreed(leg, negotiated);
                 self.keep_later(call);
                 self.stack.accept_reinvite(now, session, Some(answer.into()), &mut self.outputs);
-                self.reports.push_back((leg, if held { Event::Held } else { Event::Resumed }));
+                self.held_or_not(leg);
             }
             Err(refusal) => {
-                self.stack.reject_reinvite(now, session, refusal.status(), "", &mut self.outputs);
+                self.stack.reject_reinvite(
+                    now,
+                    session,
+                    refusal.status(),
+                    &warning(refusal),
+                    &mut self.outputs,
+                );
             }
         }
+    }
+
+    /// Reports whether the other side hears nothing from us: hold, in the old form or the new (RFC 3264 §8.4).
+    fn held_or_not(&mut self, leg: LegKey) {
+        let Some(agreed) = self.lines.get(leg).and_then(|line| line.negotiated) else { return };
+        let held = agreed.remote.ip().is_unspecified() || !agreed.direction.sends();
+        self.reports.push_back((leg, if held { Event::Held } else { Event::Resumed }));
     }
 
     /// A telephone asks that someone takes its place. What names this exchange is dialled here; anything
@@ -356,6 +378,13 @@ impl Shard {
         match signal {
             Signal::Ring => self.stack.provisional(now, session, 180, "", None, &mut self.outputs),
             Signal::EarlyMedia => {
+                // Whoever made no offer gets ours early where it is sure to arrive.
+                if line.answer.is_none()
+                    && self.stack.rings_reliably(session)
+                    && let Some(local) = line.local.as_mut()
+                {
+                    line.answer = Some(local.offer(&Codec::ALL, Flows::SendRecv).into());
+                }
                 let sdp = line.answer.clone();
                 let status = if sdp.is_some() { 183 } else { 180 };
                 self.stack.provisional(now, session, status, "", sdp, &mut self.outputs);
@@ -557,6 +586,12 @@ impl Shard {
             tracing::debug!(%why, "media command not taken");
         }
     }
+}
+
+/// Why a description is refused (RFC 3261 §20.43).
+fn warning(refusal: Refusal) -> Vec<(String, String)> {
+    let text = refusal.warning().map(|code| format!("{code} strowger \"{refusal}\""));
+    text.map(|text| ("Warning".to_string(), text)).into_iter().collect()
 }
 
 /// Where an INVITE goes, and what it says.

@@ -43,14 +43,14 @@ use protocol::sip::flow::{Destination, Flow, Transport};
 use protocol::sip::ids::instance_of;
 use protocol::sip::message::Message;
 use protocol::sip::registrar::Registrar;
-use protocol::sip::stack::{Output, RegisterId, Stack, StackConfig};
+use protocol::sip::stack::{Output, RegisterId, SessionTimers, Stack, StackConfig};
 use protocol::sip::wire::ReadError;
 use script::{Moved, Version};
 use tokio::sync::oneshot;
 use tokio::time::timeout;
 
 use crate::archive;
-use crate::config::{Trunk, World};
+use crate::config::{SipSettings, Trunk, World};
 use crate::events::wall;
 use crate::node::Node;
 use crate::recovery::Found;
@@ -445,6 +445,7 @@ impl Shard {
             instance: INSTANCES[number],
             advertised: around.advertised.clone(),
             user_agent: concat!("strowger/", env!("CARGO_PKG_VERSION")).into(),
+            timers: None,
         };
         let world = shards.gate.world();
         Self {
@@ -670,6 +671,7 @@ impl Shard {
         self.world = self.shards.gate.world();
         let (number, count, gate) = (self.number, self.shards.boxes.len(), self.shards.gate.clone());
         let world = self.world.clone();
+        self.stack.set_timers(timers(&world.sip));
         let ours = world.tenants.iter().filter(|tenant| gate.shard_of(&tenant.name, count) == number);
         let trunks = ours.clone().flat_map(|tenant| {
             tenant.trunks.iter().map(|trunk| (tenant.name.to_string(), trunk.name.clone(), trunk.probe))
@@ -737,6 +739,13 @@ impl Shard {
             Effect::Fruitless { call } => self.attempt_over(call),
         }
     }
+}
+
+/// What is wished of session timers; none where calls may be up as long as they like.
+fn timers(sip: &SipSettings) -> Option<SessionTimers> {
+    let seconds = |length: Duration| u32::try_from(length.as_secs()).unwrap_or(u32::MAX);
+    let (expires, least) = (seconds(sip.session_expires), seconds(sip.session_expires_min));
+    (expires > 0).then_some(SessionTimers { expires, least })
 }
 
 /// The first line of a message that we wrote.

@@ -126,7 +126,7 @@ impl Shard {
     /// Ends the dialogs of a call that does not go on.
     fn say_goodbye(&mut self, now: Instant, lines: &[KeptLine]) {
         for line in lines {
-            match self.stack.restore(&line.session, None) {
+            match self.stack.restore(now, &line.session, None) {
                 Ok(session) => self.stack.hang_up(now, session, Some(LOST), &mut self.outputs),
                 Err(why) => tracing::warn!(call = line.session.call_id(), %why, "a telephone can't be told"),
             }
@@ -150,7 +150,7 @@ impl Shard {
                 user: user.as_str().into(),
                 password: password.expose().into(),
             });
-            match self.stack.restore(&line.session, credentials) {
+            match self.stack.restore(now, &line.session, credentials) {
                 Ok(session) => drop(sessions.insert(line.no, (session, line))),
                 Err(why) if line.no == LegNo::CALLER => return Err(not_restored(why)),
                 Err(why) => tracing::warn!(call = %found.call(), leg = line.no.0, %why, "a leg is lost"),

@@ -6,12 +6,14 @@ use std::time::{Duration, Instant};
 use super::calls::{body, end};
 use super::client::Owner;
 use super::requests::Content;
+use super::update::allows;
 use super::{Cause, EndedBy, Event, MAX_REDIRECTS, Output, SessionId, Stack};
 use crate::sip::compose;
 use crate::sip::dialog::Dialog;
 use crate::sip::headers::HeaderName;
 use crate::sip::message::{Contacts, Essentials, Response};
 use crate::sip::name_addr::NameAddr;
+use crate::sip::reliable::{Agreed, Early, rseq};
 use crate::sip::session::{Cancel, MAX_EARLY_DIALOGS, Offer, Party, Session, State};
 use crate::sip::timers::{GLARE_OTHER, GLARE_OWNER};
 use crate::sip::transaction::key::ClientKey;
@@ -55,6 +57,9 @@ impl Stack {
             }
             return self.put(session);
         }
+        if response.status == 422 && self.ask_longer(now, &mut session, key, &response, out) {
+            return self.put(session);
+        }
         match (&mut session.state, response.status) {
             (State::Calling { .. }, 100..=199) => {
                 self.call_progressed(now, &mut session, key, response, essentials, out)
@@ -63,6 +68,7 @@ impl Stack {
                 self.call_answered(now, &mut session, key, response, essentials, out);
             }
             (State::Calling { .. }, _) => {
+                self.drop_updates(now, &mut session, out);
                 refused(&mut session, response, out);
                 return;
             }
@@ -87,6 +93,7 @@ impl Stack {
             }
             (State::Talking { offer, .. }, status) if matches!(offer, Offer::Sent { .. }) => {
                 *offer = Offer::Idle;
+                self.refresh_refused(now, &mut session);
                 out.push(Output::Event(Event::ReinviteRefused { session: id, status }));
                 self.next_offer(now, &mut session, out);
             }
@@ -113,11 +120,25 @@ impl Stack {
         let tag = essentials.to.tag().unwrap_or_default();
         if !tag.is_empty()
             && early.len() < MAX_EARLY_DIALOGS
-            && !early.iter().any(|dialog| dialog.remote_tag == tag)
+            && !early.iter().any(|early| early.dialog.remote_tag == tag)
             && let Some(transaction) = self.clients.get(&key)
             && let Ok(dialog) = Dialog::uac(&transaction.sent, &response, &essentials)
         {
-            early.push(dialog);
+            early.push(Early::new(dialog));
+        }
+        let reliable = rseq(&response).filter(|_| matches!(cancel, Cancel::No));
+        match (early.iter_mut().find(|early| early.dialog.remote_tag == tag), reliable) {
+            (Some(early), Some(rseq)) => {
+                if !early.take_rseq(rseq) {
+                    return;
+                }
+                early.hear(&response, true);
+                self.send_prack(now, &session.party, early, (rseq, essentials.cseq.number), out);
+            }
+            (Some(early), None) => early.hear(&response, false),
+            // RFC 3262 §4: without a dialog there is no PRACK, and without that nothing is heard.
+            (None, Some(_)) => return,
+            (None, None) => {}
         }
         match cancel {
             Cancel::Wanted { reason } => {
@@ -143,18 +164,32 @@ impl Stack {
         essentials: Essentials,
         out: &mut Vec<Output>,
     ) {
-        let State::Calling { early, cancel, offered, .. } = &mut session.state else { return };
+        let State::Calling { early, .. } = &mut session.state else { return };
         let Some(transaction) = self.clients.get(&key) else { return };
         // A 2xx without a Contact breaks §13.3.1.4, but the call is there: it goes on where the INVITE went.
         let Ok(mut dialog) = Dialog::uac(&transaction.sent, &response, &essentials) else { return };
-        if let Some(early) = early.iter().find(|early| early.remote_tag == dialog.remote_tag) {
+        let mut sdp = body(&response.body);
+        if let Some(early) = early.iter_mut().find(|early| early.dialog.remote_tag == dialog.remote_tag) {
             // §13.2.2.4: the route set and the target are those of the 2xx; the order of requests goes on.
-            dialog.local_cseq = dialog.local_cseq.max(early.local_cseq);
-            dialog.remote_cseq = early.remote_cseq;
+            dialog.local_cseq = dialog.local_cseq.max(early.dialog.local_cseq);
+            dialog.remote_cseq = early.dialog.remote_cseq;
+            sdp = match early.agreed {
+                // Some phones leave out of the 2xx what they have said before.
+                Agreed::No => sdp.or(early.sdp.take()),
+                // §13.2.1: what follows a reliable answer is ignored.
+                Agreed::Yes => early.sdp.take(),
+                Agreed::Anew => None,
+            };
         }
+        self.drop_updates(now, session, out);
+        let State::Calling { cancel, offered, .. } = &mut session.state else { return };
         let (offered, given_up) = (*offered, !matches!(cancel, Cancel::No));
         if offered || given_up {
             self.send_ack(&session.party, &mut dialog, key, None, out);
+        }
+        session.party.takes_updates = allows(&response.headers);
+        if let Some(timer) = session.timer.as_mut() {
+            timer.agreed(now, &response.headers);
         }
         let contact = dialog.remote_target.to_string();
         let offer = if offered || given_up { Offer::Idle } else { Offer::AckDue { invite: key } };
@@ -164,7 +199,7 @@ impl Stack {
             self.send_bye(now, session, None, out);
         } else {
             let session = session.party.id;
-            out.push(Output::Event(Event::Answered { session, sdp: body(&response.body), contact }));
+            out.push(Output::Event(Event::Answered { session, sdp, contact }));
         }
     }
 
@@ -176,6 +211,9 @@ impl Stack {
         response: Response,
         out: &mut Vec<Output>,
     ) {
+        if let Some(timer) = session.timer.as_mut() {
+            timer.agreed(now, &response.headers);
+        }
         let State::Talking { dialog, offer, .. } = &mut session.state else { return };
         let Offer::Sent { sdp, .. } = offer else { return };
         if let Ok(contact) = response.contact() {
@@ -203,6 +241,7 @@ impl Stack {
         let Some(mut session) = self.sessions.remove(&id) else { return };
         match &mut session.state {
             State::Calling { invite, .. } if *invite == key => {
+                self.drop_updates(now, &mut session, out);
                 if !session.over {
                     out.push(Output::Event(failed(id, cause)));
                 }
@@ -244,6 +283,7 @@ impl Stack {
             contact: String::new(),
             destination: transaction.destination(),
             keep_to_destination: false,
+            takes_updates: false,
         };
         self.send_ack(&party, &mut dialog, key, None, out);
         self.send_in_dialog(now, &party, &mut dialog, Content::new("BYE", &[]), Owner::Nobody, out);

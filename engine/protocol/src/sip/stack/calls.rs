@@ -6,6 +6,7 @@ use std::time::Instant;
 use bytes::Bytes;
 
 use super::server::{Received, Reply};
+use super::update::allows;
 use super::{EndedBy, Event, Output, Peer, SessionId, Stack, Unanswered, Who};
 use crate::sip::compose;
 use crate::sip::deadlines::{Armed, Deadlines};
@@ -14,7 +15,9 @@ use crate::sip::flow::{Destination, Flow};
 use crate::sip::headers::HeaderName;
 use crate::sip::message::{Essentials, Request};
 use crate::sip::method::Method;
+use crate::sip::reliable::Reliable;
 use crate::sip::session::{Due, Offer, Party, Session, State};
+use crate::sip::session_timer::{Timer, Wish};
 
 impl Stack {
     /// A new INVITE from someone who may.
@@ -37,6 +40,15 @@ impl Stack {
                 return;
             }
         };
+        let wish = self.config.timers.map(|wished| (wished, Wish::read(&request.headers)));
+        if let Some((wished, wish)) = wish
+            && wish.is_too_small(wished)
+        {
+            let least = wished.least.to_string();
+            let bytes = echo.response(422, "", Some(&tag), &[("Min-SE", &least)], None);
+            out.push(Output::Send { to: echo.back, bytes });
+            return;
+        }
         let destination = Destination::from(flow);
         let user = request.uri.user().unwrap_or_default();
         let contact = compose::contact(&user, flow.transport, self.config.advertised(&destination));
@@ -49,13 +61,16 @@ impl Stack {
             contact,
             destination,
             keep_to_destination: matches!(peer, Peer::User { .. }),
+            takes_updates: allows(&request.headers),
         };
-        let state = State::Ringing { server, dialog, refresh_at: None };
+        let (cseq, reliable) = (essentials.cseq.number, Reliable::of(&request));
+        let state = State::Ringing { server, cseq, dialog, refresh_at: None, reliable };
         self.put(Box::new(Session {
             party,
             over: false,
             refer: None,
             refers: 0,
+            timer: wish.map(|(wished, wish)| Timer::asked(wished, wish)),
             armed: Armed::default(),
             state,
         }));
@@ -64,7 +79,7 @@ impl Stack {
         out.push(Output::Event(event));
     }
 
-    /// INVITE, BYE, INFO or REFER inside the dialog of a session.
+    /// INVITE, BYE, INFO, PRACK, UPDATE or REFER inside the dialog of a session.
     pub(super) fn session_asked(
         &mut self,
         now: Instant,
@@ -106,6 +121,8 @@ impl Stack {
                 }
                 self.put(session);
             }
+            Method::Prack => self.session_pracked(now, session, server, &request, out),
+            Method::Update => self.session_updated(now, session, server, &request, &essentials, out),
             Method::Refer => {
                 self.session_referred(now, session, server, essentials.cseq.number, &request, out)
             }
@@ -128,6 +145,7 @@ impl Stack {
         out: &mut Vec<Output>,
     ) {
         self.drop_refer(now, &mut session, out);
+        self.drop_updates(now, &mut session, out);
         match &session.state {
             // §15.1.2: requests that still wait are answered 487.
             State::Ringing { server, .. } | State::Talking { offer: Offer::Received { server, .. }, .. } => {
@@ -155,6 +173,10 @@ impl Stack {
         request: Request,
         out: &mut Vec<Output>,
     ) {
+        if let Some(least) = self.asked_again(&mut session, &request.headers) {
+            self.respond(now, server, Reply { headers: &[("Min-SE", &least)], ..Reply::new(422) }, out);
+            return self.put(session);
+        }
         match &mut session.state {
             State::Talking { dialog, offer, queued } => match offer {
                 Offer::Idle | Offer::Backoff { .. } => {
@@ -170,34 +192,18 @@ impl Stack {
                         // Once theirs is through there is nothing left to collide with.
                         queued.get_or_insert(sdp.take());
                     }
-                    *offer = Offer::Received { server, cseq };
+                    *offer = Offer::Received { server, cseq, update: false };
                     self.respond(now, server, Reply::new(100), out);
                     let offer = body(&request.body);
                     out.push(Output::Event(Event::Reinvited { session: session.party.id, offer }));
                 }
-                Offer::Received { .. } => {
-                    let wait = (self.ids.number() % 11).to_string();
-                    self.respond(
-                        now,
-                        server,
-                        Reply { headers: &[("Retry-After", &wait)], ..Reply::new(500) },
-                        out,
-                    );
-                }
+                Offer::Received { .. } => self.respond_later(now, server, out),
                 // Ours is open: glare. Or our 2xx has not met its ACK (RFC 5407 §3.1.2).
                 Offer::Sent { .. } | Offer::AckDue { .. } | Offer::Answered(_) => {
                     self.respond(now, server, Reply::new(491), out);
                 }
             },
-            State::Ringing { .. } => {
-                let wait = (self.ids.number() % 11).to_string();
-                self.respond(
-                    now,
-                    server,
-                    Reply { headers: &[("Retry-After", &wait)], ..Reply::new(500) },
-                    out,
-                );
-            }
+            State::Ringing { .. } => self.respond_later(now, server, out),
             State::Calling { .. } => self.respond(now, server, Reply::new(491), out),
             // RFC 5407 §3.1.4: our BYE ended the dialog.
             State::Ending { .. } => self.respond(now, server, Reply::new(481), out),
@@ -217,6 +223,7 @@ impl Stack {
         let Some(mut session) = self.sessions.remove(&id) else { return };
         match &mut session.state {
             State::Ringing { server: ringing, .. } if *ringing == server => {
+                self.drop_updates(now, &mut session, out);
                 self.respond(now, server, Reply::new(487), out);
                 end(&mut session, EndedBy::Cancelled, reason, out);
                 return;
@@ -291,10 +298,23 @@ impl Stack {
                 self.send_bye(now, &mut session, reason.as_deref(), out);
             }
             Due::Retry { sdp } => self.send_reinvite(now, &mut session, sdp, out),
+            Due::Unacknowledged { server } => {
+                return self.never_acknowledged(now, &mut session, server, out);
+            }
+            Due::RingsOn => self.send_reliably(now, &mut session, out),
+            Due::Refresh => self.refresh(now, &mut session, out),
+            Due::Expired => {
+                // RFC 4028 §10.
+                end(&mut session, EndedBy::Timeout, None, out);
+                self.send_bye(now, &mut session, Some(EXPIRED), out);
+            }
         }
         self.put(session);
     }
 }
+
+/// What the BYE says of a session that nobody asked for anew (RFC 3326).
+const EXPIRED: &str = "SIP;cause=408;text=\"Session timer expired\"";
 
 /// Tells the end of a session, once.
 pub(super) fn end(session: &mut Session, by: EndedBy, reason: Option<String>, out: &mut Vec<Output>) {

@@ -126,6 +126,10 @@ impl Stack {
         match (owner, method) {
             (Owner::Session(id), "INVITE") => self.invite_answered(now, id, key, response, essentials, out),
             (Owner::Session(id), "BYE") if status >= 200 => drop(self.sessions.remove(&id)),
+            (Owner::Session(id), "PRACK") if status >= 200 => self.prack_answered(id, key),
+            (Owner::Session(id), "UPDATE") if status >= 200 => {
+                self.update_answered(now, id, key, Some(&response), out)
+            }
             // §12.2.1.2: the other side has no such dialog any more.
             (Owner::Session(id), "INFO") if matches!(status, 408 | 481) => self.lose(now, id, out),
             (Owner::Probe(id), _) if status >= 200 => {
@@ -177,6 +181,23 @@ impl Stack {
         true
     }
 
+    /// Sends the INVITE of `old` again as `new`, asking for a longer interval.
+    pub(super) fn send_longer(
+        &mut self,
+        now: Instant,
+        (old, new): (ClientKey, ClientKey),
+        cseq: u32,
+        timer: &[u8],
+        credentials: Option<Credentials>,
+        out: &mut Vec<Output>,
+    ) {
+        let Some(transaction) = self.clients.get(&old) else { return };
+        let (owner, to) = (transaction.owner, transaction.to);
+        let (sent_by, branch) = (self.config.advertised(&to), self.ids.branch(new.branch));
+        let sent = transaction.sent.with_timer(timer).again(cseq, to.transport, sent_by, &branch, &[]);
+        self.begin_client(now, new, sent, Asking { to, owner, credentials }, out);
+    }
+
     pub(super) fn client_timeout(
         &mut self,
         now: Instant,
@@ -225,6 +246,8 @@ impl Stack {
         match (transaction.owner, transaction.sent.method) {
             (Owner::Session(id), "INVITE") => self.invite_failed(now, id, key, cause, out),
             (Owner::Session(id), "BYE") => drop(self.sessions.remove(&id)),
+            (Owner::Session(id), "PRACK") => self.prack_answered(id, key),
+            (Owner::Session(id), "UPDATE") => self.update_answered(now, id, key, None, out),
             (Owner::Session(id), "INFO") if cause == Cause::Timeout => self.lose(now, id, out),
             (Owner::Probe(id), _) => out.push(Output::Event(Event::ProbeFailed { id })),
             (Owner::Binding(id), _) => out.push(Output::Event(Event::BindingFailed { id })),

@@ -9,6 +9,7 @@ use bytes::Bytes;
 use crate::sip::digest::Algorithm;
 use crate::sip::flow::{Destination, Flow, Transport};
 use crate::sip::message::Request;
+pub use crate::sip::session_timer::SessionTimers;
 use crate::sip::uri::Uri;
 
 /// One INVITE session, from the first INVITE to the last answer of its BYE. The local tag of the session's
@@ -69,6 +70,8 @@ pub struct StackConfig {
     pub advertised: Vec<(Transport, SocketAddr)>,
     /// User-Agent and Server.
     pub user_agent: String,
+    /// How long a call may be up without anyone asking again (RFC 4028); none: as long as it likes.
+    pub timers: Option<SessionTimers>,
 }
 
 impl StackConfig {
@@ -262,14 +265,15 @@ pub enum Event {
         /// The URIs of a 3xx's Contacts, best first; at most [`MAX_REDIRECTS`].
         contacts: Vec<String>,
     },
-    /// The ACK of our 2xx came.
+    /// The ACK of our 2xx came, or the PRACK of a reliable response that carried our offer.
     Acked {
         /// The session.
         session: SessionId,
-        /// Its body: the answer, where our 2xx carried the offer.
+        /// Its body: the answer, where the offer was ours.
         sdp: Option<Bytes>,
     },
-    /// The other side wants to change the session: [`accept_reinvite`](super::Stack::accept_reinvite) or
+    /// The other side wants to change the session, by a re-INVITE, an UPDATE (RFC 3311) or, before it is answered, the
+    /// offer in a PRACK: [`accept_reinvite`](super::Stack::accept_reinvite) or
     /// [`reject_reinvite`](super::Stack::reject_reinvite).
     Reinvited {
         /// The session.
@@ -277,19 +281,25 @@ pub enum Event {
         /// None: it wants an offer from us.
         offer: Option<Bytes>,
     },
-    /// Our re-INVITE was accepted (and acknowledged, unless it had no offer; see `Answered`).
+    /// Our re-INVITE or early UPDATE was accepted (and acknowledged, unless it had no offer; see `Answered`).
     ReinviteAnswered {
         /// The session.
         session: SessionId,
         /// The answer.
         sdp: Option<Bytes>,
     },
-    /// Our re-INVITE was refused; the session is as it was.
+    /// Our re-INVITE or early UPDATE was refused; the session is as it was.
     ReinviteRefused {
         /// The session.
         session: SessionId,
         /// As received; a 491 is tried again by the stack first.
         status: u16,
+    },
+    /// The session has to be asked for anew, by a re-INVITE with its description as it is (RFC 4028 §7.4): the other
+    /// side takes no UPDATE, which the stack would have sent by itself.
+    RefreshDue {
+        /// The session.
+        session: SessionId,
     },
     /// INFO inside a session; answered with 200 already.
     Info {
@@ -394,7 +404,7 @@ pub enum EndedBy {
     Remote,
     /// The other side's CANCEL.
     Cancelled,
-    /// An ACK or an answer that never came.
+    /// An ACK, a PRACK, an answer or a refresh that never came.
     Timeout,
     /// Our [`hang_up`](super::Stack::hang_up) or [`reject`](super::Stack::reject).
     Local,
@@ -427,7 +437,12 @@ mod tests {
         let at = |text: &str| text.parse::<SocketAddr>().unwrap();
         let listed =
             ["192.0.2.1:5060", "192.0.2.1:5070", "[2001:db8::1]:5060"].map(|addr| (Transport::Udp, at(addr)));
-        let config = StackConfig { instance: b'a', advertised: listed.to_vec(), user_agent: String::new() };
+        let config = StackConfig {
+            instance: b'a',
+            advertised: listed.to_vec(),
+            user_agent: String::new(),
+            timers: None,
+        };
         let to = |transport, remote: &str, local: Option<&str>| {
             config
                 .advertised(&Destination { local: local.map(at), ..Destination::new(transport, at(remote)) })

@@ -19,6 +19,7 @@ use crate::sip::message::{Essentials, Response};
 use crate::sip::method::Method;
 use crate::sip::name_addr::NameAddr;
 use crate::sip::session::{Offer, Party, Session, State};
+use crate::sip::session_timer::Timer;
 use crate::sip::uri::Uri;
 
 /// Requests that may have been sent since a session was kept: its numbers go on so far behind the kept one.
@@ -42,6 +43,9 @@ pub struct KeptSession {
     to: SocketAddr,
     from: Option<SocketAddr>,
     keep_to_destination: bool,
+    takes_updates: bool,
+    /// Of its timer: seconds, whether we ask again, and whether the other side knows of timers.
+    timer: Option<(u32, bool, bool)>,
 }
 
 /// Why a session can't be taken up.
@@ -92,7 +96,7 @@ impl Stack {
     pub fn keep(&self, session: SessionId) -> Option<KeptSession> {
         let session = self.sessions.get(&session).filter(|session| !session.over)?;
         let State::Talking { dialog, .. } = &session.state else { return None };
-        let Party { contact, destination, keep_to_destination, .. } = &session.party;
+        let Party { contact, destination, keep_to_destination, takes_updates, .. } = &session.party;
         Some(KeptSession {
             call_id: dialog.call_id.clone(),
             local: dialog.local.clone(),
@@ -106,6 +110,8 @@ impl Stack {
             to: destination.remote,
             from: destination.local,
             keep_to_destination: *keep_to_destination,
+            takes_updates: *takes_updates,
+            timer: session.timer.map(|timer| timer.keep()),
         })
     }
 
@@ -114,6 +120,7 @@ impl Stack {
     /// connection ended with the process that had it: requests go where the dialog says, on a new one.
     pub fn restore(
         &mut self,
+        now: Instant,
         kept: &KeptSession,
         credentials: Option<Credentials>,
     ) -> Result<SessionId, NotRestored> {
@@ -147,12 +154,14 @@ impl Stack {
             contact: kept.contact.clone(),
             destination,
             keep_to_destination: kept.keep_to_destination && !kept.transport.is_reliable(),
+            takes_updates: kept.takes_updates,
         };
         self.put(Box::new(Session {
             party,
             over: false,
             refer: None,
             refers: 0,
+            timer: kept.timer.map(|kept| Timer::restore(now, kept)),
             armed: Armed::default(),
             state: State::Talking { dialog, offer: Offer::Idle, queued: None },
         }));
@@ -213,6 +222,7 @@ impl Stack {
             contact: String::new(),
             destination: Destination::new(transport, remote),
             keep_to_destination: false,
+            takes_updates: false,
         };
         let branch = self.ids.number();
         let cseq = essentials.cseq.number;

@@ -1,7 +1,7 @@
 //! The stack: owns transactions and sessions, and gives each message and each deadline to the one it is for
 //! (RFC 3261 §17.1.3, §17.2.3, §12.2.2, §18). It decides what RFC 3261 decides; whether a call is taken, and
 //! by whom, is asked of the [`Gatekeeper`] and told in [`Event`]s. SDP, registrations and routing are not here;
-//! nor are 100rel, UPDATE, session timers, and the change to TCP for long requests (§18.1.1).
+//! nor is the change to TCP for long requests (§18.1.1).
 //!
 //! A stack is driven by one thread: `handle_*` with what came, verbs with what is wanted; what is to be done is
 //! pushed to `out`. After each of these, [`next_timeout`](Stack::next_timeout) may be earlier than before.
@@ -14,8 +14,11 @@ mod client;
 mod event;
 mod kept;
 mod refer;
+mod refresh;
+mod reliable;
 mod requests;
 mod server;
+mod update;
 mod verbs;
 
 pub use event::*;
@@ -154,6 +157,11 @@ impl Stack {
     pub fn handle_flow_failed(&mut self, now: Instant, flow: Flow, out: &mut Vec<Output>) {
         self.client_flow_failed(now, &flow, out);
         self.server_flow_failed(&flow);
+    }
+
+    /// What is wished of session timers from the next call on.
+    pub fn set_timers(&mut self, timers: Option<SessionTimers>) {
+        self.config.timers = timers;
     }
 
     /// How much there is.

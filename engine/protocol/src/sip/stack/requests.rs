@@ -6,6 +6,7 @@ use std::time::Instant;
 use bytes::Bytes;
 
 use super::client::{Asking, Owner};
+use super::refresh::timer_lines;
 use super::server::Reply;
 use super::{Output, Stack};
 use crate::sip::compose::{ALLOW, NewRequest, Sent};
@@ -82,7 +83,12 @@ impl Stack {
             *queued = Some(sdp);
             return;
         }
-        let headers = [("Contact", session.party.contact.as_str()), ("Allow", ALLOW)];
+        let timers = timer_lines(session.timer.as_ref(), true);
+        let mut headers = vec![("Contact", session.party.contact.as_str()), ("Allow", ALLOW)];
+        if !timers.is_empty() {
+            headers.push(("Supported", crate::sip::session_timer::OPTION));
+            headers.extend(timers.iter().map(|(name, value)| (*name, value.as_str())));
+        }
         let owner = Owner::Session(session.party.id);
         let body = sdp.as_deref().map(|sdp| ("application/sdp", sdp));
         let content = Content { body, ..Content::new("INVITE", &headers) };

@@ -178,12 +178,12 @@ impl Stack {
         let Some(id) = self.session_named(essentials) else {
             return send(echo, 481, "", &[], out);
         };
-        if let Some(refusal) = extensions_refused(request) {
+        if let Some(refusal) = self.extensions_refused(request) {
             return send(echo, 420, "", &[("Unsupported", &refusal)], out);
         }
         match request.method {
             Method::Options => send(echo, 200, "", &CAPABILITIES, out),
-            Method::Invite | Method::Bye | Method::Info | Method::Refer => {
+            Method::Invite | Method::Bye | Method::Info | Method::Prack | Method::Update | Method::Refer => {
                 self.session_asked(now, id, received, out)
             }
             Method::Other(_) => send(echo, 501, "", &[("Allow", ALLOW)], out),
@@ -211,12 +211,13 @@ impl Stack {
         if let Uri::Other { .. } = request.uri {
             return send(echo, 416, &tag, &[], out);
         }
-        if let Some(refusal) = extensions_refused(request) {
+        if let Some(refusal) = self.extensions_refused(request) {
             return send(echo, 420, &tag, &[("Unsupported", &refusal)], out);
         }
         // Whoever asks what we can do gets the same answer, known or not.
         if request.method == Method::Options {
-            return send(echo, 200, &tag, &CAPABILITIES, out);
+            let headers = [CAPABILITIES[0], CAPABILITIES[1], ("Supported", self.extensions(true))];
+            return send(echo, 200, &tag, &headers, out);
         }
         if request.method == Method::Invite && essentials.max_forwards == Some(0) {
             return send(echo, 483, &tag, &[], out);
@@ -413,6 +414,26 @@ impl Stack {
         session.dialog_of(&essentials.call_id, essentials.from.tag()).map(|_| id)
     }
 
+    /// What is required that we do not have (§8.2.2.3).
+    fn extensions_refused(&self, request: &Request) -> Option<String> {
+        let known =
+            |item: &&str| self.extensions(true).split(", ").any(|known| known.eq_ignore_ascii_case(item));
+        let asked = request.headers.items(HeaderName::Require).filter(|item| !item.is_empty());
+        let strange: Vec<_> = asked.filter(|item| !known(item)).collect();
+        (!strange.is_empty()).then(|| strange.join(", "))
+    }
+
+    /// The extensions of this stack, for Supported: RFC 3262 and RFC 4028. Without an offer of ours nobody is to make
+    /// one reliably, which a PRACK would have to answer.
+    pub(super) fn extensions(&self, offered: bool) -> &'static str {
+        match (offered, self.config.timers) {
+            (true, Some(_)) => "100rel, timer",
+            (true, None) => "100rel",
+            (false, Some(_)) => "timer",
+            (false, None) => "",
+        }
+    }
+
     /// A tag for responses that are not remembered: the same each time the same request comes (§8.2.7).
     fn stateless_tag(&self, essentials: &Essentials) -> String {
         let mut hash = DefaultHasher::new();
@@ -457,12 +478,6 @@ const CAPABILITIES: [(&str, &str); 2] = [("Allow", ALLOW), ("Accept", "applicati
 fn send(echo: &Echo, status: u16, tag: &str, headers: &[(&str, &str)], out: &mut Vec<Output>) {
     let tag = (!tag.is_empty()).then_some(tag);
     out.push(Output::Send { to: echo.back, bytes: echo.response(status, "", tag, headers, None) });
-}
-
-/// What is required that we do not have: everything (§8.2.2.3).
-fn extensions_refused(request: &Request) -> Option<String> {
-    let asked: Vec<_> = request.headers.items(HeaderName::Require).filter(|item| !item.is_empty()).collect();
-    (!asked.is_empty()).then(|| asked.join(", "))
 }
 
 fn key_of(request: &Request, essentials: &Essentials, method: &str) -> ServerKey {

@@ -8,13 +8,16 @@ use bytes::Bytes;
 use super::answers::failed;
 use super::calls::end;
 use super::client::{Asking, Owner};
+use super::refresh::timer_lines;
 use super::requests::Content;
 use super::server::Reply;
 use super::{Cause, EndedBy, Invite, Output, ProbeId, SessionId, Stack};
 use crate::sip::compose::{self, ALLOW, NewRequest};
 use crate::sip::deadlines::Armed;
 use crate::sip::flow::Destination;
+use crate::sip::reliable::Agreed;
 use crate::sip::session::{Answered, Cancel, Offer, PROVISIONAL_REFRESH, Party, Session, State};
+use crate::sip::session_timer::{self, Timer};
 use crate::sip::transaction::key::ClientKey;
 
 impl Stack {
@@ -39,8 +42,12 @@ impl Stack {
         let mut headers = vec![
             ("Contact", contact.as_str()),
             ("Allow", ALLOW),
+            ("Supported", self.extensions(invite.sdp.is_some())),
             ("User-Agent", self.config.user_agent.as_str()),
         ];
+        let timer = self.config.timers.map(Timer::asking);
+        let timers = timer_lines(timer.as_ref(), false);
+        headers.extend(timers.iter().map(|(name, value)| (*name, value.as_str())));
         headers.extend(invite.headers.iter().map(|(name, value)| (name.as_str(), value.as_str())));
         let request = NewRequest {
             method: "INVITE",
@@ -65,6 +72,7 @@ impl Stack {
             contact,
             destination: to,
             keep_to_destination: invite.keep_to_destination,
+            takes_updates: false,
         };
         let offered = invite.sdp.is_some();
         let state = State::Calling { invite: key, early: Vec::new(), cancel: Cancel::No, offered };
@@ -75,6 +83,7 @@ impl Stack {
             over: false,
             refer: None,
             refers: 0,
+            timer,
             armed: Armed::default(),
             state,
         }));
@@ -112,10 +121,14 @@ impl Stack {
         out: &mut Vec<Output>,
     ) {
         let Some(mut session) = self.sessions.remove(&session) else { return };
-        if let State::Ringing { server, refresh_at, .. } = &mut session.state
+        if let State::Ringing { server, refresh_at, reliable, .. } = &mut session.state
             && (101..200).contains(&status)
         {
             *refresh_at = Some(now + PROVISIONAL_REFRESH);
+            if reliable.as_mut().is_some_and(|reliable| reliable.take(status, reason, &sdp)) {
+                self.send_reliably(now, &mut session, out);
+                return self.put(session);
+            }
             let headers = [("Contact", session.party.contact.as_str()), ("Allow", ALLOW)];
             self.respond(
                 now,
@@ -130,14 +143,33 @@ impl Stack {
     /// Takes an incoming call: 200, repeated until its ACK; then `Acked`. No ACK in 64*T1: `Ended` by `Timeout`.
     pub fn answer(&mut self, now: Instant, session: SessionId, sdp: Option<Bytes>, out: &mut Vec<Output>) {
         let Some(mut session) = self.sessions.remove(&session) else { return };
-        if let State::Ringing { server, dialog, .. } = &session.state {
-            let (server, dialog) = (*server, dialog.clone());
-            self.send_ok(now, &session.party, server, sdp, out);
-            let cseq = dialog.remote_cseq.unwrap_or_default();
-            let offer = Offer::Answered(Answered::new(now, server, cseq));
-            session.state = State::Talking { dialog, offer, queued: None };
+        match &mut session.state {
+            // RFC 3262 §3: a description that it may contradict is not acknowledged yet.
+            State::Ringing { reliable: Some(reliable), .. } if reliable.holds_answer() => {
+                reliable.answer.get_or_insert(sdp);
+            }
+            State::Ringing { .. } => self.send_answer(now, &mut session, sdp, out),
+            _ => {}
         }
         self.put(session);
+    }
+
+    /// 200 to the INVITE of a session that rings.
+    pub(super) fn send_answer(
+        &mut self,
+        now: Instant,
+        session: &mut Session,
+        sdp: Option<Bytes>,
+        out: &mut Vec<Output>,
+    ) {
+        let State::Ringing { server, cseq, dialog, reliable, .. } = &session.state else { return };
+        let (server, cseq, dialog) = (*server, *cseq, dialog.clone());
+        let said = reliable.as_ref().is_some_and(|reliable| reliable.agreed == Agreed::Anew);
+        self.drop_updates(now, session, out);
+        self.restart_timer(now, session);
+        self.send_ok(now, session, server, sdp.filter(|_| !said), out);
+        let offer = Offer::Answered(Answered::new(now, server, cseq));
+        session.state = State::Talking { dialog, offer, queued: None };
     }
 
     /// Refuses an incoming call, 300 to 699; `Ended` by `Local` comes at once. `headers`: Retry-After, Reason,
@@ -153,6 +185,7 @@ impl Stack {
     ) {
         let Some(mut session) = self.sessions.remove(&session) else { return };
         let State::Ringing { server, .. } = session.state else { return self.put(session) };
+        self.drop_updates(now, &mut session, out);
         let headers: Vec<_> = headers.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
         self.respond(
             now,
@@ -171,6 +204,7 @@ impl Stack {
         if session.over {
             return self.put(session);
         }
+        self.drop_updates(now, &mut session, out);
         match &mut session.state {
             State::Calling { invite, cancel, .. } => {
                 let invite = *invite;
@@ -220,7 +254,8 @@ impl Stack {
         self.put(session);
     }
 
-    /// 200 to the other side's re-INVITE, repeated until its ACK; then `Acked`.
+    /// 200 to the other side's re-INVITE, repeated until its ACK; then `Acked`. To an UPDATE, or to the offer in a
+    /// PRACK, 200 and no more.
     pub fn accept_reinvite(
         &mut self,
         now: Instant,
@@ -229,30 +264,37 @@ impl Stack {
         out: &mut Vec<Output>,
     ) {
         let Some(mut session) = self.sessions.remove(&session) else { return };
-        if let State::Talking { offer, .. } = &mut session.state
-            && let Offer::Received { server, cseq } = *offer
+        if !self.accept_early(now, &mut session, &sdp, out)
+            && let State::Talking { offer: Offer::Received { server, cseq, update }, .. } = session.state
         {
-            self.send_ok(now, &session.party, server, sdp, out);
-            *offer = Offer::Answered(Answered::new(now, server, cseq));
+            self.restart_timer(now, &mut session);
+            self.send_ok(now, &session, server, sdp, out);
+            if let State::Talking { offer, .. } = &mut session.state {
+                *offer = if update { Offer::Idle } else { Offer::Answered(Answered::new(now, server, cseq)) };
+            }
+            self.next_offer(now, &mut session, out);
         }
         self.put(session);
     }
 
-    /// Refuses the other side's re-INVITE, 300 to 699; the session stays as it was.
+    /// Refuses the other side's re-INVITE or UPDATE, 300 to 699; the session stays as it was. `headers`: Warning ...
     pub fn reject_reinvite(
         &mut self,
         now: Instant,
         session: SessionId,
         status: u16,
-        reason: &str,
+        headers: &[(String, String)],
         out: &mut Vec<Output>,
     ) {
         let Some(mut session) = self.sessions.remove(&session) else { return };
-        if let State::Talking { offer, .. } = &mut session.state
+        let headers: Vec<_> = headers.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+        let reply = Reply { headers: &headers, ..Reply::new(status.clamp(300, 699)) };
+        if !self.reject_early(now, &mut session, &reply, out)
+            && let State::Talking { offer, .. } = &mut session.state
             && let Offer::Received { server, .. } = *offer
         {
             *offer = Offer::Idle;
-            self.respond(now, server, Reply { reason, ..Reply::new(status.clamp(300, 699)) }, out);
+            self.respond(now, server, reply, out);
             self.next_offer(now, &mut session, out);
         }
         self.put(session);
@@ -322,17 +364,29 @@ impl Stack {
         id
     }
 
-    fn send_ok(
+    /// 200 to an INVITE, re-INVITE or UPDATE.
+    pub(super) fn send_ok(
         &mut self,
         now: Instant,
-        party: &Party,
+        session: &Session,
         server: u64,
         sdp: Option<Bytes>,
         out: &mut Vec<Output>,
     ) {
         let user_agent = self.config.user_agent.clone();
-        let headers =
-            [("Contact", party.contact.as_str()), ("Allow", ALLOW), ("Server", user_agent.as_str())];
+        let mut headers = vec![
+            ("Contact", session.party.contact.as_str()),
+            ("Allow", ALLOW),
+            ("Supported", self.extensions(true)),
+            ("Server", user_agent.as_str()),
+        ];
+        let timer = session.timer.as_ref().and_then(Timer::answer);
+        if let Some((expires, must)) = &timer {
+            headers.push(("Session-Expires", expires));
+            if *must {
+                headers.push(("Require", session_timer::OPTION));
+            }
+        }
         self.respond(now, server, Reply { headers: &headers, sdp: sdp.as_deref(), ..Reply::new(200) }, out);
     }
 }

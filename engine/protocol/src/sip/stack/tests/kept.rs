@@ -8,6 +8,7 @@ fn start_again(link: &mut Link, seed: u64) {
         instance: b'a',
         advertised: vec![(Transport::Udp, address(ANA)), (Transport::Tcp, address(ANA))],
         user_agent: "strowger".into(),
+        timers: None,
     };
     link.stacks[ANA] = Stack::new(config, seed);
 }
@@ -36,8 +37,8 @@ fn rfc3261_12_2_another_process_goes_on_with_the_dialog_and_either_side_can_end_
     for ends in [ANA, BORIS] {
         let (mut link, session, kept) = answered();
         start_again(&mut link, 77);
-        assert_eq!(link.stacks[ANA].restore(&kept, None), Ok(session), "its tag names the session");
-        assert_eq!(link.stacks[ANA].restore(&kept, None), Err(NotRestored::Known));
+        assert_eq!(link.stacks[ANA].restore(link.now, &kept, None), Ok(session), "its tag names the session");
+        assert_eq!(link.stacks[ANA].restore(link.now, &kept, None), Err(NotRestored::Known));
         link.ask(ANA, |stack, now, out| stack.reinvite(now, session, sdp("new port"), out));
         link.run(ms(100), &mut takes_offers());
         let told = link.events.iter().any(|(_, side, event)| {
@@ -63,7 +64,7 @@ fn rfc3261_12_2_2_numbers_go_on_behind_all_that_the_last_process_can_have_used()
         link.run(ms(100), &mut nothing());
     }
     start_again(&mut link, 78);
-    link.stacks[ANA].restore(&kept, None).expect("the dialog is taken up");
+    link.stacks[ANA].restore(link.now, &kept, None).expect("the dialog is taken up");
     link.ask(ANA, |stack, now, out| stack.info(now, session, "text/plain", b"and one", out));
     link.run(ms(100), &mut nothing());
     let infos =
@@ -75,8 +76,9 @@ fn rfc3261_12_2_2_numbers_go_on_behind_all_that_the_last_process_can_have_used()
 fn rfc3261_14_1_whoever_no_longer_knows_the_dialog_ends_it() {
     let (mut link, session, kept) = answered();
     start_again(&mut link, 79);
-    link.stacks[ANA].restore(&kept, None).expect("the dialog is taken up");
-    let config = StackConfig { instance: b'b', advertised: Vec::new(), user_agent: String::new() };
+    link.stacks[ANA].restore(link.now, &kept, None).expect("the dialog is taken up");
+    let config =
+        StackConfig { instance: b'b', advertised: Vec::new(), user_agent: String::new(), timers: None };
     link.stacks[BORIS] = Stack::new(config, 80); // it was started again too, and forgot
     link.ask(ANA, |stack, now, out| stack.reinvite(now, session, sdp("new port"), out));
     link.run_out(&mut nothing());
@@ -87,9 +89,10 @@ fn rfc3261_14_1_whoever_no_longer_knows_the_dialog_ends_it() {
 #[test]
 fn what_is_damaged_or_another_stack_s_is_not_taken_up() {
     let (link, _, kept) = answered();
-    let config = |instance| StackConfig { instance, advertised: Vec::new(), user_agent: String::new() };
+    let config =
+        |instance| StackConfig { instance, advertised: Vec::new(), user_agent: String::new(), timers: None };
     let mut other = Stack::new(config(b'c'), 1);
-    assert_eq!(other.restore(&kept, None), Err(NotRestored::NotOurs));
+    assert_eq!(other.restore(Instant::now(), &kept, None), Err(NotRestored::NotOurs));
     assert_eq!(other.load(), Load::default());
     let boris = link.stacks[BORIS].keep(link.sessions[BORIS][0]).expect("the other side of it");
     let mut stack = Stack::new(config(b'b'), 1);
@@ -103,17 +106,17 @@ fn what_is_damaged_or_another_stack_s_is_not_taken_up() {
     for (what, damage) in damaged {
         let mut kept = boris.clone();
         damage(&mut kept);
-        assert_eq!(stack.restore(&kept, None), Err(NotRestored::Unreadable), "{what}");
+        assert_eq!(stack.restore(Instant::now(), &kept, None), Err(NotRestored::Unreadable), "{what}");
     }
     assert_eq!(stack.load(), Load::default());
-    assert!(stack.restore(&boris, None).is_ok());
+    assert!(stack.restore(Instant::now(), &boris, None).is_ok());
 }
 
 #[test]
 fn rfc5626_a_telephone_that_comes_back_on_another_connection_is_asked_there() {
     let (mut link, session, kept) = answered();
     start_again(&mut link, 82);
-    link.stacks[ANA].restore(&kept, None).expect("the dialog is taken up");
+    link.stacks[ANA].restore(link.now, &kept, None).expect("the dialog is taken up");
     link.transport = Transport::Tcp;
     let flow = Flow { connection: 9, ..link.flow(ANA) };
     link.stacks[ANA].redirect(session, flow);

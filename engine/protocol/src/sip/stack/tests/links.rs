@@ -193,6 +193,9 @@ fn any_verb_at_any_time_leaves_nothing_behind() {
     for seed in 1..300 {
         let mut link = Link::lossy(seed, [0, 5, 15, 40][seed as usize % 4]);
         link.transport = if seed % 3 == 0 { Transport::Tcp } else { Transport::Udp };
+        if seed % 2 == 0 {
+            link.stacks[ANA].config.timers = Some(SessionTimers { expires: 90, least: 90 });
+        }
         for _ in 0..40 {
             let wait = link.random(1_500);
             link.run(ms(wait), &mut nothing());
@@ -205,7 +208,7 @@ fn any_verb_at_any_time_leaves_nothing_behind() {
                 continue;
             }
             let which = link.random(link.sessions[side].len() as u64) as usize;
-            let (session, verb) = (link.sessions[side][which], link.random(12));
+            let (session, verb) = (link.sessions[side][which], link.random(13));
             let flow = link.flow(side);
             link.ask(side, |stack, now, out| match verb {
                 0 => stack.hang_up(now, session, Some("Q.850;cause=16"), out),
@@ -216,8 +219,9 @@ fn any_verb_at_any_time_leaves_nothing_behind() {
                 6 => stack.reinvite(now, session, sdp("hold"), out),
                 7 => stack.reinvite(now, session, None, out),
                 8 => stack.accept_reinvite(now, session, sdp("held"), out),
-                9 => stack.reject_reinvite(now, session, 488, "", out),
+                9 => stack.reject_reinvite(now, session, 488, &[], out),
                 10 => stack.info(now, session, "application/dtmf-relay", b"Signal=1", out),
+                11 => drop(stack.update(now, session, &Bytes::from_static(b"codec"), out)),
                 _ => stack.handle_flow_failed(now, flow, out),
             });
         }

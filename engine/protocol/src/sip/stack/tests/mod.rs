@@ -8,6 +8,10 @@ mod kept;
 mod links;
 mod races;
 mod refers;
+mod reliable;
+mod timers;
+mod updates;
+mod whole;
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
@@ -54,6 +58,8 @@ struct Link {
     drops: Drops,
     /// (ms, sender, first line without SIP/2.0 and URI)
     ladder: Vec<(u64, usize, String)>,
+    /// The same, whole.
+    texts: Vec<(usize, Bytes)>,
     events: Vec<(u64, usize, Event)>,
     sessions: [Vec<SessionId>; 2],
     gate: Arc<dyn Gatekeeper>,
@@ -79,6 +85,7 @@ impl Link {
                 instance: [b'a', b'b'][side],
                 advertised: vec![(Transport::Udp, address(side)), (Transport::Tcp, address(side))],
                 user_agent: "strowger".into(),
+                timers: None,
             };
             Stack::new(config, seed * 2 + side as u64)
         };
@@ -93,6 +100,7 @@ impl Link {
             loss: 0,
             drops: Box::new(|_, _| false),
             ladder: Vec::new(),
+            texts: Vec::new(),
             events: Vec::new(),
             sessions: [Vec::new(), Vec::new()],
             gate: Arc::new(Carriers),
@@ -165,12 +173,19 @@ impl Link {
         wire::read(&bytes).unwrap_or_else(|error| panic!("{error:?} in {text}"));
         let line = first_line(&text);
         self.ladder.push((self.elapsed(), from, line.clone()));
+        self.texts.push((from, bytes.clone()));
         let lost = self.random(100) < self.loss || (self.drops)(from, &line);
         let Some(to) = (0..2).find(|side| address(*side) == to.remote) else { return };
         if !lost {
             let delay = if self.loss == 0 { 10 } else { 5 + self.random(200) };
             self.sent += 1;
-            self.under_way.push(Reverse((self.now + ms(delay), self.sent, to, bytes)));
+            self.under_way.push(Reverse((self.now + ms(delay), self.sent, to, bytes.clone())));
+            if self.loss > 0 && self.random(100) < 5 {
+                // A copy, which may come first.
+                let delay = 5 + self.random(400);
+                self.sent += 1;
+                self.under_way.push(Reverse((self.now + ms(delay), self.sent, to, bytes)));
+            }
         }
     }
 
@@ -231,6 +246,19 @@ impl Link {
     /// First lines of both sides in order: `a INVITE`, `b 200`.
     fn lines(&self) -> Vec<String> {
         self.ladder.iter().map(|(_, side, line)| format!("{} {line}", ['a', 'b'][*side])).collect()
+    }
+
+    /// The last message of a side with this first line.
+    fn text(&self, side: usize, line: &str) -> String {
+        let texts = self.texts.iter().rev().filter(|(from, _)| *from == side);
+        let mut texts = texts.map(|(_, bytes)| String::from_utf8_lossy(bytes).into_owned());
+        texts.find(|text| first_line(text) == line).unwrap_or_default()
+    }
+
+    /// When a side sent this, in milliseconds.
+    fn at(&self, side: usize, line: &str) -> Vec<u64> {
+        let of = self.ladder.iter().filter(|(_, from, sent)| *from == side && sent == line);
+        of.map(|(at, ..)| *at).collect()
     }
 
     fn count(&self, side: usize, line: &str) -> usize {
