@@ -39,8 +39,7 @@ pub(super) fn inside(link: &mut Link, session: SessionId, method: &str, cseq: u3
 /// The value of a header in the last message of boris' with this first line.
 pub(super) fn header(link: &Link, line: &str, name: &str) -> Option<String> {
     let text = link.text(BORIS, line);
-    let found = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(": ").map(str::to_owned));
-    found
+    text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(": ").map(str::to_owned))
 }
 
 #[test]
