@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Installs what the tests (and with "bench", the side-by-side benches) need beside Rust and a C compiler:
-# Debian's sipp, baresip, Kamailio and Python, and PyPI's pjsua2, opentelemetry-proto, aiosmtpd and standardwebhooks in
+# Debian's sipp, baresip, Kamailio, opus-tools and Python, and PyPI's pjsua2, opentelemetry-proto, aiosmtpd and standardwebhooks in
 # environments of their own under the cache folder; and the tools that
 # make components of scripts in JavaScript, Python and C, each in a folder of its own version.
 # Does nothing, quickly, where all of it is there.
@@ -21,6 +21,7 @@ ip iproute2
 svcrack sipvicious
 kamailio kamailio
 openssl openssl
+opusdec opus-tools
 node nodejs
 npm npm
 clang clang

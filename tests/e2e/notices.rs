@@ -22,7 +22,7 @@ const SECRET: &str = "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD";
 const CALLER: &str = "+359888123456";
 
 /// The servers outside, in a process that can be away.
-struct Outside {
+pub struct Outside {
     ip: Ipv4Addr,
     folder: TempDir,
     process: Option<Process>,
@@ -31,7 +31,7 @@ struct Outside {
 }
 
 impl Outside {
-    fn new(ip: Ipv4Addr) -> Self {
+    pub fn new(ip: Ipv4Addr) -> Self {
         let mut outside =
             Self { ip, folder: tempfile::tempdir().expect("a folder"), process: None, early: Vec::new() };
         outside.come();
@@ -58,7 +58,7 @@ impl Outside {
 
     /// The next thing that arrives by this way.
     #[track_caller]
-    fn next(&mut self, way: &str) -> Value {
+    pub fn next(&mut self, way: &str) -> Value {
         if let Some(at) = self.early.iter().position(|told| told["way"] == way) {
             return self.early.remove(at);
         }
@@ -75,15 +75,15 @@ impl Outside {
     }
 
     /// Whatever arrives by this way until nothing comes for so long.
-    fn rest(&mut self, way: &str, quiet: Duration) -> Vec<Value> {
+    pub fn rest(&mut self, way: &str, quiet: Duration) -> Vec<Value> {
         let process = self.process.as_mut().expect("the servers are there");
         let early = self.early.extract_if(.., |told| told["way"] == way).collect::<Vec<_>>();
         let coming = std::iter::from_fn(|| process.lines.seek(quiet, |line| arrival(line, way)));
         early.into_iter().chain(coming).collect()
     }
 
-    /// TOML of the tenant: all the ways, and a recipient for each, so that a test can tell them apart.
-    fn sections(&self, digest: &str) -> String {
+    /// TOML of the tenant: the mail server.
+    pub fn mail(&self) -> String {
         let (ip, ca) = (self.ip, self.folder.path().join("ca.pem"));
         format!(
             r#"  [tenant.mail]
@@ -93,7 +93,16 @@ impl Outside {
   user = "exchange"
   password = "of-the-tests"
   from = "Demo <exchange@demo.example>"
-  [tenant.sms]
+"#,
+            ca = ca.display()
+        )
+    }
+
+    /// TOML of the tenant: all the ways, and a recipient for each, so that a test can tell them apart.
+    fn sections(&self, digest: &str) -> String {
+        let (ip, mail) = (self.ip, self.mail());
+        format!(
+            r#"{mail}  [tenant.sms]
   kind = "twilio"
   url = "http://{ip}:8090"
   account = "AC0123"
@@ -140,8 +149,7 @@ impl Outside {
   [[tenant.queue]]
   name = "sales"
   agents = ["ana"]
-"#,
-            ca = ca.display()
+"#
         )
     }
 }

@@ -65,6 +65,15 @@ impl Heard {
         Self(wav.samples::<i16>().map_while(Result::ok).map(|s| f64::from(s) / f64::from(i16::MAX)).collect())
     }
 
+    /// Reads one channel, from 0, of a WAV of 16 bits at [`RATE`] with so many. Panics when it is not one.
+    pub fn read_channel(path: &Path, channel: usize, channels: u16) -> Self {
+        let mut wav = hound::WavReader::open(path).unwrap_or_else(|why| panic!("{}: {why}", path.display()));
+        let spec = wav.spec();
+        assert_eq!((spec.sample_rate, spec.channels, spec.bits_per_sample), (RATE, channels, 16));
+        let samples = wav.samples::<i16>().map_while(Result::ok).skip(channel).step_by(channels.into());
+        Self(samples.map(|s| f64::from(s) / f64::from(i16::MAX)).collect())
+    }
+
     /// How long it is.
     pub fn length(&self) -> Duration {
         Duration::from_secs_f64(self.0.len() as f64 / f64::from(RATE))

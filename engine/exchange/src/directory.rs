@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use crate::effect::Route;
 use crate::queue::QueuePlan;
+use crate::verb::Prompt;
 
 /// A person or desk.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -49,6 +50,24 @@ pub struct CallLimits {
     pub legs_per_call: u32,
 }
 
+/// Who talks, for a tenant that records some of its conversations.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Conversation<'a> {
+    /// The number that was dialled, as it arrived.
+    pub dialled: &'a str,
+    /// The queue that brought them together.
+    pub queue: Option<&'a str>,
+    /// The tenant's users among the two, by name.
+    pub users: [Option<&'a str>; 2],
+}
+
+/// How a conversation is recorded.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RecordingPlan {
+    /// What both hear first, in place of each other; once in a call.
+    pub announce: Option<Prompt>,
+}
+
 /// Answers about tenants. None of the answers may wait.
 pub trait Directory {
     /// By name or extension.
@@ -65,6 +84,14 @@ pub trait Directory {
     }
     /// Who decides about a call of one of the tenant's users to this number; none when nobody would.
     fn route(&self, _tenant: &str, _dialled: &str) -> Option<Route> {
+        None
+    }
+    /// How this conversation is recorded; none when nobody wishes it.
+    fn recording(&self, _tenant: &str, _of: &Conversation<'_>) -> Option<RecordingPlan> {
+        None
+    }
+    /// The keys by which a user pauses a recording, and has it go on.
+    fn pause_keys(&self, _tenant: &str) -> Option<String> {
         None
     }
     /// What the tenant may use.

@@ -242,6 +242,8 @@ pub enum Effect {
         /// Names and values: "queue", "call", "agent", "reason" ...
         about: Vec<(&'static str, String)>,
     },
+    /// A message was left: it belongs to a box from now on.
+    MessageLeft(Box<MessageLeft>),
     /// Something of the call has changed that a restart must know: `Exchange::kept_call` says what there is now.
     Keep {
         /// The call.
@@ -255,6 +257,27 @@ pub enum Effect {
         /// The call.
         call: CallId,
     },
+}
+
+/// A message that a caller has left, also one who hung up while speaking.
+#[derive(Clone, Debug, PartialEq)]
+pub struct MessageLeft {
+    /// The tenant's name.
+    pub tenant: String,
+    /// The call.
+    pub call: CallId,
+    /// The box: what the call was marked with as "box", or the last resort's; none when no box was meant.
+    pub mailbox: Option<String>,
+    /// The recording's name.
+    pub recording: String,
+    /// What was said, without the quiet that ended it.
+    pub length: Duration,
+    /// Who called.
+    pub from: Party,
+    /// When it was complete: seconds since 1970 UTC.
+    pub at: f64,
+    /// Until when the caller is to be called back, as the call was marked with.
+    pub call_back_by: Option<String>,
 }
 
 /// What signalling must do with a leg.
@@ -383,6 +406,8 @@ pub enum Sound {
         /// The recording's name.
         name: String,
     },
+    /// The recording goes on and leaves out what is said, or hears it again.
+    PauseTap(bool),
     /// Ends that.
     Untap,
 }

@@ -314,6 +314,26 @@ impl Exchange {
         done
     }
 
+    /// Leaves out of a call's recordings what is said from here on, or has it in them again.
+    ///
+    /// # Errors
+    /// `NotFound`: no such call of this tenant. `Invalid`: nothing is recorded now.
+    pub fn pause_recordings(
+        &mut self,
+        now: Instant,
+        tenant: &str,
+        call: CallId,
+        paused: bool,
+        directory: &dyn Directory,
+        out: &mut Vec<Effect>,
+    ) -> Result<(), Failure> {
+        let mut done = Err(Failure::NotFound("call".into()));
+        if self.calls.get(&call).is_some_and(|call| call.tenant == tenant) {
+            self.step(now, call, directory, out, |call, around| done = call.pause_recordings(paused, around));
+        }
+        done
+    }
+
     /// Which version of its script the call runs on; kept for the record.
     pub fn set_version(&mut self, call: CallId, version: &str) {
         if let Some(call) = self.calls.get_mut(&call)

@@ -43,10 +43,18 @@ pub(crate) struct Leg {
     /// What it occupies.
     pub seats: Vec<Seat>,
     /// A conversation recording that runs.
-    pub tap: Option<String>,
+    pub tap: Option<Tap>,
     /// An agent's, in a conversation of a queue.
     pub served: Option<Served>,
     pub record: LegRecord,
+}
+
+/// A recording of what a leg hears and says.
+pub(crate) struct Tap {
+    /// The recording's name.
+    pub name: String,
+    /// What is said now is left out.
+    pub paused: bool,
 }
 
 /// A conversation of a queue.

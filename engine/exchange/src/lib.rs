@@ -16,6 +16,7 @@ mod fetch;
 mod gather;
 mod leg;
 mod load;
+mod mailbox;
 mod prompt;
 pub mod queue;
 mod record;
@@ -23,10 +24,10 @@ pub mod strategy;
 pub mod verb;
 
 pub use call::{KeptCall, Past};
-pub use directory::{CallLimits, Device, Directory, Trunk, User};
+pub use directory::{CallLimits, Conversation, Device, Directory, RecordingPlan, Trunk, User};
 pub use effect::{
-    Arrival, Cause, Destination, Effect, Event, Fallback, Invite, LegKey, Note, Origin, Route, Signal, Sound,
-    Token,
+    Arrival, Cause, Destination, Effect, Event, Fallback, Invite, LegKey, MessageLeft, Note, Origin, Route,
+    Signal, Sound, Token,
 };
 pub use exchange::{Exchange, Finish, LiveCall};
 pub use queue::{

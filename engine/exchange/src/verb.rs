@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 pub use crate::call_id::{CallId, NotACallId};
 pub use crate::fetch::{Fetch, FetchMethod, Fetched};
+pub use crate::mailbox::{Inbox, MailboxAsk, Message};
 pub use crate::prompt::{Prompt, length_in_words};
 pub use crate::record::{CallRecord, LegRecord, Outcome};
 
@@ -448,6 +449,8 @@ pub enum Command {
     PickUp { user: String },
     Notify { to: String, text: String, facts: Vec<(String, String)> },
     Fetch(Box<Fetch>),
+    PauseRecording { leg: LegNo, paused: bool },
+    Mailbox(Box<MailboxAsk>),
 }
 
 /// What an import returned. The order of variants is the tape's format: add at the end.
@@ -518,4 +521,8 @@ pub enum Answer {
     Name(Option<String>),
     /// To `Fetch`.
     Fetched(Box<Fetched>),
+    /// To `Mailbox`, about one: none when there is no such box.
+    Inbox(Option<Box<Inbox>>),
+    /// To `Mailbox`, about what is in it.
+    Messages(Vec<Message>),
 }

@@ -115,7 +115,12 @@ pub enum Command {
         token: u64,
         /// As in [`Command::Record`].
         name: String,
+        /// Both sides added up on one channel, in place of a channel each.
+        mono: bool,
     },
+    /// The tap goes on and hears nothing, or hears again: what is said meanwhile is silence in its file, which
+    /// keeps its time.
+    PauseTap(bool),
     /// Ends a [`Command::Tap`]: it ends with [`Happening::Recorded`].
     Untap,
     /// Ends the stream and whatever it does, and frees its ports. The last event is

@@ -213,11 +213,12 @@ impl<S: Socket> Core<S> {
                 }
             }
             Command::Record { token, name, most, silence, stop_on_key } => {
-                let limits = Limits { most: Some(most), silence, stop_on_key };
+                let limits = Limits { most: Some(most), silence, stop_on_key, adds: false };
                 stream.record(context, token, name, limits);
             }
             Command::StopRecord => stream.end_message(context, EndOfRecording::Command),
-            Command::Tap { token, name } => stream.tap(context, token, name),
+            Command::Tap { token, name, mono } => stream.tap(context, token, name, mono),
+            Command::PauseTap(paused) => stream.pause_tap(paused),
             Command::Untap => stream.end_tap(context),
             Command::Relay { .. } | Command::Unrelay | Command::Hear { .. } | Command::Close => {}
         }

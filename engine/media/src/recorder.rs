@@ -13,10 +13,11 @@ use crate::writer::{Ended, Job, WriterHandle};
 /// Samples of a channel that are kept for late packets before they are handed to the writer: as many
 /// as a packet may be behind.
 const SLACK: usize = MAX_DRIFT as usize;
-/// Samples of a channel in one job for the writer.
-const CHUNK: usize = CLOCK as usize;
+/// Samples of a channel in one job for the writer. With those kept for late packets a second: what a killed process
+/// leaves is whole up to then.
+const CHUNK: usize = CLOCK as usize / 2;
 /// A packet this far from where the clock would put it is put where the clock says.
-const MAX_DRIFT: i64 = CLOCK as i64;
+const MAX_DRIFT: i64 = CLOCK as i64 / 2;
 /// Mean square of a packet that counts as sound: about -40 dBm0, above line noise.
 const LOUD: u64 = 300 * 300;
 
@@ -32,6 +33,10 @@ pub(crate) struct Recorder {
     file: Arc<Ended>,
     writer: WriterHandle,
     channels: usize,
+    /// Both sides are on one channel, added up.
+    adds: bool,
+    /// What is heard now is left out.
+    pub paused: bool,
     started: Instant,
     sides: [Anchor; 2],
     /// Interleaved, from `begin` on.
@@ -57,6 +62,8 @@ pub(crate) struct Limits {
     pub most: Option<Duration>,
     pub silence: Option<Duration>,
     pub stop_on_key: bool,
+    /// Both sides on the one channel that there is.
+    pub adds: bool,
 }
 
 impl Recorder {
@@ -66,6 +73,8 @@ impl Recorder {
             file: Arc::new(file),
             writer,
             channels,
+            adds: limits.adds,
+            paused: false,
             started: now,
             sides: [Anchor::default(); 2],
             buffer: Vec::new(),
@@ -89,16 +98,21 @@ impl Recorder {
     ) {
         let clock = self.clock(now);
         let place = self.sides[side as usize].place(timestamp, clock, new_source);
+        if self.paused {
+            return;
+        }
+        let channel = if self.adds { 0 } else { side as usize };
         let mut energy = 0;
         let count = samples.len() as u64;
         for (n, sample) in samples.enumerate() {
             energy += u64::from(sample.unsigned_abs()).pow(2);
             let Some(at) = (place + n as u64).checked_sub(self.begin) else { continue };
-            let index = at as usize * self.channels + side as usize;
+            let index = at as usize * self.channels + channel;
             if index >= self.buffer.len() {
                 self.buffer.resize((at as usize + 1) * self.channels, 0);
             }
-            self.buffer[index] = sample;
+            let place = &mut self.buffer[index];
+            *place = if self.adds { place.saturating_add(sample) } else { sample };
         }
         if count > 0 && energy / count >= LOUD {
             self.loud_until = self.loud_until.max(place + count);

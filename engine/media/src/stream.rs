@@ -382,9 +382,14 @@ impl<S: Socket> Stream<S> {
         }
     }
 
-    pub fn tap(&mut self, context: &mut Context, token: u64, name: String) {
+    pub fn tap(&mut self, context: &mut Context, token: u64, name: String, mono: bool) {
         self.end_tap(context);
-        self.tap = self.recorder(context, token, name, 2, Limits::default());
+        let limits = Limits { adds: mono, ..Limits::default() };
+        self.tap = self.recorder(context, token, name, if mono { 1 } else { 2 }, limits);
+    }
+
+    pub fn pause_tap(&mut self, paused: bool) {
+        self.tap.iter_mut().for_each(|tap| tap.paused = paused);
     }
 
     pub fn end_tap(&mut self, context: &mut Context) {

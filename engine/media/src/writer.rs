@@ -1,5 +1,5 @@
 //! The one thread that writes recordings: WAV, 8 kHz, 16 bits. The header is made right after every
-//! second of sound, so that a file is whole whenever the process ends. Media threads never wait for
+//! piece of half a second, so that a file is whole whenever the process ends. Media threads never wait for
 //! it: what it is too busy for is left out, and counted.
 
 use std::collections::HashMap;
@@ -15,8 +15,8 @@ use protocol::rtp::CLOCK;
 
 use crate::command::{EndOfRecording, Event, Happening, StreamId};
 
-/// Jobs that may wait, a second of sound each, 33 MB at most; more are left out of their files.
-const MAX_JOBS: usize = 1024;
+/// Jobs that may wait, half a second of sound each, 33 MB at most; more are left out of their files.
+const MAX_JOBS: usize = 2048;
 
 /// What names a recording when it ends.
 #[derive(Debug)]

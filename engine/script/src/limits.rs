@@ -198,6 +198,7 @@ pub fn wait(command: &Command) -> Duration {
         | Command::Reject { .. }
         | Command::StartRecording { .. }
         | Command::StopRecording { .. }
+        | Command::PauseRecording { .. }
         | Command::Hold { .. }
         | Command::Resume { .. }
         | Command::HangUp { .. }
@@ -224,6 +225,7 @@ pub fn wait(command: &Command) -> Duration {
         | Command::LastSpokeWith { .. }
         | Command::Conversations { .. }
         | Command::Notify { .. }
+        | Command::Mailbox(_)
         | Command::EnterQueue { .. }
         | Command::LookAtQueue { .. }
         | Command::Position { .. }

@@ -19,11 +19,13 @@ use crate::bans::Bans;
 use crate::config::{self, Mistakes, StoreKind, World};
 use crate::crm::contacts::Writing;
 use crate::events::{EventBus, wall};
+use crate::mailboxes::Mailboxes;
 use crate::memory::Memory;
 use crate::metrics::{Metrics, OfTenant};
 use crate::outside::Fetcher;
 use crate::post::Post;
 use crate::prompts::Prompts;
+use crate::recordings::{Recordings, shares::Shares};
 use crate::retention;
 use crate::scripts::{Compiler, NoScripts, Scripts};
 use crate::shards::Shards;
@@ -68,6 +70,10 @@ pub struct Node {
     pub scripts: Scripts,
     /// Every prompt.
     pub prompts: Prompts,
+    /// What was recorded of calls.
+    pub recordings: Recordings,
+    /// Messages for users and groups.
+    pub mailboxes: Mailboxes,
     /// Each tenant's events, by the tenant's name.
     pub events: EventBus,
     /// Each script's log lines, by [`log_row`].
@@ -155,6 +161,9 @@ impl Node {
         let (journal, unsealed) = Journal::open(&data.join("tapes")).map_err(StartError::Store)?;
         let tenants = world.tenants.iter().map(|t| t.name.to_string());
         let prompts = Prompts::open(store.clone(), blobs.clone(), &data, blobs_folder, tenants);
+        let shares = Shares::open(store.clone()).map_err(StartError::Store)?;
+        let recordings = Recordings::open(&data, shares)
+            .map_err(|why| StartError::Os("recordings can't be encoded", why))?;
         let (metrics, epoch) = (Metrics::default(), (wall() * 1000.0) as u64);
         let (sent, dropped) = (metrics.traces_sent.clone(), metrics.traces_dropped.clone());
         let traces = Traces::start(world.traces.as_ref(), epoch, &script_runtime, sent, dropped);
@@ -167,6 +176,8 @@ impl Node {
             memory: Memory::new(store.clone()),
             scripts: Scripts::open(&world, store.clone(), blobs, compiler).map_err(StartError::Scripts)?,
             prompts: prompts.map_err(StartError::Store)?,
+            recordings,
+            mailboxes: Mailboxes::open(store.clone()).map_err(StartError::Store)?,
             events: EventBus::default(),
             logs: EventBus::keeping(LOG_LINES),
             timelines: EventBus::keeping(TIMELINE_LINES),

@@ -78,7 +78,6 @@ pub struct Prompts {
     store: Store,
     blobs: Arc<Blobs>,
     folder: PathBuf,
-    recordings: PathBuf,
     shipped: PathBuf,
     known: RwLock<BTreeMap<(String, String), Described>>,
 }
@@ -112,8 +111,7 @@ impl Prompts {
         if let Err(why) = written {
             tracing::warn!("the shipped prompts are not in {}: {why}", shipped.display());
         }
-        let recordings = data.join("recordings");
-        Ok(Self { store, blobs, folder: blobs_folder, recordings, shipped, known: RwLock::new(known) })
+        Ok(Self { store, blobs, folder: blobs_folder, shipped, known: RwLock::new(known) })
     }
 
     /// The file of a prompt that the tenant recorded, in the leg's language where there is one:
@@ -131,13 +129,6 @@ impl Prompts {
     pub fn shipped(&self, name: &str) -> Option<PathBuf> {
         let shipped = SHIPPED.iter().any(|(shipped, _)| *shipped == name);
         shipped.then(|| self.shipped.join(name).with_extension("wav"))
-    }
-
-    /// The file of a recording of a tenant's calls; none when there is none, or the name is no name.
-    pub fn recording(&self, tenant: &str, name: &str) -> Option<PathBuf> {
-        let plain = !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_".contains(&b));
-        Some(self.recordings.join(tenant).join(name).with_extension("wav"))
-            .filter(|file| plain && file.is_file())
     }
 
     /// Checks and keeps a WAV file; durable when it returns. For a thread that may wait.

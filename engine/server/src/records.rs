@@ -40,6 +40,8 @@ pub struct Filter {
     pub agent: Option<String>,
     /// What came of it.
     pub outcome: Option<Outcome>,
+    /// Something of it was recorded.
+    pub recorded: bool,
     /// Calls that were listed after this one on the page before.
     pub before: Option<CallId>,
 }
@@ -100,7 +102,8 @@ impl Filter {
                 .iter()
                 .any(|n| n.ends_with(number.as_str()))
         };
-        self.outcome.is_none_or(|outcome| outcome == record.outcome)
+        (!self.recorded || !record.recordings.is_empty())
+            && self.outcome.is_none_or(|outcome| outcome == record.outcome)
             && self.agent.as_ref().is_none_or(|agent| record.answered_by.as_ref() == Some(agent))
             && self.number.as_ref().is_none_or(about)
     }

@@ -38,6 +38,11 @@ pub trait Shards: Send + Sync + 'static {
         mode: Supervision,
     ) -> Asked<'_, Result<(), Failure>>;
 
+    /// Leaves out of the recordings of a call of this tenant what is said from here on, or has it in them again.
+    ///
+    /// Fails as [`exchange::Exchange::pause_recordings`] does, and with `Failure::NotFound` when no shard runs.
+    fn pause_recordings(&self, tenant: &str, call: CallId, paused: bool) -> Asked<'_, Result<(), Failure>>;
+
     /// Has the script of a call of this tenant go on with another version when it waits next, if that version would
     /// have come to the same place; none when no script of such a call runs, or it ended first.
     fn move_call(&self, tenant: &str, call: CallId, to: Arc<Version>) -> Asked<'_, Option<Moved>>;

@@ -163,7 +163,7 @@ impl Shelf {
     /// Looks up; reads nothing and waits for nothing.
     fn source(&self, tenant: &Tenant, language: &str, prompt: &Prompt) -> Source {
         let own = |name: &str| self.node.prompts.own(&tenant.name, name, language);
-        let recorded = |name: &str| own(name).or_else(|| self.node.prompts.recording(&tenant.name, name));
+        let recorded = |name: &str| own(name).or_else(|| self.node.recordings.find_wav(&tenant.name, name));
         match prompt {
             Prompt::Silence(length) => Source::Silence(*length),
             Prompt::Tone(hz, length) => Source::Tone((*hz).clamp(100, 3400), *length),

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use exchange::length_in_words as length;
-use exchange::{Answer, BridgeEnd, Command, EndOfDigits, Prompt, Target, Waited};
+use exchange::{Answer, BridgeEnd, Command, EndOfDigits, MailboxAsk, Prompt, Target, Waited};
 
 /// The import that a command is of, by its interface and function in `wit/`.
 pub(crate) fn import(command: &Command) -> &'static str {
@@ -65,6 +65,16 @@ pub(crate) fn import(command: &Command) -> &'static str {
         Command::PickUp { .. } => "call.pick-up",
         Command::Notify { .. } => "notify.send",
         Command::Fetch(_) => "http.fetch",
+        Command::PauseRecording { paused: true, .. } => "call.pause-recording",
+        Command::PauseRecording { paused: false, .. } => "call.resume-recording",
+        Command::Mailbox(ask) => match **ask {
+            MailboxAsk::Find { .. } => "mailbox.find",
+            MailboxAsk::Unlock { .. } => "mailbox.unlock",
+            MailboxAsk::Messages { .. } => "mailbox.messages",
+            MailboxAsk::Keep { .. } => "mailbox.keep",
+            MailboxAsk::Delete { .. } => "mailbox.delete",
+            MailboxAsk::Greet { .. } => "mailbox.greet",
+        },
     }
 }
 
@@ -151,6 +161,17 @@ pub(crate) fn command(command: &Command) -> String {
         Command::Retrieve { slot } => format!("retrieve {slot}"),
         Command::PickUp { user } => format!("pick-up {user}"),
         Command::Fetch(fetch) => format!("{} {}", fetch.method.name(), without_query(&fetch.url)),
+        Command::PauseRecording { paused: true, .. } => "pause-recording".to_owned(),
+        Command::PauseRecording { paused: false, .. } => "resume-recording".to_owned(),
+        Command::Mailbox(ask) => match &**ask {
+            MailboxAsk::Find { name_or_number } => format!("find mailbox {name_or_number}"),
+            MailboxAsk::Unlock { inbox, .. } => format!("unlock mailbox {inbox}"),
+            MailboxAsk::Messages { inbox } => format!("messages of {inbox}"),
+            MailboxAsk::Keep { inbox, id } => format!("keep {id} of {inbox}"),
+            MailboxAsk::Delete { inbox, id } => format!("delete {id} of {inbox}"),
+            MailboxAsk::Greet { inbox, recording: Some(name) } => format!("greet with {name} at {inbox}"),
+            MailboxAsk::Greet { inbox, recording: None } => format!("greet as usual at {inbox}"),
+        },
     }
 }
 
@@ -223,6 +244,9 @@ pub(crate) fn answer(answer: &Answer) -> Option<String> {
         Answer::AgentState(Some(state)) => state.name().to_owned(),
         Answer::Name(name) => name.clone().unwrap_or_else(|| "nobody".to_owned()),
         Answer::Fetched(fetched) => format!("{}, {} bytes", fetched.status, fetched.body.len()),
+        Answer::Inbox(None) => "no such mailbox".to_owned(),
+        Answer::Inbox(Some(inbox)) => format!("{}: {} new, {} old", inbox.name, inbox.unheard, inbox.heard),
+        Answer::Messages(messages) => plural(u32::try_from(messages.len()).unwrap_or(u32::MAX), "message"),
     })
 }
 

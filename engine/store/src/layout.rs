@@ -12,10 +12,12 @@
 //! | `d` tenant contact | a contact of the tenant's own CRM |
 //! | `e` tenant number | an event of the tenant's stream, by its sequence number |
 //! | `f` tenant call number | how an effect outside went so far |
+//! | `g` tenant hash | a link to a recording |
 //! | `h` tenant number call | a conversation with a number: with whom, in the order of time |
 //! | `i` tenant call number | a task that is open |
 //! | `k` tenant key | a script's own memory: the moment it expires, and the value |
 //! | `l` tenant call | what a call did on the wire, line by line |
+//! | `m` tenant box recording | a message in a box |
 //! | `n` tenant suffix digits contact | whose a number is, by its last digits |
 //! | `o` tenant call number | an effect outside that waits for its delivery, or was given up |
 //! | `p` tenant prompt | a prompt's description; its sound is a blob |
@@ -279,6 +281,34 @@ pub fn read_registration(key: &[u8]) -> Option<(String, String, String)> {
     let (user, rest) = read_text(rest)?;
     let (contact, rest) = read_text(rest)?;
     rest.is_empty().then_some((tenant, user, contact))
+}
+
+/// A link to a recording, by the hash of its secret part.
+pub fn share(tenant: &str, hash: &[u8; 32]) -> Vec<u8> {
+    Key::new(b'g').text(tenant).bytes(hash).0
+}
+
+/// All links of all tenants.
+pub fn shares() -> Scan {
+    Scan::prefix(Key::new(b'g').0)
+}
+
+/// A message in a box.
+pub fn message(tenant: &str, inbox: &str, recording: &str) -> Vec<u8> {
+    Key::new(b'm').text(tenant).text(inbox).text(recording).0
+}
+
+/// All messages of all tenants; [`read_message`] tells which.
+pub fn messages() -> Scan {
+    Scan::prefix(Key::new(b'm').0)
+}
+
+/// Reads a message's key back: tenant, box, recording.
+pub fn read_message(key: &[u8]) -> Option<(String, String, String)> {
+    let (tenant, rest) = read_text(key.strip_prefix(b"m")?)?;
+    let (inbox, rest) = read_text(rest)?;
+    let (recording, rest) = read_text(rest)?;
+    rest.is_empty().then_some((tenant, inbox, recording))
 }
 
 /// A script's state.

@@ -138,6 +138,10 @@ export declare class Leg {
   /** Records this leg and whoever it talks with from here on; answers the recording's name. */
   startRecording(): string;
   stopRecording(): void;
+  /** Leaves out of the recording what is said from here on: a card number. */
+  pauseRecording(): void;
+  /** What is said is recorded again. */
+  resumeRecording(): void;
   /** Sends keys and waits until they are sent: 0-9, *, #, A-D, and "," for a pause of half a second. */
   sendDigits(digits: string): void;
   /** Holds the leg and plays something to it. */

@@ -104,6 +104,12 @@ export class Leg {
   stopRecording() {
     verb(() => this.handle.stopRecording());
   }
+  pauseRecording() {
+    verb(() => this.handle.pauseRecording());
+  }
+  resumeRecording() {
+    verb(() => this.handle.resumeRecording());
+  }
   sendDigits(digits) {
     verb(() => this.handle.sendDigits(digits));
   }

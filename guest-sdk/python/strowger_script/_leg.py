@@ -158,6 +158,14 @@ class Leg:
         """Ends what `start_recording` began."""
         verb(self._handle.stop_recording)
 
+    def pause_recording(self) -> None:
+        """Leaves out of the recording what is said from here on: a card number."""
+        verb(self._handle.pause_recording)
+
+    def resume_recording(self) -> None:
+        """What is said is recorded again."""
+        verb(self._handle.resume_recording)
+
     def send_digits(self, digits: str) -> None:
         """Sends keys and waits until they are sent: 0-9, *, #, A-D, and "," for a pause of half a second."""
         verb(self._handle.send_digits, digits)

@@ -146,6 +146,16 @@ impl Leg {
         self.0.stop_recording()
     }
 
+    /// Leaves out of the recording what is said from here on: a card number.
+    pub fn pause_recording(&self) -> Result {
+        self.0.pause_recording()
+    }
+
+    /// What is said is recorded again.
+    pub fn resume_recording(&self) -> Result {
+        self.0.resume_recording()
+    }
+
     /// Sends keys and waits until they are sent: 0-9, *, #, A-D, and "," for a pause of half a second.
     pub fn send_digits(&self, digits: &str) -> Result {
         self.0.send_digits(digits)

@@ -49,6 +49,7 @@ pub mod entry;
 pub mod http;
 pub mod kv;
 pub mod log;
+pub mod mailbox;
 pub mod notify;
 pub mod queue;
 pub mod settings;
@@ -92,11 +93,11 @@ pub mod prelude {
     pub use crate::ended::{CallRecord, Outcome};
     pub use crate::log::Level;
     #[cfg(not(target_arch = "wasm32"))]
-    pub use crate::sim::{Caller, Contact, Line, Number, Server, User};
+    pub use crate::sim::{Caller, Contact, Line, MessageBox, Number, Server, User};
     pub use crate::words::*;
     pub use crate::{
         AndBridge, Dial, Leg, Next, Places, Say, agents, bridge, bridge_until, crm, dial, hand_over, http,
-        kv, log, notify, park, pick_up, queue, retrieve, say_all, tag, talk, transferred_by,
+        kv, log, mailbox, notify, park, pick_up, queue, retrieve, say_all, tag, talk, transferred_by,
     };
     pub use serde_json::{Value, json};
     pub use strowger_script_macros::{call_script, settings};

@@ -1,35 +1,36 @@
-//! Voicemail: greets, takes a message, and says what becomes of it. The call is marked with the mailbox and, where the
-//! settings have a deadline, with the moment until which the caller is to be called back.
+//! Voicemail: greets, takes a message, and says what becomes of it. The call is marked with the mailbox, which the message
+//! goes to by itself, and, where the settings have a deadline, with the moment until which the caller is to be called back.
 
 mod deadline;
 
 use deadline::Deadline;
+use std::time::Duration;
+use strowger_script::mailbox::Mailbox;
 use strowger_script::prelude::*;
 use strowger_script::{silence, tone};
 
 /// Settings of `strowger/voicemail`; none is needed.
 #[settings]
 pub struct Settings {
-    /// The mailbox: the mark "box" of the call.
+    /// The mailbox: a user's name, or another. The mark "box" of the call.
     #[serde(default = "office")]
     pub r#box: String,
     /// The language of prompts, as BCP 47: "bg"; as it is unless set.
     pub language: Option<String>,
-    /// Said first; a key cuts it short.
-    #[serde(default = "greeting")]
-    pub greeting: Vec<Say>,
+    /// Said first; a key cuts it short. What somebody recorded for the box unless set, or else a few usual words.
+    pub greeting: Option<Vec<Say>>,
     /// A tone before the recording begins.
     #[serde(default = "yes")]
     pub beep: bool,
-    /// The longest message in seconds, 1 to 3600.
-    #[serde(default = "two_minutes")]
-    pub longest: u32,
-    /// A message ends after so many seconds of quiet, 1 to 60.
-    #[serde(default = "four")]
-    pub silence: u32,
-    /// Shorter than so many seconds is no message: the caller is asked once again.
-    #[serde(default = "one")]
-    pub shortest: u32,
+    /// The longest message in seconds, 1 to 3600; as the box has it unless set.
+    pub longest: Option<u32>,
+    /// A message ends after so many seconds of quiet, 1 to 60; as the box has it unless set.
+    pub silence: Option<u32>,
+    /// Shorter than so many seconds is no message: the caller is asked once again. As the box has it unless set.
+    pub shortest: Option<u32>,
+    /// Said where the box takes no further message.
+    #[serde(default = "full")]
+    pub full: Say,
     /// Said before asking again.
     #[serde(default = "not_heard")]
     pub not_heard: Say,
@@ -87,17 +88,19 @@ fn yes() -> bool {
     true
 }
 
-fn two_minutes() -> u32 {
-    120
+fn full() -> Say {
+    Say::words([
+        ("en", "Nobody can take your call now, and there is no room for a message. Please call again later."),
+        (
+            "bg",
+            "В момента никой не може да приеме обаждането ви и няма място за съобщение. Моля, обадете се по-късно.",
+        ),
+        ("ru", "Сейчас никто не может ответить, и для сообщения нет места. Пожалуйста, перезвоните позже."),
+    ])
 }
 
-fn four() -> u32 {
-    4
-}
-
-fn one() -> u32 {
-    1
-}
+/// Where no box says otherwise, in seconds.
+const USUAL: (u32, u32, u32) = (120, 4, 1);
 
 #[call_script]
 fn on_call(caller: Leg, settings: Settings) -> Result {
@@ -110,27 +113,45 @@ fn on_call(caller: Leg, settings: Settings) -> Result {
     if let Some(deadline) = &settings.deadline {
         tag("call-back-by", &deadline.after(&clock::local_time()))?;
     }
-    caller.play_until_key(say_all(&settings.greeting, &caller))?;
-    if !record(&caller, &settings)? {
+    let inbox = mailbox::find(&settings.r#box);
+    if inbox.as_ref().is_some_and(|inbox| inbox.full) {
+        return caller.play(settings.full.to(&caller));
+    }
+    caller.play_until_key(greet(&caller, &settings, inbox.as_ref()))?;
+    if !record(&caller, &settings, inbox.as_ref())? {
         caller.play(settings.not_heard.to(&caller))?;
-        if !record(&caller, &settings)? {
+        if !record(&caller, &settings, inbox.as_ref())? {
             return Ok(());
         }
     }
     caller.play(say_all(&settings.promise, &caller))
 }
 
+fn greet(caller: &Leg, settings: &Settings, inbox: Option<&Mailbox>) -> Vec<Prompt> {
+    match (&settings.greeting, inbox.and_then(|inbox| inbox.greeting.as_ref())) {
+        (Some(said), _) => say_all(said, caller),
+        (None, Some(recorded)) => vec![recorded.into()],
+        (None, None) => say_all(&greeting(), caller),
+    }
+}
+
 /// Records, and says whether there was anything to record.
-fn record(caller: &Leg, settings: &Settings) -> Result<bool> {
+fn record(caller: &Leg, settings: &Settings, inbox: Option<&Mailbox>) -> Result<bool> {
+    let rule = |set: Option<u32>, (least, most): (u32, u32), of_box: fn(&Mailbox) -> Duration, usual: u32| {
+        let of_box = inbox.map_or(usual.secs(), of_box);
+        set.map_or(of_box, |seconds| seconds.clamp(least, most).secs())
+    };
+    let longest = rule(settings.longest, LONGEST, |inbox| inbox.longest, USUAL.0);
+    let quiet = rule(settings.silence, QUIET, |inbox| inbox.silence, USUAL.1);
+    let shortest = rule(settings.shortest, (0, u32::MAX), |inbox| inbox.shortest, USUAL.2);
     forget_keys(caller)?;
     if settings.beep {
         caller.play([silence(200.ms()), tone(BEEP.0, BEEP.1.ms())])?;
     }
-    let quiet = settings.silence.clamp(QUIET.0, QUIET.1).secs();
-    let made = caller.record_message(settings.longest.clamp(LONGEST.0, LONGEST.1).secs(), quiet)?;
+    let made = caller.record_message(longest, quiet)?;
     // The quiet that ended it is part of it; where it is shorter than that, a key did.
     let heard = if made.length < quiet { made.length } else { made.length - quiet };
-    Ok(heard >= settings.shortest.secs())
+    Ok(heard >= shortest)
 }
 
 /// A key that was pressed before must not end the recording.

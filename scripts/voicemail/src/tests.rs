@@ -73,6 +73,17 @@ fn a_message_is_no_longer_than_the_settings_allow() {
 }
 
 #[test]
+fn the_box_s_own_greeting_is_heard_and_a_full_one_takes_nothing() {
+    let office = || MessageBox::new("office").greets_with("greeting-office");
+    caller().mailbox(office()).hears("greeting-office").hears(beep()).hangs_up().run(on_call);
+    // What the settings say comes first.
+    let settings = json!({ "greeting": ["closed"] });
+    caller().mailbox(office()).with_settings(settings).hears("closed").hangs_up().run(on_call);
+    let call = caller().mailbox(office().full()).hears(full().in_language("en")).is_hung_up().run(on_call);
+    assert!(call.record().recordings.is_empty());
+}
+
+#[test]
 fn whoever_hangs_up_while_speaking_has_left_a_message() {
     let call = caller()
         .with_settings(json!({ "box": "sales" }))

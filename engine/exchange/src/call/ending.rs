@@ -89,10 +89,8 @@ impl Call {
 
     /// Nobody decides any more: every leg ends.
     pub(super) fn close(&mut self, status: u16, around: &mut Around) {
-        if let Driver::LastResort(last) = &self.driver
-            && let Some(name) = last.message_box().filter(|_| self.message_left)
-        {
-            self.tags.push(("voicemail".into(), name.into()));
+        if let Some(name) = self.last_resort_box().filter(|_| self.message_left) {
+            self.tags.push(("voicemail".into(), name));
         }
         self.driver = Driver::Nobody;
         self.pending = None;
@@ -103,6 +101,14 @@ impl Call {
                 State::Arrived { .. } => self.refuse(status, "Temporarily Unavailable".into(), around),
                 _ => self.hang_up(LegNo::CALLER, Cause::Q850(16), "hung up", around),
             }
+        }
+    }
+
+    /// The box that a message goes to when the last resort takes it.
+    pub(super) fn last_resort_box(&self) -> Option<String> {
+        match &self.driver {
+            Driver::LastResort(last) => last.message_box().map(str::to_owned),
+            _ => None,
         }
     }
 

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use super::supervisor::Mix;
 use super::{Around, Call, Driver, Pending};
 use crate::call::waiting::MOST_QUEUE_LEGS;
-use crate::effect::{Cause, Effect, Fallback, LegKey, Route, Sound};
+use crate::effect::{Cause, Fallback, LegKey, Route};
 use crate::fallback::LastResort;
 use crate::leg::{Leg, Served, State};
 use crate::load::Seat;
@@ -72,9 +72,18 @@ struct KeptLeg {
     held: bool,
     info: LegInfo,
     record: LegRecord,
-    recorded: bool,
+    recorded: Recorded,
     /// Queue, agent, and since when.
     served: Option<(String, String, f64)>,
+}
+
+/// Whether a leg is recorded; written as the flag that it was.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) enum Recorded {
+    No,
+    Yes,
+    /// What is said now is left out.
+    Paused,
 }
 
 /// How far the number's last resort had come.
@@ -185,7 +194,9 @@ impl Call {
             |number: u64| mark = (mark ^ number).wrapping_mul(0x0000_0100_0000_01b3).rotate_left(29);
         for (no, leg) in self.legs.iter().enumerate().filter(|(_, leg)| leg.is_up()) {
             add(leg.key.0);
-            add((no as u64) << 2 | u64::from(leg.served.is_some()) << 1 | u64::from(leg.tap.is_some()));
+            let paused = leg.tap.as_ref().is_some_and(|tap| tap.paused);
+            let served = u64::from(leg.served.is_some());
+            add((no as u64) << 3 | u64::from(paused) << 2 | served << 1 | u64::from(leg.tap.is_some()));
         }
         add(self.standing_mark());
         let talking = self.last_resort_talks().map_or(0, |(_, b)| u64::from(b.0) + 1);
@@ -222,7 +233,11 @@ impl Call {
             held: leg.held,
             info: LegInfo { headers: Vec::new(), ..leg.info.clone() },
             record: leg.record.clone(),
-            recorded: leg.tap.is_some(),
+            recorded: match &leg.tap {
+                None => Recorded::No,
+                Some(tap) if tap.paused => Recorded::Paused,
+                Some(_) => Recorded::Yes,
+            },
             served: leg
                 .served
                 .as_ref()
@@ -332,7 +347,9 @@ impl Call {
             failure: kept.failure,
             version: kept.version,
             tags: kept.tags,
+            announced: !kept.recordings.is_empty(),
             recordings: kept.recordings,
+            typed: None,
             standing: None,
             promised: kept.promised,
             calls_back: kept.calls_back,
@@ -379,15 +396,10 @@ impl Call {
         if let Some(place) = place.filter(|place| self.calls_back || place.no <= places) {
             self.stand_again(place, around);
         }
-        for no in recorded {
-            if !self.leg(no).is_up() {
-                continue;
+        for (no, paused) in recorded {
+            if self.leg(no).is_up() {
+                self.start_tap(no, paused, around);
             }
-            let name = self.name_recording();
-            let leg = &mut self.legs[no.0 as usize];
-            leg.tap = Some(name.clone());
-            around.out.push(Effect::Sound(leg.key, Sound::Tap { name: name.clone() }));
-            self.recordings.push(name);
         }
         for (no, prompt) in hears {
             if self.legs.get(no.0 as usize).is_some_and(Leg::is_up) {
@@ -447,7 +459,8 @@ impl Call {
 pub struct Resumed {
     place: Option<KeptPlace>,
     last_resort: Option<InLastResort>,
-    recorded: Vec<LegNo>,
+    /// Which legs, and whether that is paused.
+    recorded: Vec<(LegNo, bool)>,
 }
 
 impl Resumed {
@@ -456,7 +469,12 @@ impl Resumed {
         Self {
             place: kept.place.take(),
             last_resort: kept.last_resort,
-            recorded: kept.legs.iter().filter(|leg| leg.up && leg.recorded).map(|leg| leg.no).collect(),
+            recorded: kept
+                .legs
+                .iter()
+                .filter(|leg| leg.up && leg.recorded != Recorded::No)
+                .map(|leg| (leg.no, leg.recorded == Recorded::Paused))
+                .collect(),
         }
     }
 }

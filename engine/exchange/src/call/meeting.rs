@@ -7,7 +7,7 @@
 use std::time::Duration;
 
 use super::{Around, Call, Driver, Pending};
-use crate::effect::{Cause, Effect, LegKey, Sound};
+use crate::effect::{Cause, LegKey};
 use crate::leg::{Leg, State};
 use crate::queue::Leaving;
 use crate::verb::{Answer, BridgeEnd, Failure, LegNo, Prompt};
@@ -180,11 +180,9 @@ impl Call {
     fn release(&mut self, no: LegNo, why: &'static str, around: &mut Around) -> Leg {
         self.unrelay(no, around);
         self.stop(no, around);
+        self.end_tap(no, around);
         let key = around.keys.leg(self.id, no);
         let leg = &mut self.legs[no.0 as usize];
-        if leg.tap.take().is_some() {
-            around.out.push(Effect::Sound(leg.key, Sound::Untap));
-        }
         let mut record = leg.record.clone();
         record.ended = Some(around.wall);
         record.end = why.into();

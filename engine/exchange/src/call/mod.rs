@@ -7,6 +7,7 @@ mod ending;
 mod kept;
 mod meeting;
 mod origin;
+mod recording;
 mod reports;
 mod ringing;
 mod steps;
@@ -15,7 +16,7 @@ mod transfer;
 mod verbs;
 mod waiting;
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crate::dial::Dialling;
 use crate::directory::Directory;
@@ -88,6 +89,9 @@ enum Pending {
         leg: LegNo,
         token: Token,
         name: String,
+        begun: Instant,
+        /// The quiet that ends it, which is no part of what was said.
+        silence: Duration,
     },
     SendDigits {
         leg: LegNo,
@@ -168,6 +172,10 @@ pub(crate) struct Call {
     pub version: String,
     tags: Vec<(String, String)>,
     recordings: Vec<String>,
+    /// The parties were told that they are recorded.
+    announced: bool,
+    /// The last keys that someone pressed while talking, and who.
+    typed: Option<(LegNo, String)>,
     /// The caller's place in a queue, and the agents who ring for it.
     standing: Option<Standing>,
     /// The caller was promised a call back.
@@ -270,6 +278,8 @@ impl Call {
             version: String::new(),
             tags: Vec::new(),
             recordings: Vec::new(),
+            announced: false,
+            typed: None,
             standing: None,
             promised: false,
             calls_back: false,

@@ -58,7 +58,7 @@ impl Call {
                 }
                 _ => None,
             },
-            Event::Recorded { token, length } => self.handle_recorded(no, token, length),
+            Event::Recorded { token, length } => self.handle_recorded(no, token, length, around),
             Event::Transfer { to, with } => self.handle_transfer(no, to, with, around),
         };
         if let Some(answer) = answer {
@@ -181,8 +181,9 @@ impl Call {
                 Some(Answer::Failed(Failure::HungUp))
             }
             // A message that was being left is kept; its recording is closed with the leg.
-            Pending::Message { name, .. } => {
-                self.keep_message(name);
+            Pending::Message { name, begun, .. } => {
+                let length = around.now.saturating_duration_since(begun);
+                self.keep_message(name, length, around);
                 Some(Answer::Failed(Failure::HungUp))
             }
             _ => Some(Answer::Failed(Failure::HungUp)),
@@ -211,6 +212,7 @@ impl Call {
     }
 
     pub(super) fn handle_digit(&mut self, no: LegNo, key: char, around: &mut Around) -> Option<Answer> {
+        self.handle_typed(no, key, around);
         match &mut self.pending {
             Some(Pending::Gather { leg, asking }) if *leg == no => {
                 let was_prompting = asking.is_prompting();
@@ -271,10 +273,18 @@ impl Call {
         }
     }
 
-    pub(super) fn handle_recorded(&mut self, no: LegNo, token: Token, length: Duration) -> Option<Answer> {
+    pub(super) fn handle_recorded(
+        &mut self,
+        no: LegNo,
+        token: Token,
+        length: Duration,
+        around: &mut Around,
+    ) -> Option<Answer> {
         match self.pending.take() {
-            Some(Pending::Message { leg, token: ours, name }) if leg == no && ours == token => {
-                self.keep_message(name.clone());
+            Some(Pending::Message { leg, token: ours, name, silence, .. }) if leg == no && ours == token => {
+                // What is shorter than the quiet was ended by a key.
+                let said = length.checked_sub(silence).unwrap_or(length);
+                self.keep_message(name.clone(), said, around);
                 Some(Answer::Recorded { id: name, length })
             }
             other => {

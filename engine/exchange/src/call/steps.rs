@@ -140,17 +140,6 @@ impl Call {
         UserInfo { name: user.name, number: user.number, mobile: user.mobile, presence, skills: user.skills }
     }
 
-    /// Recordings are named by their call, so nobody can guess or overwrite another's.
-    pub(super) fn name_recording(&self) -> String {
-        format!("{}-{}", self.id, self.recordings.len() + 1)
-    }
-
-    pub(super) fn keep_message(&mut self, name: String) {
-        self.message_left = true;
-        self.returns_to = None;
-        self.recordings.push(name);
-    }
-
     /// Legs are named as in the record: by their order, not by the place that they have taken.
     pub(super) fn note(&self, kind: &'static str, leg: LegNo, about: String, around: &mut Around) {
         let leg = self.leg(leg).record.leg;

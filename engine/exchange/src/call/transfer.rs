@@ -325,6 +325,7 @@ impl Call {
         self.stop(a, around);
         self.stop(b, around);
         self.relay(a, b, around);
+        self.record_as_wished(a, b, around);
     }
 }
 

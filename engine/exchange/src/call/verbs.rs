@@ -152,31 +152,26 @@ impl Call {
             Command::RecordMessage { leg, most, silence } => {
                 self.hearing(leg, around)?;
                 let token = around.keys.token();
-                let name = self.name_recording();
+                let name = self.name_message();
                 let key = self.leg(leg).key;
                 around
                     .out
                     .push(Effect::Sound(key, Sound::Record { token, name: name.clone(), most, silence }));
-                self.pending = Some(Pending::Message { leg, token, name });
+                self.pending = Some(Pending::Message { leg, token, name, begun: around.now, silence });
                 Ok(None)
             }
             Command::StartRecording { leg } => {
                 self.live(leg)?;
-                if let Some(name) = &self.leg(leg).tap {
-                    return Ok(Some(Answer::Text(name.clone())));
-                }
-                let name = self.name_recording();
-                let leg = self.live(leg)?;
-                leg.tap = Some(name.clone());
-                around.out.push(Effect::Sound(leg.key, Sound::Tap { name: name.clone() }));
-                self.recordings.push(name.clone());
-                Ok(Some(Answer::Text(name)))
+                Ok(Some(Answer::Text(self.start_tap(leg, false, around))))
             }
             Command::StopRecording { leg } => {
-                let leg = self.live(leg)?;
-                if leg.tap.take().is_some() {
-                    around.out.push(Effect::Sound(leg.key, Sound::Untap));
-                }
+                self.live(leg)?;
+                self.end_tap(leg, around);
+                done
+            }
+            Command::PauseRecording { leg, paused } => {
+                self.live(leg)?;
+                self.pause_tap(leg, paused, around);
                 done
             }
             Command::SendDigits { leg, digits } => {
@@ -258,6 +253,7 @@ impl Call {
             | Command::Conversations { .. }
             | Command::FindContact { .. }
             | Command::Notify { .. }
+            | Command::Mailbox(_)
             | Command::Log { .. } => Err(Failure::Other("not a verb of calls".into())),
             Command::EnterQueue { .. }
             | Command::LookAtQueue { .. }

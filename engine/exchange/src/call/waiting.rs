@@ -53,6 +53,12 @@ struct Connected {
 }
 
 impl Call {
+    /// The queue in which an agent has answered for the caller.
+    pub(super) fn queue_joined(&self) -> Option<&str> {
+        let standing = self.standing.as_ref().filter(|standing| standing.connected.is_some());
+        standing.map(|standing| standing.queue.as_str())
+    }
+
     /// A verb of interface `queue`.
     pub(super) fn begin_queue(
         &mut self,

@@ -20,6 +20,8 @@ pub struct Shop {
     pub devices: HashMap<&'static str, usize>,
     pub trunks: Vec<Trunk>,
     pub limits: CallLimits,
+    /// How conversations of the number 700 are recorded.
+    pub recording: Option<RecordingPlan>,
 }
 
 impl Directory for Shop {
@@ -51,6 +53,14 @@ impl Directory for Shop {
         let script = if dialled == "700" { "menu" } else { "internal" };
         let (script, settings) = (script.to_string(), "{}".to_string());
         (dialled != "666").then(|| Route { script, settings, fallback: vec![], source: None })
+    }
+
+    fn recording(&self, _: &str, of: &Conversation<'_>) -> Option<RecordingPlan> {
+        self.recording.clone().filter(|_| of.dialled == "700")
+    }
+
+    fn pause_keys(&self, _: &str) -> Option<String> {
+        Some("*1".into())
     }
 
     fn limits(&self, _: &str) -> CallLimits {
@@ -92,6 +102,7 @@ impl Scene {
                     .map(|name| Trunk { name: name.into(), in_service: true, channels: 0 })
                     .into(),
                 limits: LIMITS,
+                recording: None,
             },
             exchange: Exchange::new(now, 1_795_000_000.0, 7, 0),
             now,

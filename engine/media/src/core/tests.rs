@@ -525,7 +525,7 @@ fn a_tap_has_the_caller_left_and_what_is_heard_right() {
     let mut world = World::new(&[PCMU, PCMU]);
     (0..2).for_each(|leg| world.prove(leg));
     world.join(0, 1);
-    world.command(0, Command::Tap { token: 6, name: "talk".into() });
+    world.command(0, Command::Tap { token: 6, name: "talk".into(), mono: false });
     for frame in 0..200 {
         world.say(0, &[0x80; 160]);
         if frame >= 100 {
@@ -544,12 +544,58 @@ fn a_tap_has_the_caller_left_and_what_is_heard_right() {
     }
 }
 
-/// The process may be killed at any time: what was written is a whole file at every second.
+#[test]
+fn a_tap_on_one_channel_has_both_sides_added_up() {
+    let mut world = World::new(&[PCMU, PCMU]);
+    (0..2).for_each(|leg| world.prove(leg));
+    world.join(0, 1);
+    world.command(0, Command::Tap { token: 6, name: "mono".into(), mono: true });
+    for frame in 0..100 {
+        world.say(0, &[0x80; 160]);
+        if frame >= 50 {
+            world.say(1, &[0x00; 160]);
+        }
+        world.pass(20);
+    }
+    world.command(0, Command::Untap);
+    let (_, folder) = world.write();
+    let added = samples(&folder, "mono.wav");
+    assert_eq!(added.len(), 16_000);
+    for (n, sample) in added.iter().enumerate() {
+        assert_eq!(*sample, if n < 8_000 { 32_124 } else { 0 }, "sample {n}");
+    }
+}
+
+#[test]
+fn what_is_said_while_a_tap_is_paused_is_silence_and_the_rest_keeps_its_time() {
+    let mut world = World::new(&[PCMU]);
+    world.prove(0);
+    world.command(0, Command::Tap { token: 6, name: "card".into(), mono: false });
+    for frame in 0..200 {
+        match frame {
+            50 => world.command(0, Command::PauseTap(true)),
+            150 => world.command(0, Command::PauseTap(false)),
+            _ => {}
+        }
+        world.say(0, &[0x80; 160]);
+        world.pass(20);
+    }
+    world.command(0, Command::Untap);
+    let (_, folder) = world.write();
+    let both = samples(&folder, "card.wav");
+    assert_eq!(both.len(), 64_000);
+    for (n, pair) in both.chunks(2).enumerate() {
+        let heard = if (8_000..24_000).contains(&n) { 0 } else { 32_124 };
+        assert_eq!(pair, [heard, 0], "sample {n}");
+    }
+}
+
+/// The process may be killed at any time: what was written is a whole file up to the last second.
 #[test]
 fn a_recording_is_a_whole_file_while_it_goes_on() {
     let mut world = World::new(&[PCMU]);
     world.prove(0);
-    world.command(0, Command::Tap { token: 6, name: "on".into() });
+    world.command(0, Command::Tap { token: 6, name: "on".into(), mono: false });
     let mut writer = world.writer.take().unwrap();
     for second in 1..=5 {
         for _ in 0..50 {
@@ -557,9 +603,9 @@ fn a_recording_is_a_whole_file_while_it_goes_on() {
             world.pass(20);
         }
         writer.work_waiting();
-        if second > 2 {
+        if second > 1 {
             let sound = samples(&world.folder, "on.wav");
-            assert!((second - 2) * 16_000 <= sound.len(), "{} after {second} s", sound.len());
+            assert!((second - 1) * 16_000 <= sound.len(), "{} after {second} s", sound.len());
             assert!(sound.chunks(2).all(|pair| pair == [32_124, 0]));
         }
     }
@@ -569,7 +615,7 @@ fn a_recording_is_a_whole_file_while_it_goes_on() {
 fn names_that_leave_the_folder_are_refused() {
     for name in ["../x", "/etc/x", "a//b", "", ".x", "a/..", "a b", "a\0", &"x".repeat(300)] {
         let mut world = World::new(&[PCMU]);
-        world.command(0, Command::Tap { token: 1, name: name.into() });
+        world.command(0, Command::Tap { token: 1, name: name.into(), mono: false });
         world.pass(10);
         world.command(0, Command::Untap);
         let (happened, folder) = world.write();
@@ -586,10 +632,10 @@ fn names_that_leave_the_folder_are_refused() {
 fn a_writer_that_is_too_slow_leaves_silence_and_never_stops_a_call() {
     let mut world = World::new(&[PCMU]);
     world.prove(0);
-    world.command(0, Command::Tap { token: 1, name: "long".into() });
-    // The writer does not run at all for twenty minutes.
+    world.command(0, Command::Tap { token: 1, name: "long".into(), mono: false });
+    // The writer does not run at all for forty minutes.
     world.pass(3_000);
-    for _ in 0..1_200 {
+    for _ in 0..2_400 {
         world.say(0, &[0x80; 160]);
         world.pass(1_000);
     }
@@ -606,7 +652,7 @@ fn a_writer_that_is_too_slow_leaves_silence_and_never_stops_a_call() {
     let [Happening::Recorded { length, ended_by: EndOfRecording::Command, .. }] = &happened[..] else {
         panic!("{happened:?}")
     };
-    assert_eq!(length.as_secs(), 1_203);
+    assert_eq!(length.as_secs(), 2_403);
 }
 
 /// Flipped bytes, cut packets and strangers: nothing panics, nothing is passed on that was not proven.

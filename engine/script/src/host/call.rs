@@ -148,6 +148,16 @@ impl wit::HostLeg for Guest {
         done(self.ask(Command::StopRecording { leg }).await?)
     }
 
+    async fn pause_recording(&mut self, leg: Resource<LegInfo>) -> Verb<()> {
+        let leg = self.leg_no(&leg)?;
+        done(self.ask(Command::PauseRecording { leg, paused: true }).await?)
+    }
+
+    async fn resume_recording(&mut self, leg: Resource<LegInfo>) -> Verb<()> {
+        let leg = self.leg_no(&leg)?;
+        done(self.ask(Command::PauseRecording { leg, paused: false }).await?)
+    }
+
     async fn send_digits(&mut self, leg: Resource<LegInfo>, digits: String) -> Verb<()> {
         let leg = self.leg_no(&leg)?;
         done(self.ask(Command::SendDigits { leg, digits }).await?)

@@ -13,6 +13,7 @@ mod ended;
 mod http;
 mod kv;
 mod log;
+mod mailbox;
 mod notify;
 pub(crate) mod queue;
 mod settings;

@@ -50,6 +50,11 @@ impl Api {
         }
     }
 
+    /// The address of a path, for whoever has no token.
+    pub fn address(&self, path: &str) -> String {
+        format!("{}{path}", self.url)
+    }
+
     pub fn get(&self, path: &str) -> Result<Value, Failed> {
         Ok(self.send(self.request(Method::GET, path))?.json()?)
     }

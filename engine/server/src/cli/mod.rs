@@ -10,6 +10,7 @@ mod ladder;
 mod lists;
 mod outbox;
 mod queues;
+mod recordings;
 mod replay;
 mod script;
 mod serve;
@@ -134,6 +135,17 @@ enum Verb {
     /// List callers whom nobody answered and nobody called back yet
     #[command(after_help = "Example:\n  strowger missed --late\n\nTo call one back: strowger task call TASK")]
     Missed(tasks::Missed),
+    /// Recordings: list them, share one by a link, pause one that is made
+    #[command(
+        after_help = "Example:\n  strowger recording list --number 123456\n  strowger recording share 01KAG2M7V8Q4ZJ6T9X5B3N1C0D-1 --days 2"
+    )]
+    Recording {
+        #[command(subcommand)]
+        verb: recordings::Verb,
+    },
+    /// List mailboxes, or the messages in one
+    #[command(after_help = "Example:\n  strowger mailbox ana --tenant acme")]
+    Mailbox(recordings::Mailbox),
     /// Notices on their way: list them, try a dead one again, give one up
     #[command(after_help = "Example:\n  strowger outbox list --state dead --tenant acme")]
     Outbox {
@@ -216,6 +228,8 @@ fn run(verb: Verb, start: StartShards) -> Result<ExitCode, Failed> {
         Verb::Contact { verb } => contacts::run(&verb),
         Verb::Task { verb } => tasks::run(&verb),
         Verb::Missed(wanted) => tasks::missed(&wanted),
+        Verb::Recording { verb } => recordings::run(&verb),
+        Verb::Mailbox(wanted) => recordings::mailbox(&wanted),
         Verb::Outbox { verb } => outbox::run(&verb),
         Verb::Trunk(list) => lists::run(&list, lists::Of::Trunks),
         Verb::Ban(list) => lists::run(&list, lists::Of::Bans),

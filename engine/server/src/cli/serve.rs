@@ -17,6 +17,7 @@ use super::{Failed, StartShards};
 use crate::config::{self, Demo};
 use crate::http;
 use crate::node::{Node, StartError};
+use crate::recordings;
 use crate::scripts::Compiler;
 
 /// The demo's state, unless --data says otherwise.
@@ -67,6 +68,7 @@ pub(super) fn run(serve: Serve, start: StartShards) -> Result<ExitCode, Failed> 
     let (end, ended) = watch::channel(false);
     others.spawn(node.clone().sweep());
     others.spawn(crate::tasks::watch(node.clone()));
+    others.spawn(recordings::sweep::keep(node.clone()));
     others.spawn(crate::post::delivery::deliver(node.clone()));
     let api = others.spawn(http::serve(node.clone(), listener, ended));
     match &demo {

@@ -18,19 +18,27 @@ pub struct Keep {
     pub tapes: Duration,
     /// `tapes_size`: when the tapes of all calls take more room, the oldest are removed.
     pub tapes_size: u64,
+    /// `recordings`: older files are deleted, whatever becomes of the call's record; for as long as that unless it is set.
+    pub recordings: Option<Duration>,
+    /// `recordings_size`: when all files take more room, the oldest are deleted; without a bound unless it is set.
+    pub recordings_size: Option<u64>,
 }
 
 impl Default for Keep {
     fn default() -> Self {
-        Self { records: None, tapes: 90 * DAY, tapes_size: 1 << 30 }
+        Self { records: None, tapes: 90 * DAY, tapes_size: 1 << 30, recordings: None, recordings_size: None }
     }
 }
 
 /// Reads `[tenant.keep]`.
 pub(super) fn keep(section: Section<'_, '_>) -> Keep {
     let d = Keep::default();
+    let days = |key: &str| section.has(key).then(|| section.duration(key, DAY..=LONGEST, LONGEST));
+    let size = section.has("recordings_size");
     let keep = Keep {
-        records: section.has("records").then(|| section.duration("records", DAY..=LONGEST, LONGEST)),
+        records: days("records"),
+        recordings: days("recordings"),
+        recordings_size: size.then(|| section.size("recordings_size", 1 << 20..=1 << 50, 1 << 50)),
         tapes: section.duration("tapes", DAY..=LONGEST, d.tapes),
         tapes_size: section.size("tapes_size", 1 << 20..=1 << 40, d.tapes_size),
     };

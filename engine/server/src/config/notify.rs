@@ -50,6 +50,8 @@ pub struct Recipient {
     pub queues: Vec<String>,
     /// `numbers`: only calls to these; all if empty.
     pub numbers: Vec<String>,
+    /// `boxes`: only messages in these; all if empty.
+    pub boxes: Vec<String>,
     /// `language`; the tenant's unless said.
     pub language: Language,
     /// `quiet`: what happens then is told afterwards. Webhooks are no people and are told at once.
@@ -192,6 +194,7 @@ fn recipient(
         section.mistake(queue.line, format!("there is no queue \"{}\"; {hint}", queue.value));
     }
     let numbers = section.texts("numbers", r#"["+35921234567"]"#).unwrap_or_default();
+    let boxes = section.texts("boxes", r#"["office"]"#).unwrap_or_default();
     let quiet = section.text("quiet", "22:00-08:00").and_then(|text| {
         let read = text.value.parse::<QuietHours>();
         read.map_err(|why| section.mistake(text.line, format!("\"{}\": {why}", text.value))).ok()
@@ -223,6 +226,7 @@ fn recipient(
         occasions,
         queues: only.iter().map(|queue| queue.value.to_owned()).collect(),
         numbers: numbers.iter().map(|number| number.value.to_owned()).collect(),
+        boxes: boxes.iter().map(|name| name.value.to_owned()).collect(),
         language: Language::of(section.text("language", "bg").map_or(language, |text| text.value)),
         quiet,
         digest: section.duration("digest", Duration::ZERO..=DAY, MINUTE),

@@ -15,11 +15,13 @@ use super::calendar::calendar;
 use super::crm::crm;
 use super::keep::{Keep, keep};
 use super::limits::Limits;
+use super::mailbox::mailbox;
 use super::missed::{Missed, missed};
 use super::notify::notify;
 use super::outside::outside;
 use super::policy::{ScriptPolicy, policy};
 use super::queue::queue;
+use super::recording;
 use super::section::{Mistake, Section, Text, hint};
 use super::speech::{self, SpeechParts};
 use super::world::{
@@ -87,6 +89,12 @@ pub(super) fn tenant(section: Section<'_, '_>) -> Option<TenantParts> {
     let queue_known: Vec<&str> = queues.iter().map(|queue| queue.name.as_str()).collect();
     let notify = notify(&section, language.map_or("en", |tag| tag.value), &queue_known);
     let missed = section.section("missed").map_or_else(Missed::default, |s| missed(s, &known, &queue_known));
+    let number_known: Vec<&str> = numbers.iter().map(|number| number.number.as_str()).collect();
+    let recording = section.section("recording");
+    let recording = recording.map(|s| recording::recording(s, &known, &number_known, &queue_known));
+    let mut box_names = Names::new("mailbox");
+    let mailboxes = section.sections("mailbox").into_iter();
+    let mailboxes = mailboxes.filter_map(|s| mailbox(s, &known, &mut box_names)).collect();
     let outside = section.section("http").map_or_else(Default::default, outside);
     let mut calendar_names = Names::new("calendar");
     let zone_of_calendars = timezone.clone().unwrap_or(TimeZone::UTC);
@@ -124,6 +132,8 @@ pub(super) fn tenant(section: Section<'_, '_>) -> Option<TenantParts> {
         crm,
         missed,
         notify,
+        recording: recording.unwrap_or_default(),
+        mailboxes,
         outside,
         calendars,
         music,

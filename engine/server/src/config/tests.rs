@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use exchange::Conversation;
 use protocol::sip::digest::Algorithm;
 
 use super::*;
@@ -512,4 +513,76 @@ fn contacts_come_from_a_table_whose_mistakes_are_told_by_its_own_lines() {
     let contacts = world.tenant("acme").expect("acme").crm.clone();
     let Crm::Table(contacts) = contacts else { panic!("they are there") };
     assert_eq!(contacts.find("0888123456").and_then(|maria| maria.owner.as_deref()), Some("boris"));
+}
+
+#[test]
+fn conversations_are_recorded_by_number_queue_user_or_all() {
+    let acme_with = |rules: &str| {
+        world(&format!(
+            "[[tenant]]\nname = \"acme\"\n  [[tenant.user]]\n  name = \"ana\"\n  number = \"101\"\n  [[tenant.number]]\n  \
+             number = \"+35921234567\"\n  script = \"strowger/echo\"\n  [[tenant.queue]]\n  name = \"sales\"\n  \
+             agents = [\"ana\"]\n  [tenant.recording]\n  {rules}\n"
+        ))
+    };
+    let talk = |dialled, queue, user| Conversation { dialled, queue, users: [None, user] };
+    let talks = [
+        talk("0035921234567", None, None),
+        talk("700", Some("sales"), None),
+        talk("700", None, Some("ana")),
+        talk("700", None, None),
+    ];
+    for (rules, wanted) in [
+        ("numbers = [\"+35921234567\"]", [true, false, false, false]),
+        ("queues = [\"sales\"]", [false, true, false, false]),
+        ("users = [\"ana\"]", [false, false, true, false]),
+        ("all = true", [true; 4]),
+        ("format = \"opus\"", [false; 4]),
+    ] {
+        let world = acme_with(rules);
+        let acme = world.tenant("acme").unwrap();
+        assert_eq!(talks.map(|talk| acme.recording.wants(acme, &talk)), wanted, "{rules}");
+    }
+    let mistakes = said(
+        "[[tenant]]\nname = \"acme\"\n  [tenant.recording]\n  numbers = [\"700\"]\n  queues = [\"sale\"]\n  users = [\"eve\"]\n  \
+         format = \"mp3\"\n  pause_keys = \"stop\"\n  listen = \"boss\"\n",
+    );
+    for (line, part) in [
+        (4, "no number \"700\""),
+        (5, "no queue \"sale\""),
+        (6, "no user \"eve\""),
+        (7, "no format \"mp3\""),
+        (8, "\"stop\" are no keys"),
+        (9, "no role \"boss\""),
+    ] {
+        let start = format!("x.toml:{line}: ");
+        assert!(
+            mistakes.iter().any(|mistake| mistake.starts_with(&start) && mistake.contains(part)),
+            "{mistakes:?}"
+        );
+    }
+}
+
+#[test]
+fn every_user_and_group_has_a_box_and_any_other_name_may_be_one() {
+    let world = world(
+        "[[tenant]]\nname = \"acme\"\n  [[tenant.user]]\n  name = \"ana\"\n  number = \"101\"\n  groups = [\"sales\"]\n  \
+         [[tenant.group]]\n  name = \"sales\"\n  [[tenant.mailbox]]\n  name = \"office\"\n  users = [\"ana\"]\n  pin = \"4711\"\n  \
+         longest = 30\n  most = 7\n",
+    );
+    let acme = world.tenant("acme").unwrap();
+    let owners = |name: &str| acme.mailbox(name).map(|mailbox| (mailbox.name, mailbox.users));
+    let of =
+        |name: &str, users: &[&str]| Some((name.to_owned(), users.iter().map(|u| (*u).to_owned()).collect()));
+    assert_eq!(owners("101"), of("ana", &["ana"]), "by the extension");
+    assert_eq!(owners("sales"), of("sales", &["ana"]));
+    assert_eq!(owners("duty"), of("duty", &[]));
+    assert_eq!(owners("../duty"), None);
+    let office = acme.mailbox("office").unwrap();
+    assert_eq!(
+        (office.longest, office.most, office.users),
+        (Duration::from_secs(30), 7, vec!["ana".to_owned()])
+    );
+    let mistakes =
+        said("[[tenant]]\nname = \"acme\"\n  [[tenant.mailbox]]\n  name = \"office\"\n  pin = \"12\"\n");
+    assert!(mistakes[0].contains("write 4 to 16 digits"), "{mistakes:?}");
 }

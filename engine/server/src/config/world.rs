@@ -19,10 +19,12 @@ use serde::{Deserialize, Serialize};
 
 use super::keep::Keep;
 use super::limits::Limits;
+use super::mailbox::Mailbox;
 use super::missed::Missed;
 use super::notify::Notify;
 use super::outside::Outside;
 use super::policy::ScriptPolicy;
+use super::recording::Recording;
 use super::speech::{Speech, SpeechParts, SpeechSettings};
 use super::traces::TraceSettings;
 use crate::calendar::Calendar;
@@ -276,6 +278,10 @@ pub struct Tenant {
     pub missed: Missed,
     /// `[[tenant.notify]]`, `[tenant.mail]` and `[tenant.sms]`
     pub notify: Notify,
+    /// `[tenant.recording]`
+    pub recording: Recording,
+    /// `[[tenant.mailbox]]`
+    pub mailboxes: Vec<Mailbox>,
     /// `[tenant.http]`
     pub outside: Arc<Outside>,
     /// `[[tenant.calendar]]`
@@ -316,6 +322,8 @@ pub(super) struct TenantParts {
     pub crm: Crm,
     pub missed: Missed,
     pub notify: Notify,
+    pub recording: Recording,
+    pub mailboxes: Vec<Mailbox>,
     pub outside: Outside,
     pub calendars: Vec<Calendar>,
     pub music: Vec<Playlist>,
@@ -350,6 +358,8 @@ impl Tenant {
             crm: parts.crm,
             missed: parts.missed,
             notify: parts.notify,
+            recording: parts.recording,
+            mailboxes: parts.mailboxes,
             outside: Arc::new(parts.outside),
             calendars: parts.calendars,
             music: parts.music,

@@ -3,22 +3,20 @@
 use std::str::FromStr;
 
 use axum::Json;
-use axum::body::{Body, Bytes};
 use axum::extract::{Path, Query, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use exchange::{CallId, CallRecord, Outcome};
-use futures_util::stream;
 use jiff::Timestamp;
 use script::Tape;
 use serde::{Deserialize, Serialize};
 use store::layout;
-use tokio::io::AsyncReadExt as _;
 use utoipa::{IntoParams, ToSchema};
 
 use super::Api;
 use super::access::Access;
 use super::problem::Problem;
+use super::ranges;
 use super::scripts::blocking;
 use super::views::{self, CallView, LiveView};
 use crate::config::{Role, Tenant};
@@ -30,9 +28,6 @@ use crate::timeline;
 /// Calls on a page unless asked otherwise, and at most.
 const PAGE: usize = 50;
 const MOST: usize = 500;
-
-/// A recording is sent in pieces of so many bytes.
-const PIECE: usize = 64 << 10;
 
 /// Tells a client that wants the tape as it was written, for a replay.
 pub const TAPE_TYPE: &str = "application/vnd.strowger.tape";
@@ -103,6 +98,7 @@ pub(super) async fn list(
         number: query.number,
         agent: query.agent,
         outcome,
+        recorded: false,
         before: before.transpose()?,
     };
     let (store, name) = (api.node.store.clone(), tenant.name.clone());
@@ -198,35 +194,27 @@ pub(super) struct WhichRecording {
     name: Option<String>,
 }
 
-/// A recording of a call.
+/// A recording of a call, whole or a range of it.
 #[utoipa::path(get, path = "/v1/tenants/{tenant}/calls/{id}/recording", tag = "calls",
     params(("tenant" = String, Path), ("id" = String, Path), WhichRecording),
-    responses((status = 200, content_type = "audio/wav"), (status = 404, body = Problem)))]
+    responses((status = 200, content_type = "audio/wav"), (status = 206, content_type = "audio/wav"),
+        (status = 404, body = Problem), (status = 416, body = Problem)))]
 pub(super) async fn recording(
     State(api): State<Api>,
     access: Access,
     Path((_, id)): Path<(String, String)>,
     Query(query): Query<WhichRecording>,
+    headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    access.may(Role::Agent)?;
+    access.may(access.tenant.recording.listen)?;
     let record = record(&api, &access.tenant, &id)?;
     let name = match query.name {
         None => record.recordings.first(),
         Some(wanted) => record.recordings.iter().find(|name| **name == wanted),
     };
-    let file = name.and_then(|name| api.node.prompts.recording(&access.tenant.name, name));
+    let kept = name.and_then(|name| api.node.recordings.find(&access.tenant.name, name));
     let missing = || Problem::not_found("the call has no such recording");
-    let file = tokio::fs::File::open(file.ok_or_else(missing)?).await.map_err(|_| missing())?;
-    let length = file.metadata().await.map(|m| m.len()).map_err(|_| missing())?;
-    let pieces = stream::try_unfold(file.take(length), |mut file| async move {
-        let mut piece = vec![0; PIECE];
-        let read = file.read(&mut piece).await?;
-        piece.truncate(read);
-        Ok::<_, std::io::Error>((read > 0).then(|| (Bytes::from(piece), file)))
-    });
-    let headers =
-        [(header::CONTENT_TYPE, "audio/wav".to_owned()), (header::CONTENT_LENGTH, length.to_string())];
-    Ok((headers, Body::from_stream(pieces)).into_response())
+    ranges::send(&kept.ok_or_else(missing)?, &headers).await
 }
 
 /// Hangs a call up, all its legs.
@@ -261,7 +249,7 @@ fn outcome(text: &str) -> Result<Outcome, Problem> {
     })
 }
 
-fn moment(key: &str, text: &str) -> Result<f64, Problem> {
+pub(super) fn moment(key: &str, text: &str) -> Result<f64, Problem> {
     let read = text.parse::<Timestamp>();
     let at = read
         .map_err(|_| Problem::bad(format!("{key} is no moment; write one like 2026-11-27T09:00:00+02:00")))?;

@@ -6,10 +6,13 @@ mod bans;
 mod calls;
 mod contacts;
 mod control;
+mod mailboxes;
 mod outbox;
 mod problem;
 mod prompts;
 mod queues;
+mod ranges;
+mod recordings;
 mod scripts;
 mod streams;
 mod tasks;
@@ -104,11 +107,23 @@ pub fn router(node: Arc<Node>, stop: watch::Receiver<bool>) -> Router {
         .route("/calls/{id}/tape", get(calls::tape))
         .route("/calls/{id}/ladder", get(calls::ladder))
         .route("/calls/{id}/recording", get(calls::recording))
+        .route("/calls/{id}/recording/pause", post(recordings::pause))
+        .route("/calls/{id}/recording/resume", post(recordings::resume))
         .route("/calls/{id}/hangup", post(calls::hangup))
         .route("/calls/{id}/move", post(control::move_call))
         .route("/calls/{id}/listen", post(control::listen))
         .route("/calls/{id}/whisper", post(control::whisper))
         .route("/calls/{id}/barge", post(control::barge))
+        .route("/recordings", get(recordings::list))
+        .route("/recordings/{name}", get(recordings::get).delete(recordings::delete))
+        .route("/recordings/{name}/shares", get(recordings::shares).post(recordings::share))
+        .route("/shares/{id}", delete(recordings::revoke))
+        .route("/mailboxes", get(mailboxes::list))
+        .route("/mailboxes/{mailbox}", get(mailboxes::get))
+        .route(
+            "/mailboxes/{mailbox}/messages/{id}",
+            get(mailboxes::sound).patch(mailboxes::mark).delete(mailboxes::delete),
+        )
         .route("/users", get(tenants::users))
         .route("/trunks", get(tenants::trunks))
         .route("/numbers", get(tenants::numbers))
@@ -134,6 +149,7 @@ pub fn router(node: Arc<Node>, stop: watch::Receiver<bool>) -> Router {
         .route("/v1/reload", post(tenants::reload))
         .route("/v1/bans", get(bans::list))
         .route("/v1/bans/{address}", delete(bans::lift))
+        .route("/shared/{link}", get(recordings::shared))
         .route("/v1/openapi.json", get(async || Json(Described::openapi())))
         .route("/metrics", get(tenants::metrics))
         .route("/healthz", get(tenants::healthz))
@@ -153,6 +169,9 @@ pub fn router(node: Arc<Node>, stop: watch::Receiver<bool>) -> Router {
         prompts::list, prompts::put, prompts::get, prompts::delete,
         calls::list, calls::get, calls::tape, calls::ladder, calls::recording, calls::hangup, control::move_call, control::originate,
         control::listen, control::whisper, control::barge,
+        recordings::list, recordings::get, recordings::delete, recordings::pause, recordings::resume,
+        recordings::share, recordings::shares, recordings::revoke, recordings::shared,
+        mailboxes::list, mailboxes::get, mailboxes::sound, mailboxes::mark, mailboxes::delete,
         tenants::list, tenants::users, tenants::trunks, tenants::numbers, tenants::reload,
         queues::list, queues::get, queues::sign_in, queues::sign_out, queues::agents, queues::get_agent, queues::set_state,
         contacts::list, contacts::import, contacts::get, contacts::put, contacts::delete,

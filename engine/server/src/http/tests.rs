@@ -105,6 +105,11 @@ impl Shards for Fake {
         })
     }
 
+    fn pause_recordings(&self, _tenant: &str, call: CallId, _paused: bool) -> Asked<'_, Result<(), Failure>> {
+        let silent = Failure::Invalid("nothing is recorded now".into());
+        Box::pin(async move { if call == UP { Ok(()) } else { Err(silent) } })
+    }
+
     fn move_call(&self, _tenant: &str, call: CallId, to: Arc<Version>) -> Asked<'_, Option<Moved>> {
         let moved = (call == UP).then(|| Moved::Stays(format!("{} asks something else", &to.hash()[..8])));
         Box::pin(async move { moved })
@@ -423,7 +428,7 @@ async fn prompts_are_kept_as_given() {
     let file = api.node.prompts.own("acme", "welcome", "bg-BG").unwrap();
     assert_eq!(std::fs::read(file).unwrap(), wav);
     assert_eq!(api.node.prompts.own("acme", "../strowger", "en"), None);
-    assert_eq!(api.node.prompts.recording("acme", "../strowger"), None);
+    assert_eq!(api.node.recordings.find("acme", "../strowger"), None);
     assert_eq!(api.ask("DELETE", path, "acme-developer", "").await.0, 204);
     assert_eq!(api.ask("DELETE", path, "acme-developer", "").await.0, 404);
 }
@@ -605,4 +610,5 @@ async fn a_node_that_stops_is_not_ready_and_a_folder_is_one_process_s() {
 
 mod control;
 mod queues;
+mod recordings;
 mod versions;

@@ -204,7 +204,7 @@ fn ended(finish: &Finish) -> Value {
     }
 }
 
-fn party(party: Party) -> PartyView {
+pub(super) fn party(party: Party) -> PartyView {
     PartyView { number: party.number, name: party.name, uri: party.uri }
 }
 

@@ -18,6 +18,11 @@ use crate::node::Node;
 /// The plan is asked so often at least: the wall clock may have been set.
 const LONGEST_SLEEP: Duration = Duration::from_secs(30);
 
+/// Letters that are looked at for others of the same call: more than a call's end has.
+const OF_A_CALL: usize = 1000;
+/// Until what was delivered is written down, with room to spare.
+const WRITTEN: Duration = Duration::from_millis(500);
+
 /// Notices that go together, and to whom.
 pub(super) struct Delivery<'a> {
     pub tenant: &'a Tenant,
@@ -70,7 +75,7 @@ struct Couriers {
 }
 
 impl Couriers {
-    async fn carry(&self, node: &Node, parcel: Parcel) {
+    async fn carry(&self, node: &Arc<Node>, parcel: Parcel) {
         let (report, kind) = match load(node, &parcel) {
             Ok(effects) => {
                 let kind = effects[0].kind.clone();
@@ -90,7 +95,7 @@ impl Couriers {
         }
     }
 
-    async fn send(&self, node: &Node, parcel: &Parcel, effects: &[Effect]) -> Report {
+    async fn send(&self, node: &Arc<Node>, parcel: &Parcel, effects: &[Effect]) -> Report {
         let first = &effects[0];
         let Some(tenant) = node.world().tenant(&parcel.tenant).cloned() else {
             return later("the tenant is not configured");
@@ -114,12 +119,39 @@ impl Couriers {
             written: first.written as f64 / 1000.0,
         };
         match first.kind.as_str() {
-            "mail" => self.mailers.send(node, &delivery).await,
+            "mail" => {
+                let report = self.mailers.send(node, &delivery).await;
+                if matches!(report, Report::Delivered) && recipient.attach {
+                    tokio::spawn(mailed(node.clone(), tenant.clone(), notices.clone()));
+                }
+                report
+            }
             "sms" => self.requests.sms(&delivery).await,
             "webhook" => self.requests.webhook(&delivery).await,
             "chat" => self.requests.chat(&delivery).await,
             other => Report::Refused(format!("nobody knows how to send {other}")),
         }
+    }
+}
+
+/// Messages have left with a mail: their boxes may not want to keep them, once everybody has got the mail.
+async fn mailed(node: Arc<Node>, tenant: Arc<Tenant>, notices: Vec<(Occasion, Facts)>) {
+    // By then it is written which letters were delivered.
+    tokio::time::sleep(WRITTEN).await;
+    let looked = tokio::task::spawn_blocking(move || {
+        let messages = notices.iter().filter(|(occasion, _)| *occasion == Occasion::Voicemail);
+        for (_, facts) in messages {
+            let Ok(call) = facts.call.parse() else { continue };
+            let first = EffectId { call, number: 0 };
+            let rest =
+                node.post.letters(&tenant.name, Some(false), Some(first), OF_A_CALL).unwrap_or_default();
+            if !rest.iter().any(|letter| letter.id.call == call && letter.effect.kind == "mail") {
+                facts.recordings.iter().for_each(|name| node.message_mailed(&tenant, name));
+            }
+        }
+    });
+    if let Err(why) = looked.await {
+        tracing::error!(%why, "messages that were mailed stay");
     }
 }
 

@@ -124,16 +124,15 @@ fn recordings(node: &Node, delivery: &Delivery<'_>) -> Vec<SinglePart> {
     let mut room = MOST_ATTACHED;
     let mut parts = Vec::new();
     for name in names {
-        let Some(file) = node.prompts.recording(&delivery.tenant.name, name) else { continue };
-        let Some(length) = std::fs::metadata(&file).ok().map(|it| it.len()).filter(|length| *length <= room)
+        let Some(kept) = node.recordings.find(&delivery.tenant.name, name).filter(|kept| kept.bytes <= room)
         else {
             continue;
         };
         // A recording that can't be read is named in the text all the same.
-        let Ok(wav) = std::fs::read(&file) else { continue };
-        let Ok(kind) = ContentType::parse("audio/wav") else { continue };
-        room -= length;
-        parts.push(Attachment::new(format!("{name}.wav")).body(wav, kind));
+        let Ok(sound) = std::fs::read(&kept.path) else { continue };
+        let Ok(kind) = ContentType::parse(kept.format.media_type()) else { continue };
+        room -= kept.bytes;
+        parts.push(Attachment::new(format!("{name}.{}", kept.format.extension())).body(sound, kind));
     }
     parts
 }

@@ -41,7 +41,9 @@ pub fn of_call(
     contact: impl FnOnce(&str) -> Option<Contact>,
 ) -> Vec<(EffectId, Effect)> {
     let number = tenant.number(&record.dialled);
-    if record.direction == Direction::Outbound || number.is_none() {
+    // A message for a user is news whichever way it came.
+    let message = record.outcome == Outcome::Voicemail;
+    if record.direction == Direction::Outbound || (number.is_none() && !message) {
         return Vec::new();
     }
     let promised = record.tags.iter().any(|(key, _)| key == CALL_BACK);
@@ -53,12 +55,18 @@ pub fn of_call(
         Outcome::Failed => Some(Occasion::Failed),
         Outcome::Answered | Outcome::Rejected => None,
     };
-    let occasions: Vec<Occasion> = telling.into_iter().chain([Occasion::Ended]).collect();
+    let ended = number.map(|_| Occasion::Ended);
+    let occasions: Vec<Occasion> = telling.into_iter().chain(ended).collect();
     let number = number.map_or(record.dialled.as_str(), |number| number.number.as_str());
     let told = |recipient: &Recipient| {
         let there = recipient.queues.is_empty() || recipient.queues.iter().any(|name| name == queue);
         let this = recipient.numbers.is_empty() || recipient.numbers.iter().any(|of| of == number);
-        let ticked = |occasion: &&Occasion| recipient.occasions.contains(occasion);
+        let box_of = |(key, _): &&(String, String)| key == "box" || key == "voicemail";
+        let inbox = record.tags.iter().rev().find(box_of).map(|(_, name)| name);
+        let theirs = recipient.boxes.is_empty() || inbox.is_some_and(|name| recipient.boxes.contains(name));
+        let ticked = |occasion: &&Occasion| {
+            recipient.occasions.contains(occasion) && (**occasion != Occasion::Voicemail || theirs)
+        };
         occasions.iter().find(ticked).copied().filter(|_| there && this)
     };
     if !tenant.notify.recipients.iter().any(|recipient| told(recipient).is_some()) {

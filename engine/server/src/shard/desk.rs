@@ -148,6 +148,11 @@ impl World for Desk {
                 Box::pin(async move { self.notify(call, &to, text, facts).await })
             }
             Command::Fetch(fetch) => Box::pin(self.fetch(call, *fetch)),
+            Command::Mailbox(ask) => Box::pin(async move {
+                let (node, tenant) = (self.node.clone(), self.tenant.clone());
+                let asked = self.node.script_runtime.spawn_blocking(move || node.ask_mailbox(&tenant, *ask));
+                asked.await.unwrap_or_else(|why| Answer::Failed(Failure::Other(why.to_string())))
+            }),
             Command::Log { level, message } => {
                 self.log(call, level, &message);
                 ready(Answer::Done)

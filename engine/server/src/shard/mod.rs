@@ -274,6 +274,18 @@ impl Shards for Inboxes {
         Box::pin(async move { asked.await.unwrap_or_else(|| Err(Failure::NotFound("call".into()))) })
     }
 
+    fn pause_recordings(&self, tenant: &str, call: CallId, paused: bool) -> Asked<'_, Result<(), Failure>> {
+        let asked = self.answer(tenant, move |shard, tenant| {
+            let now = Instant::now();
+            let done = shard.with_people(|exchange, people, effects| {
+                exchange.pause_recordings(now, tenant, call, paused, people, effects)
+            });
+            shard.settle(now);
+            Some(done)
+        });
+        Box::pin(async move { asked.await.unwrap_or_else(|| Err(Failure::NotFound("call".into()))) })
+    }
+
     fn move_call(&self, tenant: &str, call: CallId, to: Arc<Version>) -> Asked<'_, Option<Moved>> {
         let name = tenant.to_owned();
         let found = self.answer(tenant, move |shard, tenant| shard.reins(tenant, call));
@@ -734,6 +746,7 @@ impl Shard {
                 self.forget_call_back(&tenant, &queue, &number);
             }
             Effect::Tell { tenant, kind, about } => self.tell(&tenant, kind, about),
+            Effect::MessageLeft(left) => self.around.node.message_left(&left),
             Effect::Keep { call } => self.keep_later(call),
             Effect::Over(record) => self.call_over(*record),
             Effect::Fruitless { call } => self.attempt_over(call),

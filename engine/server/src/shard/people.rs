@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use exchange::{CallLimits, Device, Directory, QueuePlan, Route, Trunk, User};
+use exchange::{CallLimits, Conversation, Device, Directory, QueuePlan, RecordingPlan, Route, Trunk, User};
 use jiff::Timestamp;
 use protocol::sip::registrar::Registrar;
 use store::Store;
@@ -73,6 +73,16 @@ impl Directory for People<'_> {
 
     fn route(&self, tenant: &str, dialled: &str) -> Option<Route> {
         super::calls::route(self.world.tenant(tenant)?, dialled, true)
+    }
+
+    fn recording(&self, tenant: &str, of: &Conversation<'_>) -> Option<RecordingPlan> {
+        let tenant = self.world.tenant(tenant)?;
+        let rules = &tenant.recording;
+        rules.wants(tenant, of).then(|| RecordingPlan { announce: rules.announce.clone() })
+    }
+
+    fn pause_keys(&self, tenant: &str) -> Option<String> {
+        self.world.tenant(tenant)?.recording.pause_keys.clone()
     }
 
     fn limits(&self, tenant: &str) -> CallLimits {

@@ -86,7 +86,11 @@ impl Shard {
                 stop_on_key: true,
             },
             Sound::EndRecord => Command::StopRecord,
-            Sound::Tap { name } => Command::Tap { token: 0, name: recording_path(&tenant, &name) },
+            Sound::Tap { name } => {
+                let mono = self.world.tenant(&tenant).is_some_and(|tenant| tenant.recording.mono);
+                Command::Tap { token: 0, name: recording_path(&tenant, &name), mono }
+            }
+            Sound::PauseTap(paused) => Command::PauseTap(paused),
             Sound::Untap => Command::Untap,
         };
         self.media(stream, command);
@@ -130,7 +134,13 @@ impl Shard {
             Happening::PlayEnded { token, .. } => Event::PlayEnded(token as Token),
             Happening::Digit { digit, .. } => Event::Digit(digit),
             Happening::DigitsSent { token } => Event::DigitsSent(token),
-            Happening::Recorded { token, length, .. } => Event::Recorded { token, length },
+            Happening::Recorded { token, length, name, .. } => {
+                if let Some((tenant, name)) = name.split_once('/') {
+                    let opus = self.world.tenant(tenant).is_some_and(|tenant| tenant.recording.opus);
+                    self.around.node.recordings.finished(tenant, name, opus);
+                }
+                Event::Recorded { token, length }
+            }
             Happening::Timeout => Event::MediaTimeout,
             Happening::FirstPacket => return,
             Happening::Closed(stats) => {

@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use exchange::{
     AgentState, Answer, BridgeEnd, CallId, Command, Contact, Dial, Direction, EndOfDigits, Failure, Gather,
-    LegInfo, LegNo, LocalTime, Outcome, Outlook, Party, PlaceNo, Presence, Prompt, Target, UserInfo, Waited,
+    Inbox, LegInfo, LegNo, LocalTime, MailboxAsk, Outcome, Outlook, Party, PlaceNo, Presence, Prompt, Target,
+    UserInfo, Waited,
 };
 use jiff::tz::TimeZone;
 use script::tape::{self, Entry};
@@ -25,6 +26,9 @@ const DIGIT: Duration = Duration::from_millis(500);
 const KEY: Duration = Duration::from_millis(800);
 /// The longest wait in a queue, unless the script says another.
 const LONGEST_WAIT: Duration = Duration::from_secs(600);
+/// What boxes go by where a configuration says nothing else.
+const MESSAGE: (Duration, Duration, Duration) =
+    (Duration::from_secs(120), Duration::from_secs(4), Duration::from_secs(1));
 /// The agent of every queue of which the scene says nothing.
 const AGENT: &str = "agent";
 
@@ -196,7 +200,10 @@ impl State {
                 self.logs.push(message);
                 Answer::Done
             }
-            Command::StopRecording { .. } | Command::HandOver { .. } => Answer::Done,
+            Command::StopRecording { .. } | Command::PauseRecording { .. } | Command::HandOver { .. } => {
+                Answer::Done
+            }
+            Command::Mailbox(ask) => mailbox(*ask),
             Command::FindUser { name_or_number } => {
                 Answer::Users(scene.find(&name_or_number).map(|person| user(&person)).into_iter().collect())
             }
@@ -595,4 +602,19 @@ fn nominal(what: &[Prompt]) -> Duration {
         Prompt::Music(_) => Duration::ZERO,
     };
     what.iter().map(one).sum()
+}
+
+/// An imaginary box is there, empty, and opens to nobody by a PIN.
+fn mailbox(ask: MailboxAsk) -> Answer {
+    match ask {
+        MailboxAsk::Find { name_or_number } => {
+            let (longest, silence, shortest) = MESSAGE;
+            let inbox = Inbox { name: name_or_number, longest, silence, shortest, ..Inbox::default() };
+            Answer::Inbox(Some(Box::new(inbox)))
+        }
+        MailboxAsk::Unlock { .. } => Answer::Failed(Failure::Refused(403)),
+        MailboxAsk::Messages { .. } => Answer::Messages(Vec::new()),
+        MailboxAsk::Keep { id, .. } | MailboxAsk::Delete { id, .. } => Answer::Failed(Failure::NotFound(id)),
+        MailboxAsk::Greet { .. } => Answer::Done,
+    }
 }

@@ -4,6 +4,7 @@
 
 use exchange::{CallRecord, Contact, Direction, Outcome};
 use jiff::Timestamp;
+use jiff::civil::DateTime;
 
 use super::{Change, Kind, Open, State, Task, next_business_day};
 use crate::config::{Tenant, User};
@@ -15,6 +16,8 @@ const DONE_BY_ANOTHER: u32 = 2;
 const FOLLOW_UP: u32 = 3;
 /// The script's mark that names an owner, in the place of the CRM's.
 const OWNER: &str = "owner";
+/// The mark of strowger/voicemail: until when the caller was promised a call back, on the tenant's wall clock.
+const CALL_BACK_BY: &str = "call-back-by";
 
 /// What changes by a call. `queue`: the last one that the caller was in; `contact`: who has a number, as far as it is
 /// known here.
@@ -212,8 +215,13 @@ fn who(number: &str, name: &str) -> String {
     if name.is_empty() { number.to_owned() } else { format!("{name} ({number})") }
 }
 
-/// By when, if the tenant says so.
+/// By when: as a script has promised it to the caller, else as the tenant says.
 fn due(tenant: &Tenant, record: &CallRecord) -> Option<f64> {
+    let promised = record.tags.iter().find(|(key, _)| key == CALL_BACK_BY);
+    let promised = promised.and_then(|(_, by)| DateTime::strptime("%Y-%m-%d %H:%M", by).ok());
+    if let Some(by) = promised.and_then(|by| by.to_zoned(tenant.timezone.clone()).ok()) {
+        return Some(by.timestamp().as_millisecond() as f64 / 1000.0);
+    }
     let missed = &tenant.missed;
     let at = Timestamp::from_millisecond((record.ended * 1000.0) as i64).ok()?;
     let calendar = missed.calendar.as_deref().and_then(|name| tenant.calendar(name));

@@ -216,6 +216,8 @@ export class World {
       },
       startRecording: () => "recording-1",
       stopRecording: () => {},
+      pauseRecording: () => world.note("the recording pauses"),
+      resumeRecording: () => world.note("the recording goes on"),
       sendDigits: (digits) => world.passes(digits.length * CHARACTER),
       hold: (hears) => hears.tag === "music" && world.happens("hears music"),
       resume: () => {},

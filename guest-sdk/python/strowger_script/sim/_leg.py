@@ -96,6 +96,12 @@ class Leg:
     def stop_recording(self) -> None:
         pass
 
+    def pause_recording(self) -> None:
+        self._world.note("the recording pauses")
+
+    def resume_recording(self) -> None:
+        self._world.note("the recording goes on")
+
     def send_digits(self, digits: str) -> None:
         self._world.passes(len(digits) * CHARACTER)
 

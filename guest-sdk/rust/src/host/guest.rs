@@ -102,6 +102,12 @@ impl LegHandle {
     pub(crate) fn stop_recording(&self) -> Result {
         self.0.stop_recording()
     }
+    pub(crate) fn pause_recording(&self) -> Result {
+        self.0.pause_recording()
+    }
+    pub(crate) fn resume_recording(&self) -> Result {
+        self.0.resume_recording()
+    }
     pub(crate) fn send_digits(&self, digits: &str) -> Result {
         self.0.send_digits(digits)
     }

@@ -11,6 +11,10 @@ mod http;
 #[cfg(target_arch = "wasm32")]
 pub use http::*;
 #[cfg(target_arch = "wasm32")]
+mod mailbox;
+#[cfg(target_arch = "wasm32")]
+pub(crate) use mailbox::*;
+#[cfg(target_arch = "wasm32")]
 mod queue;
 #[cfg(target_arch = "wasm32")]
 pub use queue::*;
@@ -19,6 +23,8 @@ pub mod strategy;
 
 #[cfg(not(target_arch = "wasm32"))]
 pub(crate) use crate::sim::exchange::*;
+#[cfg(not(target_arch = "wasm32"))]
+pub(crate) use crate::sim::mailbox::*;
 #[cfg(not(target_arch = "wasm32"))]
 pub(crate) use crate::sim::queue::*;
 #[cfg(not(target_arch = "wasm32"))]

@@ -158,6 +158,20 @@ impl LegHandle {
         self.alive(|_| Ok(()))
     }
 
+    pub(crate) fn pause_recording(&self) -> Result {
+        self.alive(|world| {
+            world.note("the recording pauses");
+            Ok(())
+        })
+    }
+
+    pub(crate) fn resume_recording(&self) -> Result {
+        self.alive(|world| {
+            world.note("the recording goes on");
+            Ok(())
+        })
+    }
+
     pub(crate) fn send_digits(&self, digits: &str) -> Result {
         if let Some(wrong) = digits.chars().find(|key| !"0123456789*#ABCD,".contains(*key)) {
             return Err(Failure::Invalid(format!("digits: {wrong:?} is no key")));

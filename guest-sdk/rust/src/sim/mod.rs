@@ -41,6 +41,7 @@
 mod call;
 mod dial;
 pub(crate) mod exchange;
+pub(crate) mod mailbox;
 mod moves;
 mod plan;
 pub(crate) mod queue;
@@ -48,6 +49,7 @@ pub(crate) mod server;
 mod world;
 
 pub use call::Call;
+pub use mailbox::MessageBox;
 pub use plan::{Caller, Number, User};
 pub use queue::{Contact, Line};
 pub use server::Server;

@@ -1,6 +1,7 @@
 //! What a test writes down: the caller's plan, and who else there is.
 
 use super::call::Call;
+use super::mailbox::MessageBox;
 use super::queue::{Contact, Line};
 use super::server::Server;
 use super::world::{self, World};
@@ -229,6 +230,7 @@ pub struct Caller {
     pub(crate) calendars: Vec<(String, String)>,
     pub(crate) contacts: Result<Vec<Contact>>,
     pub(crate) servers: Vec<Server>,
+    pub(crate) mailboxes: Vec<MessageBox>,
     pub(crate) spoken: Vec<(String, u32)>,
     pub(crate) transferred_by: Option<String>,
     pub(crate) parked: Vec<(String, String)>,
@@ -257,6 +259,7 @@ impl Caller {
             calendars: Vec::new(),
             contacts: Ok(Vec::new()),
             servers: Vec::new(),
+            mailboxes: Vec::new(),
             spoken: Vec::new(),
             transferred_by: None,
             parked: Vec::new(),
@@ -348,6 +351,12 @@ impl Caller {
     /// This server outside can be asked too; the first that has the URL answers.
     pub fn server(mut self, server: Server) -> Caller {
         self.servers.push(server);
+        self
+    }
+
+    /// There is this box for messages; any other is empty.
+    pub fn mailbox(mut self, mailbox: MessageBox) -> Caller {
+        self.mailboxes.push(mailbox);
         self
     }
 

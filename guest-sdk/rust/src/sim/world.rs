@@ -4,6 +4,7 @@
 //! from one thing that the caller's plan does to the next until what the verb waits for has come.
 
 use super::call::Call;
+use super::mailbox::MessageBox;
 use super::plan::{Caller, Number, Step, Talk, User, Wish};
 use super::queue::{Contact, InLine, Line};
 use super::server::Server;
@@ -93,6 +94,7 @@ pub(crate) struct World {
     pub calendars: Vec<(String, String)>,
     pub contacts: Result<Vec<Contact>>,
     pub servers: Vec<Server>,
+    pub mailboxes: Vec<MessageBox>,
     pub spoken: Vec<(String, u32)>,
     pub chance: u32,
     /// Pressed and not asked for yet.
@@ -195,6 +197,7 @@ impl World {
             calendars: caller.calendars,
             contacts: caller.contacts,
             servers: caller.servers,
+            mailboxes: caller.mailboxes,
             spoken: caller.spoken,
             transferred_by: caller.transferred_by,
             parked: caller.parked,

@@ -178,7 +178,7 @@ fn keys_of_the_caller_reach_an_agent_who_hears_a_mix_and_not_the_supervisor() {
 fn a_tap_records_what_is_heard_on_a_leg_that_hears_several() {
     let mut call = Call::new((Codec::Pcma, true));
     call.hear(AGENT, &[CALLER, SUPERVISOR]);
-    call.0.command(AGENT, Command::Tap { token: 1, name: "agent".into() });
+    call.0.command(AGENT, Command::Tap { token: 1, name: "agent".into(), mono: false });
     (0..10).for_each(|_| call.talk());
     call.0.command(AGENT, Command::Untap);
     let (_, folder) = call.0.write();

@@ -130,6 +130,17 @@ fn a_missed_caller_is_one_task_of_the_right_person_however_often_they_call() {
 }
 
 #[test]
+fn what_a_script_has_promised_to_the_caller_is_when_the_call_back_is_due() {
+    let mut company = company();
+    let mut message = inbound("2026-11-20T20:00:00Z", MARIA, None);
+    message.outcome = Outcome::Voicemail;
+    message.tags.push(("call-back-by".into(), "2026-11-23 12:30".into()));
+    company.ends(&message);
+    // Half past twelve in Sofia, which is UTC+2 in November.
+    assert_eq!(company.open.all().next().and_then(|task| task.due), Some(seconds("2026-11-23T10:30:00Z")));
+}
+
+#[test]
 fn a_call_back_ends_by_itself_in_one_of_four_ways() {
     let mut company = company();
     let missed = inbound("2026-11-19T13:00:00Z", MARIA, None);
