@@ -2,10 +2,11 @@
 
 use std::collections::HashSet;
 use std::fs;
+use std::process::Command;
 use std::time::Duration;
 
 use serde_json::Value;
-use tests::exchange::{Exchange, guest};
+use tests::exchange::{Exchange, binary, guest};
 use tests::sound::tone_wav;
 
 use crate::demo::tape;
@@ -288,4 +289,54 @@ fn a_tenant_writes_builds_and_pushes_a_script_and_the_next_call_runs_it() {
     let (status, said, why) = world.exchange.cli(&["sip", "ladder", &id]);
     assert_eq!(status, 0, "{said}{why}");
     assert!(said.contains("INVITE") && said.contains("BYE"), "{said}{why}");
+}
+
+/// Imaginary calls to the reception of tests/guests, which remembers when the call is over who called last.
+const AFTER_THE_CALL: &str = r#"
+settings = { greeting = "welcome", group = "sales" }
+[[user]]
+name = "ana"
+after = 4
+transfers = { to = "boris", after = 10, attended = true }
+[[user]]
+name = "boris"
+groups = []
+talks = 20
+[[call]]
+name = "it is as it must be"
+keys = "1"
+  [call.expect]
+  talks_with = ["ana", "boris"]
+  rings = ["ana"]
+  [call.expect.ended]
+  imports = ["kv set last"]
+  remembers = { last = "+359888123456 after 4 s" }
+  ends = "returned"
+[[call]]
+name = "it is not"
+keys = "1"
+  [call.expect.ended]
+  contains = ["kv set first"]
+  remembers = { last = "nobody" }
+"#;
+
+#[test]
+fn a_file_of_calls_says_what_becomes_of_a_transfer_and_what_is_done_after_the_call() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let file = folder.path().join("calls.toml");
+    let script = guest("reception").canonicalize().expect("the component is there");
+    let text = format!("script = {:?}\n{AFTER_THE_CALL}", script.display().to_string());
+    fs::write(&file, text).expect("a file");
+    let output = Command::new(binary()).args(["script", "test"]).arg(&file).output().expect("strowger runs");
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(said.contains("ok    it is as it must be"), "{said}{}", String::from_utf8_lossy(&output.stderr));
+    for told in [
+        "FAIL  it is not",
+        "on-ended: imports: there is no \"kv set first\"; there was\n      kv set last",
+        "on-ended: remembers: last = \"nobody\", and it was \"+359888123456 after 4 s\"",
+        "1 as they must be, 1 not",
+    ] {
+        assert!(said.contains(told), "{told} is not in\n{said}");
+    }
+    assert!(!output.status.success());
 }

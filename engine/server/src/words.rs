@@ -198,8 +198,8 @@ pub(crate) fn answer(answer: &Answer) -> Option<String> {
         Answer::BridgeEnded(BridgeEnd::Digit(key)) => format!("key {key}"),
         Answer::BridgeEnded(BridgeEnd::Other(why)) => why.clone(),
         Answer::BridgeEnded(BridgeEnd::Transfer(wish)) => {
-            let how = if wish.attended { "attended transfer" } else { "transfer" };
-            format!("leg {} asks for a {how} to {}", wish.by.0, target(&wish.to))
+            let how = if wish.attended { "an attended transfer" } else { "a transfer" };
+            format!("leg {} asks for {how} to {}", wish.by.0, target(&wish.to))
         }
         Answer::Users(users) => match &users[..] {
             [] => "nobody".to_owned(),

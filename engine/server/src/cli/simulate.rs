@@ -80,6 +80,9 @@ pub(super) fn run(call: &Call) -> Result<ExitCode, Failed> {
             "at": scene.at.strftime("%Y-%m-%dT%H:%M:%S%:z").to_string(),
             "lines": played.lines,
             "finish": words::finish(&played.finish),
+            "ended": played.ended.as_ref().map(|ended| {
+                json!({ "lines": ended.lines, "finish": words::finish(&ended.finish) })
+            }),
             "outcome": played.outcome.name(),
             "length": played.length.as_secs_f64(),
             "cpu": played.cpu.as_secs_f64(),
@@ -101,6 +104,13 @@ pub(super) fn print_timeline(played: &Played) {
         println!("{line}");
     }
     println!("{:>8.1} s             {}", played.length.as_secs_f64(), words::finish(&played.finish));
+    if let Some(ended) = played.ended.as_ref().filter(|ended| !ended.lines.is_empty()) {
+        println!("on-ended:");
+        for line in &ended.lines {
+            println!("{line}");
+        }
+        println!("{:>8.1} s             {}", ended.length.as_secs_f64(), words::finish(&ended.finish));
+    }
     println!("{}; {} us of CPU in all", played.outcome.name(), played.cpu.as_micros());
 }
 
@@ -146,7 +156,8 @@ fn scene(call: &Call) -> Result<Scene, Failed> {
 }
 
 fn person(name: &str, does: Does) -> Person {
-    Person { name: name.to_owned(), number: name.to_owned(), mobile: None, groups: None, does }
+    let name = name.to_owned();
+    Person { number: name.clone(), name, mobile: None, groups: None, does, transfers: None }
 }
 
 fn began(call: &Call) -> Result<Zoned, Failed> {

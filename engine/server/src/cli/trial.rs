@@ -155,6 +155,7 @@ impl Tried {
             "passed": self.passed(),
             "differences": self.differences,
             "lines": self.played.as_ref().map(|played| &played.lines),
+            "ended": self.played.as_ref().and_then(|played| Some(&played.ended.as_ref()?.lines)),
             "outcome": self.played.as_ref().map(|played| played.outcome.name()),
         })
     }

@@ -5,16 +5,18 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use exchange::{
-    AgentState, Answer, BridgeEnd, CallId, Command, Contact, Dial, Direction, EndOfDigits, Failure, Gather,
-    Inbox, LegInfo, LegNo, LocalTime, MailboxAsk, Outcome, Outlook, Party, PlaceNo, Presence, Prompt, Target,
-    UserInfo, Waited,
+    AgentState, Answer, CallId, Command, Contact, Dial, Direction, EndOfDigits, Failure, Gather, Inbox,
+    LegInfo, LegNo, LocalTime, MailboxAsk, Outcome, Outlook, Party, PlaceNo, Presence, Prompt, Target,
+    Transfer, UserInfo, Waited,
 };
 use jiff::tz::TimeZone;
 use script::tape::{self, Entry};
 use script::{Asked, Finish, World};
 
 use super::servers::fetched;
-use super::{Does, IN_LINE, NO_KEY, Others, Person, Played, QueueEnd, QueueScene, RINGING, Scene, TALK};
+use super::{
+    Does, IN_LINE, NO_KEY, Others, Person, Played, QueueEnd, QueueScene, RINGING, Scene, TALK, TransferScene,
+};
 use crate::timeline::Line;
 use crate::words;
 
@@ -23,7 +25,7 @@ const RECORDING: Duration = Duration::from_secs(2);
 /// One character of digits.
 const DIGIT: Duration = Duration::from_millis(500);
 /// Between two keys of the caller.
-const KEY: Duration = Duration::from_millis(800);
+pub(super) const KEY: Duration = Duration::from_millis(800);
 /// The longest wait in a queue, unless the script says another.
 const LONGEST_WAIT: Duration = Duration::from_secs(600);
 /// What boxes go by where a configuration says nothing else.
@@ -41,12 +43,18 @@ pub(super) struct Simulated {
 /// How far the call is.
 #[derive(Default)]
 pub(super) struct State {
-    now: Duration,
-    leaves: Duration,
-    keys: VecDeque<char>,
+    pub(super) now: Duration,
+    /// When the run began that is now: the call's, or that of `on-ended`.
+    began: Duration,
+    pub(super) leaves: Duration,
+    pub(super) keys: VecDeque<char>,
     places: Vec<Place>,
-    /// Whom each leg but the caller's is with, and how long they talk.
-    legs: Vec<(String, Duration)>,
+    /// Each leg but the caller's.
+    pub(super) legs: Vec<Side>,
+    /// What a telephone asked for and the script has not decided yet.
+    pub(super) wish: Option<Transfer>,
+    pub(super) transferred_by: Option<String>,
+    pub(super) goes_on_to: Option<String>,
     language: String,
     kept: BTreeMap<String, Vec<u8>>,
     computed: Duration,
@@ -56,11 +64,24 @@ pub(super) struct State {
     talked: Vec<String>,
     tags: Vec<(String, String)>,
     logs: Vec<String>,
-    answered: bool,
+    notices: Vec<String>,
+    /// When the caller was answered, and when somebody spoke with it first.
+    pub(super) answered: Option<Duration>,
+    pub(super) connected: Option<Duration>,
+    pub(super) recordings: Vec<String>,
     rejected: bool,
     message_left: bool,
     promised: bool,
-    caller_left: bool,
+    pub(super) caller_left: bool,
+}
+
+/// Who is at the other end of a leg.
+pub(super) struct Side {
+    pub name: String,
+    /// What is left of the conversation.
+    pub talks: Duration,
+    /// What the telephone asks for, if it has not yet.
+    pub transfers: Option<TransferScene>,
 }
 
 /// A place in a queue, as the caller has it.
@@ -79,7 +100,8 @@ impl World for Simulated {
     }
 
     fn elapsed(&self, _call: CallId) -> Option<Duration> {
-        Some(self.state.lock().unwrap_or_else(PoisonError::into_inner).now)
+        let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        Some(state.now.saturating_sub(state.began))
     }
 
     fn computed(&self, _call: CallId, time: Duration) {
@@ -102,13 +124,14 @@ impl State {
             leaves: scene.hangs_up_after,
             keys: scene.keys.chars().collect(),
             language: scene.language.clone(),
+            transferred_by: scene.transferred_by.clone(),
             kept: scene.kept.iter().map(|(key, value)| (key.clone(), value.clone().into_bytes())).collect(),
             ..Self::default()
         }
     }
 
-    /// The call is over.
-    pub fn over(self, finish: Finish, cpu: Duration) -> Played {
+    /// A run is over. The state is then that of the run of `on-ended`: what is remembered stays.
+    pub fn over(&mut self, finish: Finish, cpu: Duration) -> Played {
         let failed = matches!(finish, Finish::Failed(_) | Finish::Trapped { .. } | Finish::NoRoom);
         let outcome = if self.message_left && self.talked.is_empty() {
             Outcome::Voicemail
@@ -122,26 +145,33 @@ impl State {
             Outcome::Missed
         } else if self.caller_left {
             Outcome::Abandoned
-        } else if !self.rung.is_empty() || !self.answered {
+        } else if !self.rung.is_empty() || self.answered.is_none() {
             Outcome::Missed
         } else {
             Outcome::Answered
         };
+        let began = std::mem::replace(&mut self.began, self.now);
+        // Nobody is there who could leave.
+        self.leaves = Duration::MAX;
         Played {
-            lines: self.lines,
+            lines: std::mem::take(&mut self.lines),
             finish,
             outcome,
-            length: self.now,
+            length: self.now - began,
             cpu,
-            heard: self.heard,
-            rung: self.rung,
-            talked: self.talked,
-            tags: self.tags,
-            logs: self.logs,
+            heard: std::mem::take(&mut self.heard),
+            rung: std::mem::take(&mut self.rung),
+            talked: std::mem::take(&mut self.talked),
+            tags: std::mem::take(&mut self.tags),
+            logs: std::mem::take(&mut self.logs),
+            notices: std::mem::take(&mut self.notices),
+            kept: self.kept.clone(),
+            goes_on_to: self.goes_on_to.take(),
+            ended: None,
         }
     }
 
-    fn answer(&mut self, command: Command, scene: &Scene) -> Answer {
+    pub(super) fn answer(&mut self, command: Command, scene: &Scene) -> Answer {
         match command {
             Command::Play { leg, what, cut_by_key } => {
                 self.hear(leg, &what);
@@ -156,7 +186,7 @@ impl State {
             }
             Command::RecordMessage { most, .. } => {
                 let length = most.min(RECORDING * 5);
-                let id = "simulated-recording".to_owned();
+                let id = self.recording();
                 let recorded = self.wait(length, Answer::Recorded { id, length });
                 self.message_left |= matches!(recorded, Answer::Recorded { .. });
                 recorded
@@ -167,8 +197,12 @@ impl State {
             }
             Command::Sleep { length } => self.wait(length, Answer::Done),
             Command::Dial(dial) => self.dial(&dial, scene),
-            Command::Bridge { a, b, keys } | Command::Talk { a, b, keys } => self.bridge([a, b], &keys),
-            Command::StartRecording { .. } => Answer::Text("simulated-recording".to_owned()),
+            Command::Bridge { a, b, keys } => self.converse([a, b], &keys, false, scene),
+            Command::Talk { a, b, keys } => self.converse([a, b], &keys, true, scene),
+            Command::CarryOut { to, ring } => self.carry_out(to, ring, scene),
+            Command::RefuseTransfer { .. } => self.refuse_transfer(),
+            Command::TransferredBy => Answer::Name(self.transferred_by.clone()),
+            Command::StartRecording { .. } => Answer::Text(self.recording()),
             Command::SetLanguage { tag, .. } => {
                 self.language = tag;
                 Answer::Done
@@ -177,7 +211,7 @@ impl State {
                 self.wait(Duration::ZERO, Answer::Done)
             }
             Command::Answer { .. } => {
-                self.answered = true;
+                self.answered.get_or_insert(self.now);
                 self.wait(Duration::ZERO, Answer::Done)
             }
             Command::Reject { .. } => {
@@ -253,7 +287,11 @@ impl State {
             Command::Conversations { .. } => Answer::Count(u32::from(scene.spoke_with.is_some())),
             Command::FindContact { number } => Answer::Contact(scene.contact(&number).map(Box::new)),
             // Nobody is told of what did not happen.
-            Command::Notify { .. } => Answer::Text("simulated-letter".to_owned()),
+            Command::Notify { to, text, .. } => {
+                let whom = if to.is_empty() { "everyone" } else { &to };
+                self.notices.push(format!("{whom}: {text}"));
+                Answer::Text("simulated-letter".to_owned())
+            }
             Command::Fetch(fetch) => {
                 let (takes, answer) = fetched(&scene.servers, &fetch);
                 match takes > fetch.timeout && !fetch.timeout.is_zero() {
@@ -313,11 +351,7 @@ impl State {
             | Command::Pause { .. }
             | Command::SignIn { .. }
             | Command::SignOut { .. } => Answer::Done,
-            // There is one call here, and its telephones ask for nothing.
-            Command::CarryOut { .. } | Command::RefuseTransfer { .. } => {
-                Answer::Failed(Failure::Invalid("no transfer is asked for".to_owned()))
-            }
-            Command::TransferredBy => Answer::Name(None),
+            // There is one call here.
             Command::Park { most, .. } => self.wait(most, Answer::Failed(Failure::NoAnswer)),
             Command::Retrieve { slot: what } | Command::PickUp { user: what } => {
                 Answer::Failed(Failure::NotFound(what))
@@ -335,6 +369,19 @@ impl State {
                 other => other.to_string(),
             }));
         }
+    }
+
+    /// Somebody speaks with the caller.
+    pub(super) fn talks_with(&mut self, name: String) {
+        self.connected.get_or_insert(self.now);
+        self.talked.push(name);
+    }
+
+    /// A recording is made.
+    fn recording(&mut self) -> String {
+        let name = "simulated-recording".to_owned();
+        self.recordings.push(name.clone());
+        name
     }
 
     fn place(&mut self, place: PlaceNo) -> Option<&mut Place> {
@@ -366,12 +413,8 @@ impl State {
         self.leave(number);
         match scene.queue(&queue).ends {
             QueueEnd::Agent(name, after) if entered + after < ends => {
-                let talks = match scene.find(&name).map(|person| person.does) {
-                    Some(Does::Answers(_, talks)) => talks,
-                    _ => TALK,
-                };
                 self.rung.push(name.clone());
-                let leg = self.leg(&Target::User(name), talks);
+                let leg = self.leg(&Target::User(name), scene);
                 let time = (entered + after).saturating_sub(now);
                 self.wait(time, Answer::Waited(Waited::Connected(Box::new(leg))))
             }
@@ -383,7 +426,7 @@ impl State {
     }
 
     /// Time goes by, unless the caller leaves before.
-    fn wait(&mut self, time: Duration, then: Answer) -> Answer {
+    pub(super) fn wait(&mut self, time: Duration, then: Answer) -> Answer {
         if self.now + time >= self.leaves {
             self.now = self.leaves.max(self.now);
             self.caller_left |= !self.rejected;
@@ -418,16 +461,27 @@ impl State {
         self.wait(time, Answer::Gathered { digits, ended })
     }
 
-    /// Stages ring at their time, or when all before have failed; the first to answer has the call.
     fn dial(&mut self, dial: &Dial, scene: &Scene) -> Answer {
+        match self.ring(dial, scene) {
+            (at, Ok(target)) => {
+                let leg = self.leg(&target, scene);
+                self.wait(at, Answer::Leg(Box::new(leg)))
+            }
+            (at, Err(failure)) => self.wait(at, Answer::Failed(failure)),
+        }
+    }
+
+    /// Stages ring at their time, or when all before have failed; the first to answer has the call. How long that takes,
+    /// and who answers.
+    pub(super) fn ring(&mut self, dial: &Dial, scene: &Scene) -> (Duration, Result<Target, Failure>) {
         let mut stages: Vec<_> = dial.stages.iter().collect();
         stages.sort_by_key(|stage| stage.after);
-        let mut first: Option<(Duration, &Target, Duration)> = None;
+        let mut first: Option<(Duration, &Target)> = None;
         let mut all_failed_at = Some(Duration::ZERO);
         let mut failures = Vec::new();
         for stage in stages {
             let begins = all_failed_at.map_or(stage.after, |at| at.min(stage.after));
-            if first.is_some_and(|(at, ..)| at <= begins) || begins >= dial.timeout {
+            if first.is_some_and(|(at, _)| at <= begins) || begins >= dial.timeout {
                 break;
             }
             for target in &stage.targets {
@@ -438,10 +492,10 @@ impl State {
                     self.rung.push(name.clone());
                 }
                 let (failed_at, why) = match does {
-                    Some(Does::Answers(after, talks)) => {
+                    Some(Does::Answers(after, _)) => {
                         let at = begins + after;
-                        if at < dial.timeout && first.is_none_or(|(best, ..)| at < best) {
-                            first = Some((at, target, talks));
+                        if at < dial.timeout && first.is_none_or(|(best, _)| at < best) {
+                            first = Some((at, target));
                         }
                         (None, Failure::NoAnswer)
                     }
@@ -455,50 +509,24 @@ impl State {
                 failures.push(why);
             }
         }
-        if let Some((at, target, talks)) = first {
-            let leg = self.leg(target, talks);
-            return self.wait(at, Answer::Leg(Box::new(leg)));
+        if let Some((at, target)) = first {
+            return (at, Ok(target.clone()));
         }
         match all_failed_at.filter(|at| *at < dial.timeout) {
             // Whoever is busy is there at least; a caller is told that before that someone is not.
             Some(at) => {
                 let busy = failures.iter().position(|why| *why == Failure::Busy).unwrap_or(0);
                 let why = if failures.is_empty() { Failure::Unreachable } else { failures.swap_remove(busy) };
-                self.wait(at, Answer::Failed(why))
+                (at, Err(why))
             }
-            None => self.wait(dial.timeout, Answer::Failed(Failure::NoAnswer)),
+            None => (dial.timeout, Err(Failure::NoAnswer)),
         }
-    }
-
-    /// Until a key that the script listens for, the other's end of the conversation, or the caller's.
-    fn bridge(&mut self, legs: [LegNo; 2], keys: &str) -> Answer {
-        let other = legs.iter().find(|leg| **leg != LegNo::CALLER);
-        let other = other.and_then(|leg| self.legs.get(usize::try_from(leg.0).ok()?.checked_sub(1)?));
-        // An echo lasts for as long as the caller likes it.
-        let (name, talks) = other.cloned().unwrap_or(("itself".to_owned(), Duration::MAX));
-        if legs.contains(&LegNo::CALLER) {
-            self.talked.push(name);
-        }
-        if self.keys.front().is_some_and(|key| keys.contains(*key)) {
-            let key = self.keys.pop_front().expect("looked a line ago");
-            return self.wait(KEY, Answer::BridgeEnded(BridgeEnd::Digit(key)));
-        }
-        let (left, ended) = match legs[0] {
-            LegNo::CALLER => (BridgeEnd::AHungUp, BridgeEnd::BHungUp),
-            _ => (BridgeEnd::BHungUp, BridgeEnd::AHungUp),
-        };
-        if self.now.saturating_add(talks) >= self.leaves {
-            self.now = self.leaves.max(self.now);
-            self.caller_left = true;
-            return Answer::BridgeEnded(left);
-        }
-        self.wait(talks, Answer::BridgeEnded(ended))
     }
 
     /// The leg of whoever has answered.
-    fn leg(&mut self, target: &Target, talks: Duration) -> LegInfo {
+    fn leg(&mut self, target: &Target, scene: &Scene) -> LegInfo {
         let (Target::User(name) | Target::Number(name) | Target::Uri(name)) = target;
-        self.legs.push((name.clone(), talks));
+        self.legs.push(scene.side(name));
         LegInfo {
             leg: LegNo(u32::try_from(self.legs.len()).unwrap_or(u32::MAX)),
             party: Party { number: name.clone(), name: None, uri: words::target(target) },
@@ -528,16 +556,28 @@ impl State {
 
 impl Scene {
     /// Somebody by name, extension or number.
-    fn find(&self, name: &str) -> Option<Person> {
+    pub(super) fn find(&self, name: &str) -> Option<Person> {
         let named = |person: &&Person| person.name == name || person.number == name;
         let found = self.people.iter().find(named).cloned();
         found.or_else(|| (self.others != Others::Unknown).then(|| self.somebody(name)))
     }
 
+    /// Whoever answers under this name: a user's, a user's mobile, a number.
+    pub(super) fn side(&self, name: &str) -> Side {
+        let mobile = self.people.iter().find(|person| person.mobile.as_deref() == Some(name)).cloned();
+        let person = mobile.or_else(|| self.find(name));
+        let talks = match person.as_ref().map(|person| person.does) {
+            Some(Does::Answers(_, talks)) => talks,
+            _ => TALK,
+        };
+        Side { name: name.to_owned(), talks, transfers: person.and_then(|person| person.transfers) }
+    }
+
     /// Somebody of whom the scene does not speak.
     fn somebody(&self, name: &str) -> Person {
         let does = if self.others == Others::Answer { Does::Answers(RINGING, TALK) } else { Does::NoAnswer };
-        Person { name: name.to_owned(), number: name.to_owned(), mobile: None, groups: None, does }
+        let name = name.to_owned();
+        Person { number: name.clone(), name, mobile: None, groups: None, does, transfers: None }
     }
 
     /// What comes of ringing a user or number; none when there is nobody of the name.

@@ -33,6 +33,14 @@ pub struct Expectation {
     pub tags: Vec<(String, String)>,
     /// These lines are logged in this order.
     pub logs: Vec<String>,
+    /// These are told outside in this order: "ana: missed call*".
+    pub notices: Vec<String>,
+    /// The tenant's scripts remember these.
+    pub remembers: Vec<(String, String)>,
+    /// The number to which a transfer sends the caller on.
+    pub goes_on_to: Option<String>,
+    /// What `on-ended` does.
+    pub ended: Option<Box<Expectation>>,
 }
 
 impl Expectation {
@@ -76,9 +84,37 @@ impl Expectation {
                 None => found.push(format!("tags: {key} = \"{wanted}\", and there was no {key}")),
             }
         }
-        let logs: Vec<&str> = played.logs.iter().map(String::as_str).collect();
-        found.extend(in_order("logs", &self.logs, &logs));
+        for (what, wanted, were) in
+            [("logs", &self.logs, &played.logs), ("notices", &self.notices, &played.notices)]
+        {
+            let were: Vec<&str> = were.iter().map(String::as_str).collect();
+            found.extend(in_order(what, wanted, &were));
+        }
+        for (key, wanted) in &self.remembers {
+            match played.kept.get(key).map(|value| String::from_utf8_lossy(value)) {
+                Some(value) if fits(wanted, &value) => {}
+                Some(value) => found.push(format!("remembers: {key} = \"{wanted}\", and it was \"{value}\"")),
+                None => found.push(format!("remembers: {key} = \"{wanted}\", and there was no {key}")),
+            }
+        }
+        if let Some(wanted) =
+            self.goes_on_to.as_ref().filter(|wanted| played.goes_on_to.as_ref() != Some(wanted))
+        {
+            let went = played.goes_on_to.as_deref().unwrap_or("nowhere");
+            found.push(format!("goes_on_to: {wanted}, and it was {went}"));
+        }
+        found.extend(self.after(played).into_iter().map(|told| format!("on-ended: {told}")));
         found
+    }
+
+    /// What is not as it must be in `on-ended`; that it fails where nothing is expected of it, at least.
+    fn after(&self, played: &Played) -> Vec<String> {
+        match (&self.ended, &played.ended) {
+            (Some(expect), Some(ended)) => expect.differences(ended),
+            (Some(_), None) => vec!["it is not run, because the call goes on elsewhere".to_owned()],
+            (None, Some(ended)) if end(&ended.finish) != "returned" => vec![words::finish(&ended.finish)],
+            (None, _) => Vec::new(),
+        }
     }
 }
 
@@ -174,6 +210,10 @@ mod tests {
             talked: Vec::new(),
             tags: vec![("wants".to_owned(), "sales".to_owned())],
             logs: Vec::new(),
+            notices: vec!["ana: missed call\nfrom +359888123456".to_owned()],
+            kept: [("last".to_owned(), b"+359888123456".to_vec())].into(),
+            goes_on_to: None,
+            ended: None,
         }
     }
 
@@ -226,5 +266,27 @@ mod tests {
         let begins: Vec<_> = found.iter().map(|told| told.split([':', ' ']).next().unwrap_or("")).collect();
         assert_eq!(begins, ["imports", "never", "rings", "outcome", "ends", "hands_over", "tags", "tags"]);
         assert!(found[0].starts_with("imports: there is no \"answer\" after \"play day\""), "{}", found[0]);
+    }
+
+    #[test]
+    fn what_on_ended_does_is_told_apart_and_that_it_fails_always() {
+        let after = Expectation {
+            notices: texts(&["ana: missed call*"]),
+            remembers: vec![("last".to_owned(), "+3598*".to_owned()), ("first".to_owned(), "*".to_owned())],
+            ..Expectation::default()
+        };
+        let expect = Expectation { ended: Some(Box::new(after)), ..Expectation::default() };
+        let mut call = played(&["answer"]);
+        assert_eq!(
+            expect.differences(&call),
+            ["on-ended: it is not run, because the call goes on elsewhere"]
+        );
+        call.ended = Some(Box::new(played(&["notify ana: missed call"])));
+        assert_eq!(expect.differences(&call), ["on-ended: remembers: first = \"*\", and there was no first"]);
+        assert!(Expectation::default().differences(&call).is_empty());
+        let failed = Finish::Failed(exchange::Failure::NotFound("box".to_owned()));
+        call.ended = Some(Box::new(Played { finish: failed, ..played(&[]) }));
+        let told = Expectation::default().differences(&call);
+        assert!(told.len() == 1 && told[0].starts_with("on-ended: ") && told[0].contains("box"), "{told:?}");
     }
 }

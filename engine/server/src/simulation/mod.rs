@@ -1,12 +1,12 @@
 //! One imaginary call: the script is the real one, in a real sandbox; the exchange around it is played in
 //! virtual time. Prompts take their nominal time, the caller presses the keys that were given, and the people
 //! of the [`Scene`] answer, are busy or don't, as it says. No socket, store or clock is touched, and the same
-//! scene gives the same call.
-//!
-//! What telephones do in the middle of a conversation (transfers, hold) is left out: the SDKs' simulators play
-//! that.
+//! scene gives the same call. When it is over, the script's `on-ended` has its record. What a call does that goes
+//! on with another script is left out, and so is what is held, parked or picked up.
 
+mod conversation;
 pub mod decision;
+mod ended;
 mod exchange;
 pub mod expectation;
 pub mod scenario;
@@ -18,7 +18,7 @@ use std::time::Duration;
 
 use ::exchange::{CallId, Direction, LegInfo, LegNo, Outcome, Party, Refusal};
 use jiff::Zoned;
-use script::{Finish, Limits, Sandboxes, Start, Version};
+use script::{Finish, Limits, Run, Sandboxes, Start, Version};
 
 use self::exchange::{Simulated, State};
 pub use self::servers::ServerScene;
@@ -66,6 +66,8 @@ pub struct Scene {
     pub servers: Vec<ServerScene>,
     /// Who spoke with the caller last.
     pub spoke_with: Option<String>,
+    /// The user who transferred the call here.
+    pub transferred_by: Option<String>,
     /// What the tenant's scripts remember.
     pub kept: BTreeMap<String, String>,
 }
@@ -88,6 +90,7 @@ impl Scene {
             contacts: Vec::new(),
             servers: Vec::new(),
             spoke_with: None,
+            transferred_by: None,
             kept: BTreeMap::new(),
         }
     }
@@ -106,6 +109,19 @@ pub struct Person {
     pub groups: Option<Vec<String>>,
     /// What happens when they are rung.
     pub does: Does,
+    /// What the telephone of a user asks for in a conversation, once.
+    pub transfers: Option<TransferScene>,
+}
+
+/// A telephone asks that someone else takes its place (REFER, RFC 3515).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TransferScene {
+    /// So long into the conversation.
+    pub after: Duration,
+    /// A user's name or a number.
+    pub to: String,
+    /// They have spoken on a call of their own (RFC 5589 §7).
+    pub attended: bool,
 }
 
 /// What comes of ringing somebody.
@@ -181,6 +197,14 @@ pub struct Played {
     pub tags: Vec<(String, String)>,
     /// What the script logged.
     pub logs: Vec<String>,
+    /// Whom the script told something outside: "ana: missed call", "everyone: ...".
+    pub notices: Vec<String>,
+    /// What the tenant's scripts remember.
+    pub kept: BTreeMap<String, Vec<u8>>,
+    /// The number that a transfer sent the caller to; the call goes on there.
+    pub goes_on_to: Option<String>,
+    /// What `on-ended` did, in which nobody hears, rings or talks; none where the call goes on elsewhere.
+    pub ended: Option<Box<Played>>,
 }
 
 /// Plays a call of the script `name` to its end.
@@ -205,12 +229,24 @@ pub fn play(sandboxes: &Sandboxes, version: &Version, name: &str, scene: &Scene)
         started: millis as f64 / 1000.0,
         ended: None,
     };
+    let ended = start.clone();
     let world = Arc::new(Simulated { scene: scene.clone(), state: Mutex::new(State::new(scene)) });
     // Time is virtual here, so imports may come as fast as they like.
     let memory = script::limits::MEMORY_PYTHON;
-    let limits = Limits { host_calls_per_second: u32::MAX, memory, ..Limits::call() };
+    let virtually = |limits| Limits { host_calls_per_second: u32::MAX, memory, ..limits };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let limits = virtually(Limits::call());
     let run = runtime.block_on(sandboxes.run_call(version, start, world.clone(), &limits));
-    let mut state = world.state.lock().unwrap_or_else(PoisonError::into_inner);
-    Ok(std::mem::take(&mut *state).over(run.finish, run.cpu))
+    let over =
+        |run: Run| world.state.lock().unwrap_or_else(PoisonError::into_inner).over(run.finish, run.cpu);
+    let mut played = over(run);
+    if played.goes_on_to.is_none() && !matches!(played.finish, Finish::HandedOver { .. }) {
+        let record = ended::record(&ended, version, &played, &world);
+        let start = Start { started: record.ended, ..ended };
+        let limits = virtually(Limits::ended());
+        let run = sandboxes.run_ended(version, start, &record, world.clone(), &limits);
+        let after = over(runtime.block_on(run));
+        played.ended = Some(Box::new(Played { outcome: played.outcome, ..after }));
+    }
+    Ok(played)
 }

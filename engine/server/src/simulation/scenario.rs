@@ -12,10 +12,12 @@ use jiff::tz::TimeZone;
 use jiff::{Timestamp, Zoned};
 use serde_json::Value;
 
+use super::conversation::is_number;
 use super::decision::Decision;
 use super::expectation::Expectation;
 use super::{
     Does, IN_LINE, Others, PATIENCE, Person, QueueEnd, QueueScene, RINGING, Scene, ServerScene, TALK,
+    TransferScene,
 };
 use crate::config::Mistakes;
 use crate::config::section::{Section, Source, Text, hint};
@@ -34,6 +36,8 @@ pub const FORMAT: &str = r#"The file of imaginary calls, calls.toml. What stands
   talks = 30                       # seconds of conversation
   status = 603                     # of a refusal
   number = "101"   mobile = "+359888000101"   groups = ["sales"]     # in all groups unless said
+  # a user's telephone asks that someone else takes its place, so long into a conversation; attended: after a call with them
+  transfers = { to = "boris", after = 10, attended = false }
 
   [[queue]]
   name = "sales"
@@ -56,7 +60,7 @@ pub const FORMAT: &str = r#"The file of imaginary calls, calls.toml. What stands
   from = "+359888123456"   to = "700"   language = "bg"   settings = {}
   keys = "1"                       # one for each time a key is asked for; - for none
   hangs_up_after = 40              # seconds
-  calendars = { office = "closed" }   spoke_with = "ana"   remembers = { visits = "7" }
+  calendars = { office = "closed" }   spoke_with = "ana"   transferred_by = "boris"   remembers = { visits = "7" }
   # and [[call.user]], [[call.queue]], [[call.contact]], [[call.server]] in place of those above
 
     [call.expect]                  # at least one of these; * stands for anything
@@ -70,6 +74,12 @@ pub const FORMAT: &str = r#"The file of imaginary calls, calls.toml. What stands
     hands_over = "strowger/voicemail"
     tags = { wants = "sales" }     # others may be there
     logs = ["sales did not answer*"]
+    notices = ["ana: missed call*"]          # told outside, in this order: to whom, "everyone" for all, and the text
+    remembers = { visits = "8" }             # the tenant's memory then; others may be there
+    goes_on_to = "+359888000101"             # the number to which a transfer sends the caller on
+
+    [call.expect.ended]            # what the script does when the call is over; that it fails is told always
+    # imports, contains, never, logs, notices, remembers and ends, as above
 
 A queue's strategy has decisions in place of calls:
 
@@ -83,6 +93,8 @@ A queue's strategy has decisions in place of calls:
 
 /// Calls that say no moment arrive at this one, a Friday, so that a file passes tomorrow as it does today.
 const SOME_MOMENT: &str = "2026-11-27T10:00";
+/// How long into a conversation a telephone asks for a transfer, unless the file says otherwise.
+const TRANSFERS_AFTER: Duration = Duration::from_secs(10);
 /// Longest wait, conversation and patience that a file may give.
 const DAY: Duration = Duration::from_secs(24 * 3600);
 
@@ -219,6 +231,7 @@ fn surroundings(section: &Section<'_, '_>, scene: &mut Scene) {
     scene.to = word("to", "700").unwrap_or_else(|| scene.to.clone());
     scene.language = word("language", "bg").unwrap_or_else(|| scene.language.clone());
     scene.spoke_with = word("spoke_with", "ana").or_else(|| scene.spoke_with.clone());
+    scene.transferred_by = word("transferred_by", "boris").or_else(|| scene.transferred_by.clone());
     if section.has("hangs_up_after") {
         scene.hangs_up_after = section.duration("hangs_up_after", Duration::ZERO..=DAY, PATIENCE);
     }
@@ -305,13 +318,26 @@ fn people(section: &Section<'_, '_>) -> Vec<Person> {
         let mobile = user.text("mobile", "+359888000101").map(|text| text.value.to_owned());
         let groups = user.texts("groups", r#"["sales"]"#);
         let groups = groups.map(|groups| groups.into_iter().map(|text| text.value.to_owned()).collect());
+        let line = user.line;
+        let transfers = user.section("transfers").and_then(transfers);
+        if transfers.is_some() && name.as_deref().is_some_and(is_number) {
+            user.mistake(line, "a number in the world can't transfer; only users can");
+        }
         user.finish();
         if let Some(name) = name {
             let number = number.unwrap_or_else(|| name.clone());
-            people.push(Person { name, number, mobile, groups, does });
+            people.push(Person { name, number, mobile, groups, does, transfers });
         }
     }
     people
+}
+
+fn transfers(section: Section<'_, '_>) -> Option<TransferScene> {
+    let to = section.required("to", "boris").map(|text| text.value.to_owned());
+    let after = section.duration("after", Duration::ZERO..=DAY, TRANSFERS_AFTER);
+    let attended = section.flag("attended", false);
+    section.finish();
+    Some(TransferScene { after, to: to?, attended })
 }
 
 /// One of several words, the first unless said.
@@ -334,10 +360,8 @@ const OUTCOMES: [Outcome; 6] = [
 ];
 
 fn expectation(section: Section<'_, '_>) -> Option<Expectation> {
-    let list = |key, example| {
-        let texts = section.texts(key, example)?;
-        Some(texts.into_iter().map(|text| text.value.to_owned()).collect::<Vec<_>>())
-    };
+    let mut expect = of_a_run(&section);
+    let list = |key, example| list(&section, key, example);
     let outcome = section.text("outcome", "answered").map(|text| {
         let found = OUTCOMES.into_iter().find(|outcome| outcome.name() == text.value);
         if found.is_none() {
@@ -346,24 +370,47 @@ fn expectation(section: Section<'_, '_>) -> Option<Expectation> {
         }
         found
     });
-    let expect = Expectation {
-        imports: list("imports", r#"["answer", "play welcome"]"#),
-        contains: list("contains", r#"["dial user:ana*"]"#).unwrap_or_default(),
-        never: list("never", r#"["record-message*"]"#).unwrap_or_default(),
-        plays: list("plays", r#"["welcome"]"#).unwrap_or_default(),
-        rings: list("rings", r#"["ana"]"#),
-        talks_with: list("talks_with", r#"["ana"]"#),
-        outcome: outcome.flatten(),
-        ends: section.has("ends").then(|| choice(&section, "ends", &ENDS).to_owned()),
-        hands_over: section.text("hands_over", "strowger/voicemail").map(|text| text.value.to_owned()),
-        tags: section.texts_by_name("tags", "{ wants = \"sales\" }"),
-        logs: list("logs", r#"["sales did not answer*"]"#).unwrap_or_default(),
-    };
+    expect.plays = list("plays", r#"["welcome"]"#).unwrap_or_default();
+    expect.rings = list("rings", r#"["ana"]"#);
+    expect.talks_with = list("talks_with", r#"["ana"]"#);
+    expect.outcome = outcome.flatten();
+    expect.hands_over = section.text("hands_over", "strowger/voicemail").map(|text| text.value.to_owned());
+    expect.goes_on_to = section.text("goes_on_to", "+359888000101").map(|text| text.value.to_owned());
+    expect.tags = section.texts_by_name("tags", "{ wants = \"sales\" }");
+    let ended = section.section("ended").map(|ended| {
+        let expect = of_a_run(&ended);
+        if expect == Expectation::default() {
+            ended.mistake(ended.line, "nothing is expected of on-ended; write contains, or remembers");
+        }
+        ended.finish();
+        Box::new(expect)
+    });
+    expect.ended = ended;
     if expect == Expectation::default() && outcome.is_none() {
         section.mistake(section.line, "this call expects nothing; write outcome = \"answered\", or imports");
     }
     section.finish();
     Some(expect)
+}
+
+/// What can be expected of a call and of `on-ended` alike.
+fn of_a_run(section: &Section<'_, '_>) -> Expectation {
+    let list = |key, example| list(section, key, example);
+    Expectation {
+        imports: list("imports", r#"["answer", "play welcome"]"#),
+        contains: list("contains", r#"["dial user:ana*"]"#).unwrap_or_default(),
+        never: list("never", r#"["record-message*"]"#).unwrap_or_default(),
+        ends: section.has("ends").then(|| choice(section, "ends", &ENDS).to_owned()),
+        logs: list("logs", r#"["sales did not answer*"]"#).unwrap_or_default(),
+        notices: list("notices", r#"["ana: missed call*"]"#).unwrap_or_default(),
+        remembers: section.texts_by_name("remembers", "{ visits = \"8\" }"),
+        ..Expectation::default()
+    }
+}
+
+fn list(section: &Section<'_, '_>, key: &str, example: &str) -> Option<Vec<String>> {
+    let texts = section.texts(key, example)?;
+    Some(texts.into_iter().map(|text| text.value.to_owned()).collect())
 }
 
 #[cfg(test)]
@@ -410,6 +457,11 @@ mod tests {
             mistakes("[[call]]\nname = \"a\"\nkesy = \"1\"\n[call.expect]\nringz = [\"ana\"]\nrings = []\n");
         assert!(told.contains("calls.toml:3: [[call]] has no key \"kesy\"; write \"keys\""), "{told}");
         assert!(told.contains("calls.toml:5: [call.expect] has no key \"ringz\"; write \"rings\""), "{told}");
+        let told = mistakes(
+            "[[user]]\nname = \"+1\"\ntransfers = { to = \"ana\" }\n[[call]]\nname = \"a\"\n[call.expect.ended]\nplays = [\"a\"]\n",
+        );
+        assert!(told.contains("calls.toml:1: a number in the world can't transfer"), "{told}");
+        assert!(told.contains("calls.toml:7: [call.expect.ended] has no key \"plays\""), "{told}");
         let told = mistakes("[[call]]\nname = \"a\"\n[call.expect]\noutcome = \"answerd\"\n");
         assert!(told.contains("calls.toml:4: there is no outcome \"answerd\"; write \"answered\""), "{told}");
         let told =
