@@ -162,6 +162,8 @@ Why leg_start_recording(Leg leg, const char **name) {
   return DONE;
 }
 Why leg_stop_recording(Leg leg) { DO(strowger_script_call_method_leg_stop_recording(leg_of(leg), &failure_)); }
+Why leg_pause_recording(Leg leg) { DO(strowger_script_call_method_leg_pause_recording(leg_of(leg), &failure_)); }
+Why leg_resume_recording(Leg leg) { DO(strowger_script_call_method_leg_resume_recording(leg_of(leg), &failure_)); }
 Why leg_send_digits(Leg leg, const char *keys) {
   Bytes sent = bytes(keys);
   DO(strowger_script_call_method_leg_send_digits(leg_of(leg), &sent, &failure_));

@@ -140,6 +140,8 @@ typedef struct Recorded {
 Why leg_record_message(Leg leg, double most, double silence, Recorded *made);
 Why leg_start_recording(Leg leg, const char **name);
 Why leg_stop_recording(Leg leg);
+Why leg_pause_recording(Leg leg);  /* What is said from here on is left out: a card number. */
+Why leg_resume_recording(Leg leg); /* And is recorded again. */
 Why leg_send_digits(Leg leg, const char *keys);
 Why leg_hold(Leg leg, Prompt hears);
 Why leg_resume(Leg leg);

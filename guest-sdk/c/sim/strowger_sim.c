@@ -185,6 +185,16 @@ Why leg_stop_recording(Leg leg) {
   (void)leg;
   return DONE;
 }
+Why leg_pause_recording(Leg leg) {
+  (void)leg;
+  note("the recording pauses");
+  return DONE;
+}
+Why leg_resume_recording(Leg leg) {
+  (void)leg;
+  note("the recording goes on");
+  return DONE;
+}
 Why leg_send_digits(Leg leg, const char *keys) {
   (void)leg;
   return passes((double)strlen(keys) * CHARACTER, "", NULL);
