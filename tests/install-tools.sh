@@ -22,6 +22,7 @@ svcrack sipvicious
 kamailio kamailio
 openssl openssl
 opusdec opus-tools
+dnsmasq dnsmasq-base
 node nodejs
 npm npm
 clang clang
@@ -74,6 +75,14 @@ fi
 if ! "$phones/bin/python" -c "import opentelemetry.proto.collector.trace.v1.trace_service_pb2" 2>/dev/null; then
   echo "installing $otlp into $phones"
   "$phones/bin/python" -m pip install --quiet --disable-pip-version-check "$otlp"
+fi
+
+# A browser's telephone without the browser.
+jssip=3.13.8
+if ! grep -qs "\"version\": \"$jssip\"" "$cache/jssip/node_modules/jssip/package.json"; then
+  echo "installing jssip $jssip into $cache/jssip"
+  mkdir -p "$cache/jssip"
+  npm install --silent --no-audit --no-fund --prefix "$cache/jssip" "jssip@$jssip"
 fi
 
 # The folders where `strowger script build` looks; the versions stand in guest-sdk/build/tools.txt and nowhere else.

@@ -3,7 +3,7 @@
 one JSON object a line on standard output. It plays a WAV file to the far side, round and round, and keeps
 what it hears in another. Everything runs on one thread, which looks after pjsua2 and standard input in turn.
 
-    pjsua_phone.py ADDRESS PORT PLAY.wav HEARD.wav [udp|tcp]
+    pjsua_phone.py ADDRESS PORT PLAY.wav HEARD.wav [udp|tcp|tls]
 
 Commands: register {domain, server, user, password}; call {uri}; answer {code}; hangup {code}; dtmf {digits};
 hold; resume; transfer {uri}; consult {uri} (holds the call and makes another); join (transfers the held call to
@@ -128,7 +128,14 @@ class Phone:
         self.endpoint.libInit(config)
         way = pj.TransportConfig()
         way.port, way.boundAddress, way.publicAddress = port, address, address
-        kind = pj.PJSIP_TRANSPORT_TCP if transport == "tcp" else pj.PJSIP_TRANSPORT_UDP
+        kind = {"udp": pj.PJSIP_TRANSPORT_UDP, "tcp": pj.PJSIP_TRANSPORT_TCP, "tls": pj.PJSIP_TRANSPORT_TLS}[transport]
+        if transport == "tls":
+            way.tlsConfig.CaListFile = os.environ["PJSUA_AUTHORITY"]
+            way.tlsConfig.verifyServer = True
+            if "PJSUA_CERTIFICATE" in os.environ:
+                way.tlsConfig.certFile = os.environ["PJSUA_CERTIFICATE"]
+                way.tlsConfig.privKeyFile = os.environ["PJSUA_KEY"]
+                way.tlsConfig.verifyClient = way.tlsConfig.requireClientCert = True
         self.endpoint.transportCreate(kind, way)
         self.endpoint.libStart()
         self.endpoint.audDevManager().setNullDev()
@@ -161,6 +168,9 @@ class Phone:
         config.mediaConfig.transportConfig.boundAddress = self.address
         config.mediaConfig.transportConfig.publicAddress = self.address
         config.mediaConfig.transportConfig.port = self.port + 2
+        if self.transport == "tls" and not registrar:
+            # Without one, pjsua2 names the address of its listener as it sees it, which is 127.0.0.1.
+            config.sipConfig.contactForced = "<%s;transport=tls>" % identity
         if registrar:
             config.sipConfig.authCreds.append(pj.AuthCredInfo("digest", "*", user, 0, password))
         account = Account(self)
@@ -170,7 +180,7 @@ class Phone:
         self.account = account
 
     def through(self, uri):
-        return uri + ";transport=tcp" if self.transport == "tcp" else uri
+        return uri if self.transport == "udp" else uri + ";transport=" + self.transport
 
     def do(self, command):
         verb = command["do"]

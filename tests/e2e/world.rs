@@ -1,12 +1,12 @@
 //! The world that most tests happen in: the demo's users and numbers under known passwords, and a carrier.
 
-use std::net::SocketAddrV4;
+use std::net::{Ipv4Addr, SocketAddrV4};
 use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::Duration;
 
 use serde_json::Value;
 use tests::baresip::Baresip;
-use tests::exchange::{Exchange, guest};
+use tests::exchange::{Exchange, config_with, guest};
 use tests::net::{Net, SIP_PORT};
 use tests::pjsua::{Account, Pjsua, Setup};
 use tests::sipp::{Sipp, UAC, UAC_LISTENS};
@@ -41,10 +41,18 @@ impl World {
 
     /// With more in the tenant: TOML that begins a subsection of `[[tenant]]`.
     pub fn with(more: impl FnOnce(&Net) -> String) -> Self {
+        Self::listening(|net, _| (Vec::new(), String::new(), more(net)))
+    }
+
+    /// With more addresses to listen on, more in `[sip]` and more in the tenant, by the network and the exchange's
+    /// address.
+    pub fn listening(more: impl FnOnce(&Net, Ipv4Addr) -> (Vec<String>, String, String)) -> Self {
         let net = Net::new();
         let (ip, carrier) = (net.host(), net.sip());
-        let tenants = tenants(&ip.to_string(), carrier, &more(&net));
-        let exchange = Exchange::start(ip, &tenants);
+        let (listen, sip, more) = more(&net, ip);
+        let tenants = tenants(&ip.to_string(), carrier, &more);
+        let files = [("strowger.toml", &*config_with(ip, &listen, &sip, &tenants))];
+        let exchange = Exchange::with(ip, "demo", &files);
         // What 700 says.
         exchange.keep_prompt("greeting", tone_wav(GREETING_HZ, Duration::from_secs(1)));
         Self { net, exchange, carrier, next_port: AtomicU16::new(SIP_PORT + 10) }

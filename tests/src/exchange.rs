@@ -253,8 +253,14 @@ impl Exchange {
 
 /// A whole configuration around some tenants. State lies in `data` beside it.
 pub fn config(ip: Ipv4Addr, tenants: &str) -> String {
+    config_with(ip, &[], "", tenants)
+}
+
+/// The same with more addresses to listen on, `tls:127.0.0.1:5061`, and more in `[sip]`: TOML.
+pub fn config_with(ip: Ipv4Addr, listen: &[String], sip: &str, tenants: &str) -> String {
+    let more: String = listen.iter().map(|at| format!(", {at:?}")).collect();
     format!(
-        "[node]\ndata = \"data\"\n[sip]\nlisten = [\"udp:{ip}:{SIP_PORT}\", \"tcp:{ip}:{SIP_PORT}\"]\n\
+        "[node]\ndata = \"data\"\n[sip]\nlisten = [\"udp:{ip}:{SIP_PORT}\", \"tcp:{ip}:{SIP_PORT}\"{more}]\n{sip}\
          [media]\nlisten = \"{ip}\"\n[http]\nlisten = \"{ip}:8080\"\ntoken = \"{TOKEN}\"\n{tenants}"
     )
 }

@@ -5,7 +5,10 @@
 //! that passes ends the test with everything that the program said.
 
 pub mod baresip;
+pub mod certificates;
+pub mod dns;
 pub mod exchange;
+pub mod jssip;
 pub mod kamailio;
 pub mod net;
 pub mod pjsua;

@@ -1,7 +1,7 @@
 //! Addresses: every test gets a loopback /24 of its own, so tests run side by side with the well-known
 //! ports, and so do two runs of the suite on one machine.
 
-use std::net::{Ipv4Addr, SocketAddrV4};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, SocketAddrV4};
 use std::sync::atomic::{AtomicU8, Ordering};
 
 /// The port that SIP is spoken on everywhere in the tests.
@@ -41,10 +41,19 @@ impl Net {
 }
 
 /// Whether some process has a UDP or listening TCP socket at this address, as Linux tells it.
-pub fn is_bound(at: SocketAddrV4) -> bool {
-    let little_endian = u32::from_ne_bytes(at.ip().octets());
-    let wanted = format!("{little_endian:08X}:{:04X}", at.port());
-    ["/proc/net/udp", "/proc/net/tcp"].iter().any(|table| {
+pub fn is_bound(at: impl Into<SocketAddr>) -> bool {
+    let at = at.into();
+    // Words of 32 bits, each as this machine has it in memory.
+    let words = |octets: &[u8]| -> String {
+        let word = |word: &[u8]| u32::from_ne_bytes(word.try_into().expect("four bytes"));
+        octets.chunks_exact(4).map(|octets| format!("{:08X}", word(octets))).collect()
+    };
+    let (ip, tables) = match at.ip() {
+        IpAddr::V4(ip) => (words(&ip.octets()), ["/proc/net/udp", "/proc/net/tcp"]),
+        IpAddr::V6(ip) => (words(&ip.octets()), ["/proc/net/udp6", "/proc/net/tcp6"]),
+    };
+    let wanted = format!("{ip}:{:04X}", at.port());
+    tables.iter().any(|table| {
         let table = std::fs::read_to_string(table).unwrap_or_default();
         table.lines().any(|line| line.split_whitespace().nth(1) == Some(wanted.as_str()))
     })

@@ -1,13 +1,14 @@
 //! A pjsua2 telephone: `pjsua_phone.py` in a process of its own, driven by lines of JSON.
 
 use std::net::SocketAddrV4;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
+use crate::certificates::Issued;
 use crate::process::Process;
 use crate::sound::{Heard, write_tone};
 
@@ -36,6 +37,10 @@ pub struct Account<'a> {
 pub struct Setup<'a> {
     /// SIP over TCP.
     pub tcp: bool,
+    /// SIP over TLS, where the other side has to prove who it is by this authority.
+    pub tls: Option<&'a Path>,
+    /// Shown over TLS; with it, whoever connects has to show one of that authority too.
+    pub shows: Option<&'a Issued>,
     /// The codec it likes best: `PCMU/8000/1`; A-law if none.
     pub codec: Option<&'a str>,
     /// No codec but that one.
@@ -69,6 +74,12 @@ impl Pjsua {
             .args([&tone, &dir.path().join("heard.wav")]);
         if setup.tcp {
             command.arg("tcp");
+        }
+        if let Some(authority) = setup.tls {
+            command.arg("tls").env("PJSUA_AUTHORITY", authority);
+        }
+        if let Some(Issued { certificate, key }) = setup.shows {
+            command.env("PJSUA_CERTIFICATE", certificate).env("PJSUA_KEY", key);
         }
         if let Some(codec) = setup.codec {
             command.env(if setup.only { "PJSUA_ONLY_CODEC" } else { "PJSUA_CODEC" }, codec);

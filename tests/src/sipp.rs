@@ -2,7 +2,7 @@
 //! name, or XML; the result is its exit status, its counts, and every message if asked for.
 
 use std::fs;
-use std::net::SocketAddrV4;
+use std::net::{IpAddr, SocketAddr, SocketAddrV4};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
@@ -41,30 +41,31 @@ pub const UAS_RINGS: &str = include_str!("../scenarios/uas-rings.xml");
 #[derive(Debug)]
 pub struct Sipp {
     dir: TempDir,
-    at: SocketAddrV4,
+    at: SocketAddr,
     arguments: Vec<String>,
 }
 
 impl Sipp {
     /// One of its built-in scenarios, at an address: `uac`, `uas` ...
     pub fn builtin(scenario: &str, at: SocketAddrV4) -> Self {
-        Self::new(at, |_| ["-sn".into(), scenario.into()])
+        Self::new(at.into(), |_| ["-sn".into(), scenario.into()])
     }
 
     /// A scenario in XML.
-    pub fn scenario(xml: &str, at: SocketAddrV4) -> Self {
-        Self::new(at, |dir| {
+    pub fn scenario(xml: &str, at: impl Into<SocketAddr>) -> Self {
+        Self::new(at.into(), |dir| {
             let file = dir.path().join("scenario.xml");
             fs::write(&file, xml).expect("the test's folder can be written");
             ["-sf".into(), file.display().to_string()]
         })
     }
 
-    fn new(at: SocketAddrV4, scenario: impl Fn(&TempDir) -> [String; 2]) -> Self {
+    fn new(at: SocketAddr, scenario: impl Fn(&TempDir) -> [String; 2]) -> Self {
         let dir = tempfile::tempdir().expect("a temporary folder");
         let mut arguments: Vec<String> = scenario(&dir).into();
         let stats = dir.path().join("stats.csv").display().to_string();
-        let (ip, port) = (at.ip().to_string(), at.port().to_string());
+        let bracketed = |ip: IpAddr| if ip.is_ipv6() { format!("[{ip}]") } else { ip.to_string() };
+        let (ip, port) = (bracketed(at.ip()), at.port().to_string());
         let common =
             ["-i", &ip, "-p", &port, "-mi", &ip, "-nostdin", "-trace_stat", "-stf", &stats, "-fd", "1"];
         arguments.extend(common.map(String::from));
@@ -72,7 +73,8 @@ impl Sipp {
     }
 
     /// Where its requests go.
-    pub fn to(self, target: SocketAddrV4) -> Self {
+    pub fn to(self, target: impl Into<SocketAddr>) -> Self {
+        let target = target.into();
         self.args(&[&target.to_string()])
     }
 
@@ -142,12 +144,12 @@ impl Sipp {
 pub struct Running {
     process: Process,
     dir: TempDir,
-    at: SocketAddrV4,
+    at: SocketAddr,
 }
 
 impl Running {
     /// Where it is.
-    pub fn at(&self) -> SocketAddrV4 {
+    pub fn at(&self) -> SocketAddr {
         self.at
     }
 

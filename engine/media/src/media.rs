@@ -261,7 +261,20 @@ impl Media {
     }
 
     /// Leaves a command, which takes effect when the threads are told: [`Media::ring`].
-    pub fn leave(&self, stream: StreamId, command: Command) -> Result<(), CommandError> {
+    pub fn leave(&self, stream: StreamId, mut command: Command) -> Result<(), CommandError> {
+        if let Command::Negotiated(agreed) = &mut command
+            && self.bind.is_ipv6()
+        {
+            // An IPv6 socket knows IPv4 addresses as mapped ones (RFC 4291 §2.5.5.2), both ways.
+            let mapped = |at: SocketAddr| match at.ip() {
+                IpAddr::V4(ip) => SocketAddr::new(ip.to_ipv6_mapped().into(), at.port()),
+                IpAddr::V6(_) => at,
+            };
+            if !agreed.remote.ip().is_unspecified() {
+                agreed.remote = mapped(agreed.remote);
+            }
+            agreed.remote_rtcp = agreed.remote_rtcp.map(mapped);
+        }
         let mut thread = self.slots.thread(stream).ok_or(CommandError::Closed)?;
         // A stream can always be closed.
         if self.inboxes[thread].len() >= Self::MAX_COMMANDS && !matches!(command, Command::Close) {

@@ -38,7 +38,13 @@ impl Pair {
         let stack = |letter, address: &str| {
             let advertised = vec![(Transport::Udp, address.parse().expect("an address"))];
             Stack::new(
-                StackConfig { instance: letter, advertised, user_agent: "strowger".into(), timers: None },
+                StackConfig {
+                    instance: letter,
+                    advertised,
+                    likely: Vec::new(),
+                    user_agent: "strowger".into(),
+                    timers: None,
+                },
                 1,
             )
         };

@@ -21,6 +21,9 @@ use crate::sounds::Sounds;
 /// Somewhere in the world, to ask the routing table about; nothing is sent there (RFC 5737).
 const FAR_AWAY: ([u8; 4], u16) = ([192, 0, 2, 1], 9);
 
+/// The same in IPv6 (RFC 3849).
+const FAR_AWAY_V6: ([u16; 8], u16) = ([0x2001, 0xdb8, 0, 0, 0, 0, 0, 1], 9);
+
 /// Streams of a media thread before the next one gets any: about a fifth of a core when all are relayed.
 const STREAMS_BEFORE_NEXT: usize = 400;
 
@@ -33,11 +36,11 @@ pub fn start(node: &Arc<Node>, unsealed: Vec<Unsealed>) -> Result<Arc<dyn Shards
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let seed = seed().map_err(|why| StartError::Os("no randomness for a start", why))?;
     let transports =
-        Transports::bind(&world.sip.listen).map_err(|why| StartError::Os("signalling can't listen", why))?;
+        Transports::bind(&world).map_err(|why| StartError::Os("signalling can't listen", why))?;
     let transports = Arc::new(transports);
     let advertise = advertised(&world);
     let threads = |why| StartError::Os("threads can't start", why);
-    let inboxes = Inboxes::new(world.node.shards.unwrap_or(cores), node).map_err(threads)?;
+    let inboxes = Inboxes::new(world.node.shards.unwrap_or(cores), node, &transports).map_err(threads)?;
     let heard = inboxes.clone();
     let media = Media::start(
         media::Config {
@@ -56,16 +59,25 @@ pub fn start(node: &Arc<Node>, unsealed: Vec<Unsealed>) -> Result<Arc<dyn Shards
     let media =
         media.map_err(|why| StartError::Os("sound can't start", std::io::Error::other(why.to_string())))?;
     let host = advertise.or_else(|| own_address_towards(SocketAddr::from(FAR_AWAY)));
-    let advertised = transports.bound().into_iter().filter_map(|(transport, local)| match advertise {
-        Some(ip) => Some((transport, SocketAddr::new(ip, local.port()))),
+    let bound = transports.bound();
+    let advertised = bound.iter().filter_map(|&(transport, local)| match advertise {
+        Some(ip) if ip.is_ipv6() == local.is_ipv6() || local.ip().is_unspecified() => {
+            Some((transport, SocketAddr::new(ip, local.port())))
+        }
         // What is bound to every address says the one that a message leaves from.
-        None => (!local.ip().is_unspecified()).then_some((transport, local)),
+        _ => (!local.ip().is_unspecified()).then_some((transport, local)),
+    });
+    let likely = bound.iter().filter_map(|&(transport, local)| {
+        let far: SocketAddr = if local.is_ipv6() { FAR_AWAY_V6.into() } else { FAR_AWAY.into() };
+        let ip = own_address_towards(far).filter(|_| local.ip().is_unspecified())?;
+        Some((transport, SocketAddr::new(ip, local.port())))
     });
     let surroundings = Arc::new(Surroundings {
         node: node.clone(),
         media,
         sounds: Sounds::new(node),
         advertised: advertised.collect(),
+        likely: likely.collect(),
         host: host.unwrap_or(IpAddr::from([127, 0, 0, 1])).to_string(),
         transports: transports.clone(),
     });

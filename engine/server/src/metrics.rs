@@ -9,6 +9,9 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::{Registry, Unit};
+use protocol::sip::flow::Transport;
+
+use crate::signalling::Ended;
 
 /// A tenant.
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
@@ -66,6 +69,36 @@ pub struct OfLetter {
     pub kind: String,
 }
 
+/// Connections of one transport.
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+pub struct OfTransport {
+    /// "tcp", "tls", "ws" or "wss".
+    pub transport: String,
+}
+
+impl OfTransport {
+    /// The label of a transport.
+    pub fn new(transport: Transport) -> Self {
+        Self { transport: transport.as_str().to_ascii_lowercase() }
+    }
+}
+
+/// Connections of one transport that ended one way.
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+pub struct OfEnd {
+    /// "tcp", "tls", "ws" or "wss".
+    pub transport: String,
+    /// "by-peer", "handshake", "silent", "slow" ...
+    pub why: &'static str,
+}
+
+impl OfEnd {
+    /// The labels of an end.
+    pub fn new(transport: Transport, why: Ended) -> Self {
+        Self { transport: transport.as_str().to_ascii_lowercase(), why: why.as_str() }
+    }
+}
+
 /// Everything that is counted.
 pub struct Metrics {
     registry: Registry,
@@ -87,6 +120,10 @@ pub struct Metrics {
     pub sip_bans: Counter,
     /// Datagrams and connections of banned addresses, unread.
     pub sip_unheard: Counter,
+    /// Connections that are open, or being opened.
+    pub sip_connections: Family<OfTransport, Gauge>,
+    /// Connections that ended.
+    pub sip_connections_ended: Family<OfEnd, Counter>,
     /// Calls that are up.
     pub calls_up: Family<OfTenant, Gauge>,
     /// Calls that ended.
@@ -161,6 +198,8 @@ impl Default for Metrics {
             sip_refused: Counter::default(),
             sip_bans: Counter::default(),
             sip_unheard: Counter::default(),
+            sip_connections: Family::default(),
+            sip_connections_ended: Family::default(),
             calls_up: Family::default(),
             calls: Family::default(),
             registered: Family::default(),
@@ -213,6 +252,9 @@ impl Default for Metrics {
             "Datagrams and connections of banned addresses",
             metrics.sip_unheard.clone(),
         );
+        registry.register("sip_connections", "Connections open", metrics.sip_connections.clone());
+        let ended = metrics.sip_connections_ended.clone();
+        registry.register("sip_connections_ended", "Connections that ended, by why", ended);
         registry.register("calls_up", "Calls that are up", metrics.calls_up.clone());
         registry.register("calls", "Calls that ended", metrics.calls.clone());
         registry.register("registered_contacts", "Contacts registered", metrics.registered.clone());

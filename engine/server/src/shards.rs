@@ -131,7 +131,7 @@ pub struct Contact {
     pub uri: String,
     /// Where its REGISTER came from: address and port.
     pub received: String,
-    /// "udp" or "tcp".
+    /// "udp", "tcp", "tls", "ws" or "wss".
     pub transport: String,
     /// Its User-Agent header.
     pub user_agent: Option<String>,

@@ -121,8 +121,13 @@ impl Gatekeeper for Anyone {
 }
 
 fn serve(message: &Message) {
-    let config =
-        StackConfig { instance: b'f', advertised: Vec::new(), user_agent: "fuzz".into(), timers: None };
+    let config = StackConfig {
+        instance: b'f',
+        advertised: Vec::new(),
+        likely: Vec::new(),
+        user_agent: "fuzz".into(),
+        timers: None,
+    };
     let mut stack = Stack::new(config, 1);
     let (now, mut out) = (Instant::now(), Vec::new());
     stack.handle_message(now, flow(), message.clone(), &Anyone, &mut out);

@@ -297,17 +297,20 @@ pub(crate) fn way_back(via: &super::Via, flow: &Flow) -> Destination {
     back
 }
 
-/// The value of a Contact of this side.
-pub fn contact(user: &str, transport: Transport, at: SocketAddr) -> String {
+/// The value of a Contact of this side. `secure`: where the other side said `sips:`, it is one too (§8.1.1.8, §12.1.1).
+pub fn contact(user: &str, transport: Transport, at: SocketAddr, secure: bool) -> String {
     let user = super::grammar::percent_encode_user(user);
     let (glue, at) = (if user.is_empty() { "" } else { "@" }, canonical(at));
     let parameter = match transport {
         Transport::Udp => "",
         Transport::Tcp => ";transport=tcp",
+        // RFC 3261 §26.2.2: the scheme says TLS, and the parameter what it runs over.
+        Transport::Tls if secure => ";transport=tcp",
         Transport::Tls => ";transport=tls",
         Transport::Ws | Transport::Wss => ";transport=ws",
     };
-    format!("<sip:{user}{glue}{at}{parameter}>")
+    let scheme = if secure && transport.is_secure() { "sips" } else { "sip" };
+    format!("<{scheme}:{user}{glue}{at}{parameter}>")
 }
 
 /// The phrases of RFC 3261 §21 for the statuses that an exchange uses.
@@ -386,7 +389,9 @@ fn start(
     out.extend_from_slice(b" SIP/2.0\r\n");
     let via = out.len();
     let sent_by = canonical(sent_by).to_string();
-    line(out, "Via", &["SIP/2.0/", transport.as_str(), " ", &sent_by, ";branch=", branch, ";rport"]);
+    // RFC 5923 §8: what comes back may take the connection that this leaves on.
+    let alias = if transport == Transport::Tls { ";alias" } else { "" };
+    line(out, "Via", &["SIP/2.0/", transport.as_str(), " ", &sent_by, ";branch=", branch, ";rport", alias]);
     (uri, via..out.len())
 }
 
@@ -514,8 +519,19 @@ mod tests {
 
     #[test]
     fn an_ipv6_address_stands_in_brackets_and_a_mapped_one_as_ipv4() {
-        let contact = |at: &str| contact("ana", Transport::Tcp, at.parse().unwrap());
+        let contact = |at: &str| contact("ana", Transport::Tcp, at.parse().unwrap(), false);
         assert_eq!(contact("[2001:db8::1]:5060"), "<sip:ana@[2001:db8::1]:5060;transport=tcp>");
         assert_eq!(contact("[::ffff:192.0.2.1]:5060"), "<sip:ana@192.0.2.1:5060;transport=tcp>");
+    }
+
+    #[test]
+    fn rfc3261_12_1_1_a_contact_is_sips_where_the_other_side_said_so() {
+        let at = "192.0.2.1:5061".parse().unwrap();
+        let said = |transport, secure| contact("ana", transport, at, secure);
+        assert_eq!(said(Transport::Tls, false), "<sip:ana@192.0.2.1:5061;transport=tls>");
+        assert_eq!(said(Transport::Tls, true), "<sips:ana@192.0.2.1:5061;transport=tcp>");
+        assert_eq!(said(Transport::Wss, true), "<sips:ana@192.0.2.1:5061;transport=ws>");
+        // Nothing that is not secured claims to be.
+        assert_eq!(said(Transport::Udp, true), "<sip:ana@192.0.2.1:5061>");
     }
 }

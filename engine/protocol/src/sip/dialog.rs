@@ -125,11 +125,7 @@ impl Dialog {
 
 /// The transport and address that a URI names, if its host is an address.
 pub fn address(uri: &SipUri) -> Option<(Transport, SocketAddr)> {
-    let transport = match uri.params.get("transport") {
-        Some(name) => Transport::parse(name)?,
-        None if uri.secure => Transport::Tls,
-        None => Transport::Udp,
-    };
+    let transport = uri.transport()?;
     let port = uri.port.unwrap_or(transport.default_port());
     Some((transport, SocketAddr::new(uri.host.ip()?, port)))
 }

@@ -22,6 +22,11 @@ impl Transport {
         self != Transport::Udp
     }
 
+    /// Whoever listens on the way hears nothing.
+    pub fn is_secure(self) -> bool {
+        matches!(self, Transport::Tls | Transport::Wss)
+    }
+
     /// As it stands in a Via.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -76,25 +81,30 @@ pub struct Destination {
     pub local: Option<SocketAddr>,
     /// The connection to use while it lives; 0: any to that address, or a new one.
     pub connection: u64,
+    /// Who must prove to be there (RFC 5922 §7), as the owner of the connections numbers them; 0: nobody in
+    /// particular, so no secured connection is opened for it.
+    pub authority: u32,
 }
 
 impl Destination {
     /// A place that nothing has come from yet.
     pub fn new(transport: Transport, remote: SocketAddr) -> Self {
-        Self { transport, remote, local: None, connection: 0 }
+        Self { transport, remote, local: None, connection: 0, authority: 0 }
     }
 
-    /// `flow` is the one that this destination stands for.
+    /// `flow` is the one that this destination stands for. A connection is known by its number, whatever
+    /// address a Contact has named meanwhile.
     pub(crate) fn is_on(&self, flow: &Flow) -> bool {
-        self.transport == flow.transport
-            && self.remote == flow.remote
-            && (self.connection == 0 || self.connection == flow.connection)
+        match self.connection {
+            0 => self.transport == flow.transport && self.remote == flow.remote,
+            number => number == flow.connection,
+        }
     }
 }
 
 impl From<Flow> for Destination {
     fn from(flow: Flow) -> Self {
         let Flow { transport, local, remote, connection } = flow;
-        Self { transport, remote, local: Some(local), connection }
+        Self { transport, remote, local: Some(local), connection, authority: 0 }
     }
 }

@@ -77,6 +77,14 @@ impl Framing {
         self.buffer.extend_from_slice(bytes);
     }
 
+    /// A message has begun and is not all there yet.
+    pub fn is_within(&self) -> bool {
+        match self.state {
+            State::Between { .. } | State::Broken => self.buffer.len() > self.taken,
+            State::Head { .. } | State::Body { .. } => true,
+        }
+    }
+
     /// The next frame; `None` until more is pushed.
     pub fn pop(&mut self) -> Option<Frame> {
         loop {

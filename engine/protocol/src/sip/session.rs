@@ -318,7 +318,18 @@ impl Party {
         match dialog.next_hop() {
             Some(named) if named == (transport, own) => self.destination,
             Some((_, remote)) if is_private(remote.ip()) && !is_private(own.ip()) => self.destination,
-            Some((transport, remote)) if !self.keep_to_destination => Destination::new(transport, remote),
+            // RFC 5923 §6: who proved to be there on a connection is reached on it, whatever its port is.
+            Some((named, remote))
+                if named == transport
+                    && named.is_secure()
+                    && remote.ip() == own.ip()
+                    && !self.keep_to_destination =>
+            {
+                Destination { remote, local: None, ..self.destination }
+            }
+            Some((transport, remote)) if !self.keep_to_destination => {
+                Destination { authority: self.destination.authority, ..Destination::new(transport, remote) }
+            }
             Some(_) | None => self.destination,
         }
     }

@@ -7,6 +7,7 @@ use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::str::FromStr;
 
+use super::flow::Transport;
 use super::grammar;
 use super::params::Params;
 
@@ -196,6 +197,20 @@ impl SipUri {
     /// The port, or the scheme's default (§19.1.2).
     pub fn port_or_default(&self) -> u16 {
         self.port.unwrap_or(if self.secure { 5061 } else { 5060 })
+    }
+
+    /// What it is reached over: as said, else TLS for `sips:` and UDP for `sip:`; none for one that is not known.
+    pub fn transport(&self) -> Option<Transport> {
+        match self.params.get("transport") {
+            Some(name) => Some(match Transport::parse(name)? {
+                // §26.2.2: the parameter of a SIPS URI says what TLS runs over.
+                Transport::Tcp if self.secure => Transport::Tls,
+                Transport::Ws if self.secure => Transport::Wss,
+                named => named,
+            }),
+            None if self.secure => Some(Transport::Tls),
+            None => Some(Transport::Udp),
+        }
     }
 
     /// Whether a route through this URI is a loose one (§19.1.1 `lr`).

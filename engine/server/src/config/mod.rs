@@ -19,6 +19,7 @@ mod recording;
 pub(crate) mod section;
 mod speech;
 mod tenant;
+mod tls;
 mod traces;
 mod world;
 
@@ -46,6 +47,7 @@ pub use tenant::is_name;
 pub use traces::TraceSettings;
 pub use world::*;
 
+use crate::signalling::Limits as ConnectionLimits;
 use section::{Section, Source, Text};
 
 /// A file larger than this is not read: nobody writes it by hand.
@@ -306,8 +308,20 @@ fn sip(section: Section<'_, '_>) -> SipSettings {
             );
         }
     }
+    let mut dns = Vec::new();
+    for text in section.texts("dns", r#"["192.0.2.53"]"#).unwrap_or_default() {
+        let address = text.value.parse().map(|ip: IpAddr| SocketAddr::new(ip, 53));
+        match address.or_else(|_| text.value.parse()) {
+            Ok(address) => dns.push(address),
+            Err(_) => section.mistake(
+                text.line,
+                format!("\"{}\" is no address; write one like \"192.0.2.53\"", text.value),
+            ),
+        }
+    }
     let settings = SipSettings {
         listen,
+        dns,
         advertise: advertise.map(|a| a.value.trim_matches(['[', ']']).to_owned()),
         expires_min: section.duration("expires_min", SECOND..=HOUR, default.expires_min),
         expires_max: section.duration("expires_max", 60 * SECOND..=24 * HOUR, default.expires_max),
@@ -322,7 +336,12 @@ fn sip(section: Section<'_, '_>) -> SipSettings {
             default.session_expires_min,
         ),
         bans: section.section("bans").map(banning).unwrap_or_default(),
+        tls: section.section("tls").and_then(tls::shown),
+        connections: tls::connections(&section),
     };
+    if !section.has("tls") {
+        tls::check_shown(&section, &settings.listen, settings.tls.as_ref());
+    }
     if !settings.session_expires.is_zero() && settings.session_expires < settings.session_expires_min {
         section.mistake(
             section.line,
@@ -345,24 +364,28 @@ impl Default for SipSettings {
             advertise: None,
             expires_min: 60 * SECOND,
             expires_max: HOUR,
+            dns: Vec::new(),
             session_expires: HOUR / 2,
             session_expires_min: LEAST_SESSION,
             bans: Banning::default(),
+            tls: None,
+            connections: ConnectionLimits::default(),
         }
     }
 }
 
 fn listen_at(text: &str) -> Result<Listen, String> {
-    let transport = match text.split_once(':') {
-        Some(("udp", _)) => Transport::Udp,
-        Some(("tcp", _)) => Transport::Tcp,
-        Some((other @ ("tls" | "ws" | "wss"), _)) => {
-            return Err(format!("\"{other}:\" is not served yet; write \"udp:\" or \"tcp:\""));
-        }
+    let (name, address) = text.split_once(':').unwrap_or_default();
+    let (transport, port) = match name {
+        "udp" => (Transport::Udp, 5060),
+        "tcp" => (Transport::Tcp, 5060),
+        "tls" => (Transport::Tls, 5061),
+        "ws" => (Transport::Ws, 8088),
+        "wss" => (Transport::Wss, 8443),
         _ => return Err(format!("\"{text}\" names no transport; write one like \"udp:0.0.0.0:5060\"")),
     };
-    let address = text[4..].parse().map_err(|_| {
-        format!("\"{text}\" has no address and port; write one like \"{}:0.0.0.0:5060\"", transport.name())
+    let address = address.parse().map_err(|_| {
+        format!("\"{text}\" has no address and port; write one like \"{name}:0.0.0.0:{port}\"")
     })?;
     Ok(Listen { transport, address })
 }

@@ -24,6 +24,7 @@ use super::queue::queue;
 use super::recording;
 use super::section::{Mistake, Section, Text, hint};
 use super::speech::{self, SpeechParts};
+use super::tls;
 use super::world::{
     Calls, FallbackTarget, Group, Number, Playlist, Register, Role, ScriptFile, TenantParts, Token,
     Transport, Trunk, TrunkAddress, User,
@@ -42,6 +43,7 @@ pub(super) fn tenant(section: Section<'_, '_>) -> Option<TenantParts> {
         check_name(&section, name, "acme");
     }
     let domains = domains(&section);
+    let tls = section.section("tls").and_then(tls::shown);
     let timezone =
         section.text("timezone", "Europe/Sofia").map_or(Some(TimeZone::UTC), |text| zone(&section, text));
     let language = section.text("language", "en");
@@ -119,6 +121,7 @@ pub(super) fn tenant(section: Section<'_, '_>) -> Option<TenantParts> {
     Some(TenantParts {
         name: name?.value.to_owned(),
         domains,
+        tls,
         timezone: timezone?,
         language,
         digest,
@@ -481,7 +484,7 @@ fn trunk(section: Section<'_, '_>, names: &mut Names<'_>) -> Option<Trunk> {
     let parsed = address.and_then(|text| {
         let parsed = trunk_address(text.value);
         if parsed.is_none() {
-            let what = format!("\"{}\" is no trunk address; write \"sip:HOST\", \"sip:HOST:PORT\" or \"sip:HOST;transport=tcp\"", text.value);
+            let what = format!("\"{}\" is no trunk address; write \"sip:HOST\", \"sip:HOST:PORT\", \"sip:HOST;transport=tcp\" or \"sips:HOST\"", text.value);
             section.mistake(text.line, what);
         }
         parsed
@@ -511,10 +514,15 @@ fn trunk(section: Section<'_, '_>, names: &mut Names<'_>) -> Option<Trunk> {
     });
     let channels = section.integer("channels", 1..=100_000, 30) as u32;
     let probe = section.duration("probe", Duration::ZERO..=DAY, 30 * SECOND);
-    section.finish();
-    Some(Trunk {
-        name: name?.value.to_owned(),
-        address: parsed?,
+    let tls = section.section("tls").map(|section| (section.line, tls::trunk(section)));
+    let (tls_line, tls) = tls.unzip();
+    let (Some(name), Some(address)) = (name, parsed) else {
+        section.finish();
+        return None;
+    };
+    let trunk = Trunk {
+        name: name.value.to_owned(),
+        address,
         inbound_from,
         number: number.map(|number| number.value.to_owned()),
         user,
@@ -522,7 +530,11 @@ fn trunk(section: Section<'_, '_>, names: &mut Names<'_>) -> Option<Trunk> {
         register,
         channels,
         probe,
-    })
+        tls,
+    };
+    tls::check_trunk(&section, &trunk, tls_line.unwrap_or(section.line));
+    section.finish();
+    Some(trunk)
 }
 
 /// Prompts of one playlist; one more is a mistake.
@@ -714,11 +726,18 @@ fn network(text: &str) -> Option<IpNet> {
 }
 
 fn trunk_address(text: &str) -> Option<TrunkAddress> {
-    let rest = text.strip_prefix("sip:")?;
+    let (secure, rest) = match text.strip_prefix("sips:") {
+        Some(rest) => (true, rest),
+        None => (false, text.strip_prefix("sip:")?),
+    };
     let (host_port, parameters) = rest.split_once(';').unwrap_or((rest, ""));
+    let said = !parameters.is_empty() || secure;
     let transport = match parameters.to_ascii_lowercase().as_str() {
-        "" | "transport=udp" => Transport::Udp,
+        // RFC 3261 §26.2.2: the parameter of a SIPS URI says what TLS runs over.
+        "" | "transport=tcp" | "transport=tls" if secure => Transport::Tls,
+        "" | "transport=udp" if !secure => Transport::Udp,
         "transport=tcp" => Transport::Tcp,
+        "transport=tls" => Transport::Tls,
         _ => return None,
     };
     let (host, port) = match host_port.strip_prefix('[') {
@@ -736,5 +755,12 @@ fn trunk_address(text: &str) -> Option<TrunkAddress> {
         Some(port) => Some(port.parse().ok().filter(|p| *p != 0)?),
         None => None,
     };
-    is_host(host).then(|| TrunkAddress { uri: text.to_owned(), host: host.to_owned(), port, transport })
+    is_host(host).then(|| TrunkAddress {
+        uri: text.to_owned(),
+        host: host.to_owned(),
+        port,
+        transport,
+        said,
+        secure,
+    })
 }

@@ -188,7 +188,7 @@ fn values_must_make_sense() {
         ),
         (
             "[[tenant.trunk]]\nname = \"c\"\naddress = \"192.0.2.10\"",
-            r#"x.toml:6: "192.0.2.10" is no trunk address; write "sip:HOST", "sip:HOST:PORT" or "sip:HOST;transport=tcp""#,
+            r#"x.toml:6: "192.0.2.10" is no trunk address; write "sip:HOST", "sip:HOST:PORT", "sip:HOST;transport=tcp" or "sips:HOST""#,
         ),
         (
             "[[tenant.trunk]]\nname = \"c\"\naddress = \"sip:192.0.2.10\"\nnumber = \"0700\"",
@@ -247,8 +247,21 @@ fn listening_addresses_and_ports_must_make_sense() {
         ),
         (
             "[sip]\nlisten = [\"tls:0.0.0.0:5061\"]",
-            r#"x.toml:2: "tls:" is not served yet; write "udp:" or "tcp:""#,
+            r#"x.toml:1: "tls:0.0.0.0:5061" has no certificate to show; write [sip.tls] with certificate = "sip.pem" and key = "sip-key.pem""#,
         ),
+        (
+            "[sip]\nlisten = [\"wss:0.0.0.0\"]",
+            r#"x.toml:2: "wss:0.0.0.0" has no address and port; write one like "wss:0.0.0.0:8443""#,
+        ),
+        (
+            "[sip]\ndns = [\"ns.example\"]",
+            r#"x.toml:2: "ns.example" is no address; write one like "192.0.2.53""#,
+        ),
+        (
+            "[sip.websocket]\norigins = [\"phone.example\"]",
+            r#"x.toml:2: "phone.example" is no origin; write scheme and host like "https://phone.example""#,
+        ),
+        ("[sip.connections]\nsilent = 0", r#"x.toml:2: "silent" is 0 s; write a length from 1 s to 1 h"#),
         (
             "[sip]\nlisten = []",
             r#"x.toml:1: "listen" is empty; write listen = ["udp:0.0.0.0:5060", "tcp:0.0.0.0:5060"]"#,
@@ -278,6 +291,34 @@ fn listening_addresses_and_ports_must_make_sense() {
         assert_eq!(said(&format!("{text}\n[[tenant]]\nname = \"a\"\n")), [expected], "for:\n{text}");
     }
     assert_eq!(said("[node]\n"), ["x.toml: there is no tenant; write [[tenant]] with a name and domains"]);
+}
+
+#[test]
+fn certificates_that_can_not_be_used_are_told_with_their_file() {
+    let absent = "write files in PEM that belong together";
+    let said =
+        said("[sip.tls]\ncertificate = \"absent.pem\"\nkey = \"absent.key\"\n[[tenant]]\nname = \"a\"\n");
+    assert_eq!(said.len(), 1, "{said:?}");
+    assert!(
+        said[0].starts_with("x.toml:2: cannot read \"absent.pem\": ") && said[0].ends_with(absent),
+        "{said:?}"
+    );
+    let trunk = |more: &str| {
+        said_in_tenant(&format!(
+            "[[tenant.trunk]]\nname = \"c\"\naddress = \"sips:sip.carrier.example\"\n{more}"
+        ))
+    };
+    assert_eq!(trunk(""), [""; 0], "a carrier of the Web needs nothing more");
+    let said = trunk("tls = { ca = \"absent.pem\" }");
+    assert!(said.len() == 1 && said[0].starts_with("x.toml:7: cannot read \"absent.pem\": "), "{said:?}");
+    assert_eq!(
+        trunk("tls = { name = \"sip:carrier\" }")[0],
+        r#"x.toml:7: "sip:carrier" is no name; write one like "sip.carrier.example""#
+    );
+    assert_eq!(
+        trunk("tls = { certificate = \"our.pem\" }")[0],
+        r#"x.toml:7: [tenant.trunk.tls] has no "key"; write key = "acme-key.pem""#
+    );
 }
 
 #[test]
@@ -388,7 +429,7 @@ name = "bell"
     assert_eq!(address.transport, Transport::Tcp);
 
     let from = |source: &str, dialled: &str| {
-        let inbound = world.inbound(source.parse().unwrap(), dialled)?;
+        let inbound = world.inbound(source.parse().unwrap(), None, dialled)?;
         Some((inbound.tenant.name.to_string(), inbound.number.is_some()))
     };
     assert_eq!(

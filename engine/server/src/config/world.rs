@@ -15,6 +15,8 @@ use exchange::QueuePlan;
 use ipnet::IpNet;
 use jiff::tz::TimeZone;
 use protocol::sip::digest::Algorithm;
+pub use protocol::sip::flow::Transport;
+use protocol::sip::locate::Target;
 use serde::{Deserialize, Serialize};
 
 use super::keep::Keep;
@@ -29,6 +31,8 @@ use super::speech::{Speech, SpeechParts, SpeechSettings};
 use super::traces::TraceSettings;
 use crate::calendar::Calendar;
 use crate::crm::Crm;
+use crate::signalling::Limits as ConnectionLimits;
+use crate::signalling::tls::Proof;
 
 /// Everything configured, checked as a whole.
 #[derive(Debug, Clone)]
@@ -98,10 +102,25 @@ impl World {
         found.into_iter().map(|(_, tenant, trunk)| (tenant, trunk)).collect()
     }
 
+    /// Every trunk that is known by a certificate like this one (RFC 5922 §7.1), in the order of the configuration.
+    pub fn trunks_by_certificate(&self, proof: &Proof) -> Vec<(&Arc<Tenant>, &Arc<Trunk>)> {
+        let meets = |trunk: &Trunk| {
+            trunk.tls.as_ref().is_some_and(|tls| {
+                proof.authorities.contains(&tls.ca)
+                    && tls.accept.iter().any(|name| proof.names.contains(name))
+            })
+        };
+        let all =
+            self.tenants.iter().flat_map(|tenant| tenant.trunks.iter().map(move |trunk| (tenant, trunk)));
+        all.filter(|(_, trunk)| meets(trunk)).collect()
+    }
+
     /// Whose call it is that a carrier sends from `source` to `dialled`. Two tenants may share a
-    /// carrier: then the one that owns the number gets the call. None: the source is no trunk's.
-    pub fn inbound(&self, source: IpAddr, dialled: &str) -> Option<Inbound<'_>> {
-        let trunks = self.trunks_by_source(source);
+    /// carrier: then the one that owns the number gets the call. A certificate says more than an address.
+    /// None: the source is no trunk's.
+    pub fn inbound(&self, source: IpAddr, proof: Option<&Proof>, dialled: &str) -> Option<Inbound<'_>> {
+        let proven = proof.map_or_else(Vec::new, |proof| self.trunks_by_certificate(proof));
+        let trunks = if proven.is_empty() { self.trunks_by_source(source) } else { proven };
         let owner = trunks.iter().find_map(|(tenant, trunk)| {
             tenant.number(dialled).map(|number| Inbound { tenant, trunk, number: Some(number) })
         });
@@ -166,8 +185,23 @@ pub struct SipSettings {
     pub session_expires: Duration,
     /// `session_expires_min`: who wishes less gets 422.
     pub session_expires_min: Duration,
+    /// `dns`: servers that are asked for names of carriers; those of the host if empty.
+    pub dns: Vec<SocketAddr>,
     /// `[sip.bans]`
     pub bans: Banning,
+    /// `[sip.tls]`: shown to whoever asks for no tenant's domain that has its own.
+    pub tls: Option<CertificateFiles>,
+    /// `[sip.connections]` and `[sip.websocket]`
+    pub(crate) connections: ConnectionLimits,
+}
+
+/// A certificate with its chain, and its key: files in PEM.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CertificateFiles {
+    /// `certificate`: the own one first, then those between it and the authority.
+    pub certificate: PathBuf,
+    /// `key`: PKCS #8, PKCS #1 or SEC 1.
+    pub key: PathBuf,
 }
 
 /// `[sip.bans]`: when an address that tries passwords or looks for names is not heard any more.
@@ -197,29 +231,9 @@ pub struct Listen {
     pub address: SocketAddr,
 }
 
-/// A SIP transport.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Transport {
-    /// RFC 3261 §18 over UDP.
-    Udp,
-    /// RFC 3261 §18 over TCP.
-    Tcp,
-}
-
-impl Transport {
-    /// "udp" or "tcp".
-    pub fn name(self) -> &'static str {
-        match self {
-            Transport::Udp => "udp",
-            Transport::Tcp => "tcp",
-        }
-    }
-}
-
 impl fmt::Display for Listen {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}:{}", self.transport.name(), self.address)
+        write!(f, "{}:{}", self.transport.as_str().to_ascii_lowercase(), self.address)
     }
 }
 
@@ -252,6 +266,8 @@ pub struct Tenant {
     pub name: Arc<str>,
     /// `domains`: SIP domains, in lower case.
     pub domains: Vec<String>,
+    /// `[tenant.tls]`: shown to whoever asks for one of the domains.
+    pub tls: Option<CertificateFiles>,
     /// `timezone`: an IANA name.
     pub timezone: TimeZone,
     /// `language` of prompts: BCP 47.
@@ -309,6 +325,7 @@ pub struct Tenant {
 pub(super) struct TenantParts {
     pub name: String,
     pub domains: Vec<String>,
+    pub tls: Option<CertificateFiles>,
     pub timezone: TimeZone,
     pub language: String,
     pub digest: Arc<[Algorithm]>,
@@ -342,6 +359,7 @@ impl Tenant {
         Tenant {
             name: parts.name.into(),
             domains: parts.domains,
+            tls: parts.tls,
             timezone: parts.timezone,
             language: parts.language,
             digest: parts.digest,
@@ -474,25 +492,60 @@ pub struct Trunk {
     pub channels: u32,
     /// `probe`: between two OPTIONS; zero never probes.
     pub probe: Duration,
+    /// `[tenant.trunk.tls]`: what differs from the usual when connections are secured.
+    pub tls: Option<TrunkTls>,
 }
 
-/// Where a trunk's calls are sent: `sip:192.0.2.10`, `sip:carrier.example:5080;transport=tcp`.
+/// Who a carrier has to prove to be, and who we are to it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct TrunkTls {
+    /// `ca`: the authorities that are believed, in PEM; those of the Web if none.
+    pub ca: Option<PathBuf>,
+    /// `name`: what its certificate stands for; the host of `address` if none.
+    pub name: Option<String>,
+    /// `certificate` and `key`: shown to the carrier when it asks.
+    pub shows: Option<CertificateFiles>,
+    /// `accept`: calls from whoever shows a certificate for one of these names are this trunk's; in lower case.
+    pub accept: Vec<String>,
+}
+
+/// Where a trunk's calls are sent: `sip:192.0.2.10`, `sip:carrier.example:5080;transport=tcp`, `sips:carrier.example`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TrunkAddress {
     /// As written.
     pub uri: String,
     /// A name or an address; IPv6 without brackets.
     pub host: String,
-    /// None: 5060.
+    /// None: 5060, or 5061 for TLS.
     pub port: Option<u16>,
-    /// UDP unless `;transport=tcp`.
+    /// UDP unless `;transport=tcp`, `;transport=tls` or `sips:`.
     pub transport: Transport,
+    /// `transport` was said; where it was not, and `host` is a name, its DNS says (RFC 3263 §4.1).
+    pub said: bool,
+    /// `sips:`: every hop has to be secured, and requests say so.
+    pub secure: bool,
 }
 
 impl TrunkAddress {
     /// The socket address when `host` is an IP address; a name must be resolved first.
     pub fn socket(&self) -> Option<SocketAddr> {
-        Some(SocketAddr::new(self.host.parse().ok()?, self.port.unwrap_or(5060)))
+        Some(SocketAddr::new(self.host.parse().ok()?, self.port_or_default()))
+    }
+
+    /// The port, as said or as usual.
+    pub fn port_or_default(&self) -> u16 {
+        self.port.unwrap_or(self.transport.default_port())
+    }
+
+    /// Whom the DNS is asked for.
+    pub fn target(&self) -> Target {
+        let transport = self.said.then_some(self.transport);
+        Target { host: self.host.to_ascii_lowercase(), port: self.port, transport, secure: self.secure }
+    }
+
+    /// Whether calls may go over TLS: the address says so, or a name's DNS may.
+    pub fn may_be_secure(&self) -> bool {
+        self.transport.is_secure() || (!self.said && self.socket().is_none())
     }
 }
 

@@ -153,6 +153,13 @@ impl Bindings {
         Some((key.0.clone(), key.1.clone(), turn))
     }
 
+    /// What was due can't leave yet, and is due then.
+    pub fn ask_later(&mut self, tenant: &str, trunk: &str, at: Instant) {
+        if let Some(binding) = self.all.get_mut(&(tenant.to_string(), trunk.to_string())) {
+            (binding.under_way, binding.next) = (None, at);
+        }
+    }
+
     /// When something is due.
     pub fn next_timeout(&self) -> Option<Instant> {
         self.all.values().filter(|binding| binding.under_way.is_none()).map(|binding| binding.next).min()

@@ -2,8 +2,10 @@
 //! exchange wants becomes a verb of the stack. Offers and answers are made here, since only here both
 //! the session and the stream are known.
 
+use std::collections::VecDeque;
+use std::hash::{BuildHasher, Hasher, RandomState};
 use std::net::SocketAddr;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use exchange::{
@@ -15,24 +17,28 @@ use notices::Occasion;
 use protocol::sdp::{Codec, Description, Direction as Flows, LocalMedia, Negotiated, Refusal};
 use protocol::sip::flow::{Destination, Flow};
 use protocol::sip::headers::HeaderName;
+use protocol::sip::locate;
 use protocol::sip::message::Request;
 use protocol::sip::stack::{
     Cause as Why, Credentials, EndedBy, Event as Told, Invite, Peer, Security, SessionId, With,
 };
 use protocol::sip::uri::{SipUri, Uri};
 
-use super::Shard;
-use super::lines::Line;
+use super::lines::{Elsewhere, Line};
 use super::trunks::Turn;
+use super::{Input, RINGING, Shard};
 use crate::bans::Offence;
 use crate::config::{FallbackTarget, Tenant, Trunk, TrunkAddress, World};
 use crate::shards::Wanted;
+use crate::signalling::names;
 
 /// Headers of a trusted side that a script may read, and their bytes together; more are left out.
 const MOST_HEADERS: usize = 64;
 const MOST_HEADER_BYTES: usize = 8 << 10;
 /// No leg has this key: a transfer that names a session which is not ours finds nobody.
 const NO_LEG: LegKey = LegKey(0);
+/// A server of a domain that has others is left when it has said nothing for so long: half of what a carrier has.
+const PLACE_SILENCE: Duration = Duration::from_secs(2);
 /// RFC 3261 §8.1.1.6: the recommended start of Max-Forwards.
 const MAX_FORWARDS: u8 = 70;
 
@@ -47,7 +53,11 @@ impl Shard {
                 self.invited(now, session, &request, &flow, &peer, offer);
             }
             Told::Progress { session, status, sdp, .. } => {
-                let Some((leg, _)) = self.lines.of_session(session) else { return };
+                let Some((leg, line)) = self.lines.of_session(session) else { return };
+                // Somebody is there. A 503 may still follow, but not silence.
+                if let Some(elsewhere) = &mut line.elsewhere {
+                    elsewhere.silent_at = now + RINGING;
+                }
                 let event = match status {
                     100 => Event::Trying,
                     _ => Event::Ringing { early_media: sdp.is_some_and(|sdp| self.agree(leg, &sdp)) },
@@ -61,6 +71,7 @@ impl Shard {
                     Some(sdp) => self.agree(leg, &sdp),
                     None => line.negotiated.is_some(),
                 };
+                self.lines.can_go_elsewhere(leg, None);
                 if agreed {
                     self.reports.push_back((leg, Event::Answered));
                 } else {
@@ -70,6 +81,9 @@ impl Shard {
                 }
             }
             Told::Refused { session, status, cause, .. } => {
+                if (cause != Why::Remote || status == 503) && self.go_elsewhere(now, session) {
+                    return;
+                }
                 let Some(leg) = self.lines.end_session(session) else { return };
                 let silent = cause != Why::Remote;
                 self.judge_trunk(now, leg, status, silent);
@@ -126,10 +140,12 @@ impl Shard {
             Told::ProbeAnswered { id, .. } => self.probed(now, id, true),
             Told::ProbeFailed { id } => self.probed(now, id, false),
             Told::BindingAnswered { id, answer } => {
+                self.asked_there(now, id.0, true);
                 let turn = self.bindings.answered(now, id, answer);
                 self.binding_turned(turn);
             }
             Told::BindingFailed { id } => {
+                self.asked_there(now, id.0, false);
                 let turn = self.bindings.failed(now, id, "no answer");
                 self.binding_turned(turn);
             }
@@ -184,7 +200,8 @@ impl Shard {
             return self.stack.reject(now, session, 404, "Not Found", &[], &mut self.outputs);
         };
         // A description that can't be answered is refused before anyone is asked.
-        let portless = LocalMedia::new(SocketAddr::new(self.around.media.advertised(), 0), 0);
+        let own = SocketAddr::new(self.around.media.advertised(), 0);
+        let portless = LocalMedia::new(self.address_towards(own, flow.remote), 0);
         let read = |offer: Bytes| {
             let offer = Description::read(&offer)?;
             portless.judge(&offer, &Codec::ALL, Flows::SendRecv)?;
@@ -194,6 +211,11 @@ impl Shard {
             Ok(offer) => offer,
             Err(refusal) => return self.refuse_offer(now, session, refusal),
         };
+        if let Peer::Trunk { name, .. } = peer
+            && flow.transport.is_secure()
+        {
+            self.know_secured_trunk(session, tenant, name, request, flow);
+        }
         let call_id = request.call_id().unwrap_or_default();
         let (user, trunk) = match peer {
             Peer::User { name, .. } => (Some(name.to_string()), None),
@@ -227,6 +249,7 @@ impl Shard {
                 answer: None,
                 trunk,
                 max_forwards: max_forwards.saturating_sub(1),
+                elsewhere: None,
                 loading: None,
                 music: None,
             },
@@ -238,6 +261,27 @@ impl Shard {
         if !self.open_stream(leg, flow.remote, None, offer.as_ref()) {
             self.stack.reject(now, session, 503, "No Media Ports", &[], &mut self.outputs);
             self.reports.push_back((leg, Event::Ended));
+        }
+    }
+
+    /// Later requests of the call go to whoever proves to be this trunk, and calls to the trunk on this connection
+    /// where it says that it may be used so (RFC 5923 §5, `alias`).
+    fn know_secured_trunk(
+        &mut self,
+        session: SessionId,
+        tenant: &Tenant,
+        trunk: &str,
+        request: &Request,
+        flow: &Flow,
+    ) {
+        let transports = self.around.transports.clone();
+        let authority = transports.authority(&tenant.name, trunk);
+        self.stack.set_authority(session, authority);
+        // Only who has shown a certificate may be taken for the one that is called.
+        let alias = request.top_via().ok().filter(|via| via.params.has("alias"));
+        if let Some(via) = alias.filter(|_| transports.certificates().of_flow(flow).is_some()) {
+            let port = via.port.unwrap_or(flow.transport.default_port());
+            transports.alias(flow, port, authority);
         }
     }
 
@@ -267,9 +311,10 @@ impl Shard {
     }
 
     /// What the other side is told to send its sound to: the advertised address, or, where sockets are
-    /// bound to every address, the one that this host has on the way there.
+    /// bound to every address or it is of the other family, the one that this host has on the way there.
     pub(super) fn address_towards(&self, stream: SocketAddr, remote: SocketAddr) -> SocketAddr {
-        if !stream.ip().is_unspecified() {
+        let is_v6 = remote.ip().to_canonical().is_ipv6();
+        if !stream.ip().is_unspecified() && stream.is_ipv6() == is_v6 {
             return stream;
         }
         let own = crate::signalling::own_address_towards(remote).unwrap_or(stream.ip());
@@ -371,7 +416,7 @@ impl Shard {
     /// What the exchange wants of signalling.
     pub(super) fn signal(&mut self, now: Instant, leg: LegKey, signal: Signal) {
         if let Signal::Invite(begin) = signal {
-            return self.begin(now, leg, *begin);
+            return self.begin(now, leg, *begin, false);
         }
         let Some(line) = self.lines.get_mut(leg) else { return };
         let Some(session) = line.session else { return };
@@ -404,6 +449,7 @@ impl Shard {
                 self.close_stream(leg);
             }
             Signal::HangUp(cause) => {
+                self.lines.can_go_elsewhere(leg, None);
                 if cause == Cause::Q850(102) {
                     self.judge_trunk(now, leg, 408, true);
                 }
@@ -431,14 +477,25 @@ impl Shard {
         }
     }
 
-    /// A leg begins.
-    fn begin(&mut self, now: Instant, leg: LegKey, begin: Begin) {
+    /// A leg begins. `located`: what its name leads to has been looked up.
+    pub(super) fn begin(&mut self, now: Instant, leg: LegKey, begin: Begin, located: bool) {
         let Some((call, no)) = self.exchange.leg(leg) else { return };
         let world = self.world.clone();
-        let place =
-            world.tenant(&begin.tenant).and_then(|tenant| Some((tenant, self.place(tenant, &begin.to)?)));
-        let Some((tenant, place)) = place else {
-            return self.reports.push_back((leg, Event::Refused { status: 503, silent: true }));
+        let place = match world.tenant(&begin.tenant) {
+            Some(tenant) => self.place(now, tenant, &begin.to).map(|place| (tenant, place)),
+            None => Err(Nowhere::AtAll),
+        };
+        let (tenant, place) = match place {
+            Ok(found) => found,
+            Err(Nowhere::Unknown(target)) if !located => {
+                let (shards, number, begin) = (self.shards.clone(), self.number, Box::new(begin));
+                // A shard that has stopped begins nothing.
+                let then = move || {
+                    let _ = shards.hand(number, Input::Located { leg, begin });
+                };
+                return self.around.transports.names().look_up(target, Box::new(then));
+            }
+            Err(_) => return self.reports.push_back((leg, Event::Refused { status: 503, silent: true })),
         };
         let caller = self.running.get(&call).and_then(|running| self.lines.get(running.caller));
         let beside = caller.and_then(|line| line.stream);
@@ -465,6 +522,7 @@ impl Shard {
                 answer: None,
                 trunk: trunk.clone(),
                 max_forwards,
+                elsewhere: None,
                 loading: None,
                 music: None,
             },
@@ -495,22 +553,60 @@ impl Shard {
             max_forwards,
         };
         self.exchange.set_sip_call_id(leg, &call_id);
+        // The offer names an address of ours that those of the other family can't reach.
+        let is_v6 = invite.destination.remote.is_ipv6();
+        let places: VecDeque<_> =
+            place.others.into_iter().filter(|other| other.remote.is_ipv6() == is_v6).collect();
+        let elsewhere = (!places.is_empty())
+            .then(|| Box::new(Elsewhere { invite: invite.clone(), places, silent_at: now + PLACE_SILENCE }));
         let session = self.stack.invite(now, invite, &mut self.outputs);
         self.lines.begin_session(leg, session);
+        self.lines.can_go_elsewhere(leg, elsewhere);
     }
 
-    /// Where an INVITE goes and what it says; none when that can't be reached at all.
-    fn place(&self, tenant: &Tenant, to: &Goal) -> Option<Place> {
+    /// RFC 3263 §4.3: the place that was tried did not answer, or has no capacity, and there is another one. False:
+    /// there is none.
+    fn go_elsewhere(&mut self, now: Instant, session: SessionId) -> bool {
+        let Some((leg, line)) = self.lines.of_session(session) else { return false };
+        let Some(mut elsewhere) = line.elsewhere.take() else { return false };
+        let Destination { transport, remote, .. } = elsewhere.invite.destination;
+        self.around.transports.names().falters(now, (transport, remote));
+        let Some(next) = elsewhere.places.pop_front() else { return false };
+        tracing::info!(%remote, next = %next.remote, "a server does not answer; the next one of its domain is tried");
+        elsewhere.invite.destination = next;
+        elsewhere.silent_at = now + PLACE_SILENCE;
+        self.lines.end_session(session);
+        let session = self.stack.invite(now, elsewhere.invite.clone(), &mut self.outputs);
+        self.lines.begin_session(leg, session);
+        self.lines.can_go_elsewhere(leg, Some(elsewhere));
+        true
+    }
+
+    /// Places that keep silent are left for the next ones.
+    pub(super) fn leave_silent_places(&mut self, now: Instant) {
+        for session in self.lines.silent(now) {
+            if self.go_elsewhere(now, session) {
+                // Nobody hears of its end: its leg is elsewhere.
+                self.stack.hang_up(now, session, None, &mut self.outputs);
+            }
+        }
+    }
+
+    /// Where an INVITE goes and what it says.
+    fn place(&self, now: Instant, tenant: &Tenant, to: &Goal) -> Result<Place, Nowhere> {
         match to {
-            Goal::Device { user, device } => self.device_place(tenant, user, device),
+            Goal::Device { user, device } => self.device_place(now, tenant, user, device),
             Goal::Trunk { trunk, number } => {
-                let trunk = tenant.trunk(trunk)?;
+                let trunk = tenant.trunk(trunk).ok_or(Nowhere::AtAll)?;
                 let host = host_port(&trunk.address);
-                let uri = format!("sip:{}@{host}", user_part(number));
-                Some(Place {
+                let scheme = if trunk.address.secure { "sips" } else { "sip" };
+                let uri = format!("{scheme}:{}@{host}", user_part(number));
+                let (destination, others) = first(self.trunk_destinations(now, tenant, trunk)?)?;
+                Ok(Place {
                     to: format!("<{uri}>"),
                     request_uri: uri,
-                    destination: self.trunk_destination(&trunk.address)?,
+                    destination,
+                    others,
                     route: Vec::new(),
                     is_device: false,
                     credentials: trunk.user.as_ref().zip(trunk.password.as_ref()).map(|(user, password)| {
@@ -519,14 +615,14 @@ impl Shard {
                 })
             }
             Goal::Uri(text) => {
-                let uri = Uri::parse(text).ok()?;
-                let sip = uri.as_sip()?;
-                let transport = uri_transport(&uri);
-                let remote = SocketAddr::new(sip.host.ip()?, sip.port_or_default());
-                Some(Place {
+                let uri = Uri::parse(text).map_err(|_| Nowhere::AtAll)?;
+                let sip = uri.as_sip().ok_or(Nowhere::AtAll)?;
+                let (destination, others) = first(self.destinations(now, sip)?)?;
+                Ok(Place {
                     request_uri: text.clone(),
                     to: format!("<{text}>"),
-                    destination: Destination::new(transport, remote),
+                    destination,
+                    others,
                     route: Vec::new(),
                     is_device: false,
                     credentials: None,
@@ -535,10 +631,44 @@ impl Shard {
         }
     }
 
-    /// The carrier's address; a name must have been looked up by an earlier probe.
-    pub(super) fn trunk_destination(&self, address: &TrunkAddress) -> Option<Destination> {
-        let remote = address.socket().or_else(|| self.names.get(address))?;
-        Some(Destination::new(super::gate::transport(address.transport), remote))
+    /// A carrier's places, the best first.
+    pub(super) fn trunk_destinations(
+        &self,
+        now: Instant,
+        tenant: &Tenant,
+        trunk: &Trunk,
+    ) -> Result<Vec<Destination>, Nowhere> {
+        let address = &trunk.address;
+        let places = match address.socket() {
+            Some(remote) => vec![(address.transport, remote)],
+            None => self.look(now, address.target())?,
+        };
+        let authority = match places.iter().any(|(transport, _)| transport.is_secure()) {
+            true => self.around.transports.authority(&tenant.name, &trunk.name),
+            false => 0,
+        };
+        Ok(destinations(&places, authority))
+    }
+
+    /// The places of a URI elsewhere, the best first.
+    pub(super) fn destinations(&self, now: Instant, uri: &SipUri) -> Result<Vec<Destination>, Nowhere> {
+        let places = self.look(now, locate::Target::of(uri))?;
+        let authority = match places.iter().any(|(transport, _)| transport.is_secure()) {
+            true => self.around.transports.authority("", &uri.host.to_string().to_ascii_lowercase()),
+            false => 0,
+        };
+        Ok(destinations(&places, authority))
+    }
+
+    /// What is known of a target. What has ended is looked up again beside.
+    fn look(&self, now: Instant, target: locate::Target) -> Result<Vec<names::Place>, Nowhere> {
+        let names = self.around.transports.names();
+        let chance = RandomState::new().build_hasher().finish();
+        let Some(found) = names.find(now, &target, chance) else { return Err(Nowhere::Unknown(target)) };
+        if !found.fresh {
+            names.look_up(target, Box::new(|| {}));
+        }
+        Ok(found.places)
     }
 
     /// A carrier that did not answer, or refused for reasons of its own, is out of service.
@@ -599,9 +729,33 @@ pub(super) struct Place {
     pub request_uri: String,
     pub to: String,
     pub destination: Destination,
+    /// Tried in turn where that one is silent or has no capacity.
+    pub others: Vec<Destination>,
     pub route: Vec<String>,
     pub is_device: bool,
     pub credentials: Option<Credentials>,
+}
+
+/// Why there is no place to send to.
+pub(super) enum Nowhere {
+    /// There is none.
+    AtAll,
+    /// The DNS has to be asked first.
+    Unknown(locate::Target),
+}
+
+fn destinations(places: &[names::Place], authority: u32) -> Vec<Destination> {
+    let to = |(transport, remote): &names::Place| {
+        let authority = if transport.is_secure() { authority } else { 0 };
+        Destination { authority, ..Destination::new(*transport, *remote) }
+    };
+    places.iter().map(to).collect()
+}
+
+/// The place to try, and the others.
+fn first(mut places: Vec<Destination>) -> Result<(Destination, Vec<Destination>), Nowhere> {
+    let others = places.split_off(places.len().min(1));
+    Ok((places.pop().ok_or(Nowhere::AtAll)?, others))
 }
 
 /// The number or name dialled, as the Request-URI has it.
@@ -766,11 +920,4 @@ fn host_port(address: &TrunkAddress) -> String {
         false => address.host.clone(),
     };
     address.port.map_or(host.clone(), |port| format!("{host}:{port}"))
-}
-
-/// The transport a URI asks for; UDP if it does not say.
-pub(super) fn uri_transport(uri: &Uri) -> protocol::sip::flow::Transport {
-    use protocol::sip::flow::Transport;
-    let named = uri.as_sip().and_then(|sip| sip.params.get("transport").map(str::to_string));
-    named.and_then(|name| Transport::parse(&name)).unwrap_or(Transport::Udp)
 }

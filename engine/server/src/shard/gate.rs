@@ -7,27 +7,31 @@ use std::net::IpAddr;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use protocol::sip::digest::Algorithm;
-use protocol::sip::flow::{Flow, Transport};
+use protocol::sip::flow::Flow;
 use protocol::sip::message::Request;
 use protocol::sip::method::Method;
 use protocol::sip::stack::{Admission, Gatekeeper};
 
 use super::calls::dialled;
-use crate::config::{self, Inbound, Tenant, World};
+use crate::config::{Inbound, Tenant, World};
+use crate::signalling::tls::{Certificates, Proof};
 
-pub(super) struct Gate(RwLock<Arc<World>>);
+pub(super) struct Gate {
+    world: RwLock<Arc<World>>,
+    certificates: Arc<Certificates>,
+}
 
 impl Gate {
-    pub fn new(world: Arc<World>) -> Self {
-        Self(RwLock::new(world))
+    pub fn new(world: Arc<World>, certificates: Arc<Certificates>) -> Self {
+        Self { world: RwLock::new(world), certificates }
     }
 
     pub fn world(&self) -> Arc<World> {
-        self.0.read().unwrap_or_else(PoisonError::into_inner).clone()
+        self.world.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     pub fn swap(&self, world: Arc<World>) {
-        *self.0.write().unwrap_or_else(PoisonError::into_inner) = world;
+        *self.world.write().unwrap_or_else(PoisonError::into_inner) = world;
     }
 
     /// Where a tenant lives, among so many shards.
@@ -49,8 +53,9 @@ impl Gate {
 impl Gatekeeper for Gate {
     fn admit(&self, flow: &Flow, request: &Request) -> Admission {
         let world = self.world();
+        let proof = self.certificates.of_flow(flow);
         if request.method != Method::Register
-            && let Some(inbound) = inbound(&world, flow.remote.ip(), request)
+            && let Some(inbound) = inbound(&world, flow.remote.ip(), proof.as_deref(), request)
         {
             let name = inbound.trunk.name.as_str().into();
             return Admission::Trunk { tenant: inbound.tenant.name.clone(), name };
@@ -73,12 +78,17 @@ impl Gatekeeper for Gate {
 }
 
 /// Whose call it is that a carrier sends. What we registered as is no number; then To may say which one was dialled.
-fn inbound<'a>(world: &'a World, source: IpAddr, request: &Request) -> Option<Inbound<'a>> {
-    let inbound = world.inbound(source, &dialled(&request.uri))?;
+fn inbound<'a>(
+    world: &'a World,
+    source: IpAddr,
+    proof: Option<&Proof>,
+    request: &Request,
+) -> Option<Inbound<'a>> {
+    let inbound = world.inbound(source, proof, &dialled(&request.uri))?;
     if inbound.number.is_some() {
         return Some(inbound);
     }
-    let by_to = request.to().ok().and_then(|to| world.inbound(source, &dialled(&to.uri)));
+    let by_to = request.to().ok().and_then(|to| world.inbound(source, proof, &dialled(&to.uri)));
     let by_to = by_to.filter(|by_to| by_to.number.is_some() && by_to.trunk.register.is_some());
     Some(by_to.unwrap_or(inbound))
 }
@@ -98,12 +108,4 @@ fn user_domain<'a>(world: &'a World, request: &Request) -> Option<&'a Arc<Tenant
 /// The digest's realm: the tenant's first domain, or its name.
 fn realm(tenant: &Tenant) -> Arc<str> {
     tenant.domains.first().map_or_else(|| tenant.name.clone(), |domain| domain.as_str().into())
-}
-
-/// A configured transport as `protocol` names it.
-pub(crate) fn transport(configured: config::Transport) -> Transport {
-    match configured {
-        config::Transport::Udp => Transport::Udp,
-        config::Transport::Tcp => Transport::Tcp,
-    }
 }

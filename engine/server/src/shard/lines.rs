@@ -1,13 +1,15 @@
 //! A leg as the wire knows it: its SIP session, its RTP stream, and what both sides agreed upon. The
 //! exchange names legs, `protocol` names sessions, `media` names streams; here they are joined.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
+use std::time::Instant;
 
 use bytes::Bytes;
 use exchange::{CallId, LegKey, LegNo, Token};
 use media::StreamId;
 use protocol::sdp::{LocalMedia, Negotiated};
-use protocol::sip::stack::SessionId;
+use protocol::sip::flow::Destination;
+use protocol::sip::stack::{Invite, SessionId};
 
 use super::sound::Music;
 
@@ -28,6 +30,8 @@ pub(super) struct Line {
     pub answer: Option<Bytes>,
     /// The carrier, if the leg leads to one.
     pub trunk: Option<String>,
+    /// Where else the leg's INVITE can go, as long as nobody has answered it.
+    pub elsewhere: Option<Box<Elsewhere>>,
     /// What an INVITE that continues this call may carry.
     pub max_forwards: u8,
     /// Prompts are being read for this play; a stop or another play takes it back.
@@ -36,11 +40,22 @@ pub(super) struct Line {
     pub music: Option<Music>,
 }
 
+/// The rest of the places of a domain (RFC 3263 §4.3), and the INVITE for them.
+pub(super) struct Elsewhere {
+    /// What is sent; its destination is the place that is tried.
+    pub invite: Invite,
+    pub places: VecDeque<Destination>,
+    /// When the place that is tried has kept silent for too long.
+    pub silent_at: Instant,
+}
+
 /// All legs of a shard.
 #[derive(Default)]
 pub(super) struct Lines {
     by_leg: HashMap<LegKey, Line>,
     by_session: HashMap<SessionId, LegKey>,
+    /// Those that can go elsewhere: mostly none.
+    waiting: Vec<LegKey>,
 }
 
 impl Lines {
@@ -80,6 +95,32 @@ impl Lines {
         }
     }
 
+    /// Sessions whose INVITE can go elsewhere when nothing is heard by then.
+    pub fn silent(&self, now: Instant) -> Vec<SessionId> {
+        let late = |line: &Line| line.elsewhere.as_ref().is_some_and(|elsewhere| elsewhere.silent_at <= now);
+        self.waiting
+            .iter()
+            .filter(|leg| self.by_leg.get(leg).is_some_and(late))
+            .filter_map(|leg| self.by_leg.get(leg)?.session)
+            .collect()
+    }
+
+    /// When the next one is late.
+    pub fn next_silent(&self) -> Option<Instant> {
+        self.waiting.iter().filter_map(|leg| Some(self.by_leg.get(leg)?.elsewhere.as_ref()?.silent_at)).min()
+    }
+
+    /// There are other places for this leg.
+    pub fn can_go_elsewhere(&mut self, leg: LegKey, elsewhere: Option<Box<Elsewhere>>) {
+        self.waiting.retain(|waiting| *waiting != leg);
+        if elsewhere.is_some() {
+            self.waiting.push(leg);
+        }
+        if let Some(line) = self.by_leg.get_mut(&leg) {
+            line.elsewhere = elsewhere;
+        }
+    }
+
     /// The session is over; the line goes when its sound is closed as well.
     pub fn end_session(&mut self, session: SessionId) -> Option<LegKey> {
         let leg = self.by_session.remove(&session)?;
@@ -98,6 +139,7 @@ impl Lines {
     pub fn forget(&mut self, leg: LegKey) {
         if self.by_leg.get(&leg).is_some_and(|line| line.session.is_none() && line.stream.is_none()) {
             self.by_leg.remove(&leg);
+            self.waiting.retain(|waiting| *waiting != leg);
         }
     }
 }

@@ -52,10 +52,12 @@ use tokio::time::timeout;
 use crate::archive;
 use crate::config::{SipSettings, Trunk, World};
 use crate::events::wall;
+use crate::metrics::{OfEnd, OfTransport};
 use crate::node::Node;
 use crate::recovery::Found;
 use crate::shards::{Asked, NotSet, Rung, Shards, TrunkState, UserState, Wanted};
-use crate::signalling::{Ear, Inbox, Transports};
+use crate::signalling::names::Place;
+use crate::signalling::{Ear, Ended, Inbox, Transports};
 use crate::sounds::Sounds;
 use gate::Gate;
 use lines::Lines;
@@ -95,6 +97,8 @@ pub struct Surroundings {
     pub sounds: Sounds,
     /// What Via, Contact and SDP say for each address that is listened on.
     pub advertised: Vec<(Transport, SocketAddr)>,
+    /// The same for sockets bound to every address, where no better one is known.
+    pub likely: Vec<(Transport, SocketAddr)>,
     /// The host that stands in From and To where a tenant has no domain.
     pub host: String,
 }
@@ -127,6 +131,11 @@ enum Input {
     Decided(u64, Result<Decided, String>),
     /// A promised call back is on the disk, or could not be kept.
     Kept(u64, Result<(), String>),
+    /// The name that a leg goes to was looked up, whatever came of it.
+    Located {
+        leg: LegKey,
+        begin: Box<exchange::Invite>,
+    },
     /// Something that needs the whole shard: a question of the API, a reload.
     Ask(Box<dyn FnOnce(&mut Shard) + Send>),
     Stop,
@@ -138,6 +147,7 @@ pub struct Inboxes {
     boxes: Arc<[Mailbox<Input>]>,
     gate: Arc<Gate>,
     node: Arc<Node>,
+    transports: Arc<Transports>,
     /// Calls that are up, by shard.
     live: Arc<[AtomicUsize]>,
     threads: Arc<Mutex<Vec<JoinHandle<()>>>>,
@@ -146,11 +156,12 @@ pub struct Inboxes {
 impl Inboxes {
     /// Makes the inboxes, so that sockets and media threads can be given them before shards run.
     /// At most 36: one letter or digit each.
-    pub fn new(count: usize, node: &Arc<Node>) -> io::Result<Self> {
+    pub fn new(count: usize, node: &Arc<Node>, transports: &Arc<Transports>) -> io::Result<Self> {
         let count = count.clamp(1, INSTANCES.len());
         Ok(Self {
             boxes: (0..count).map(|_| Mailbox::new()).collect::<io::Result<_>>()?,
-            gate: Arc::new(Gate::new(node.world())),
+            gate: Arc::new(Gate::new(node.world(), transports.certificates())),
+            transports: transports.clone(),
             node: node.clone(),
             live: (0..count).map(|_| AtomicUsize::new(0)).collect(),
             threads: Arc::default(),
@@ -345,6 +356,7 @@ impl Shards for Inboxes {
     }
 
     fn reload(&self, world: Arc<World>) {
+        self.transports.reconfigure(&world);
         self.gate.swap(world);
         self.ask_all(Shard::reconfigure);
     }
@@ -403,6 +415,16 @@ impl Inbox for Inboxes {
             self.offer(number, Input::FlowFailed(flow));
         }
     }
+
+    fn opened(&self, transport: Transport) {
+        self.node.metrics.sip_connections.get_or_create(&OfTransport::new(transport)).inc();
+    }
+
+    fn ended(&self, transport: Transport, why: Ended) {
+        let metrics = &self.node.metrics;
+        metrics.sip_connections.get_or_create(&OfTransport::new(transport)).dec();
+        metrics.sip_connections_ended.get_or_create(&OfEnd::new(transport, why)).inc();
+    }
 }
 
 /// How an answer begins that promises something: a call that was answered goes on after a kill, so what that takes is
@@ -423,7 +445,8 @@ pub(crate) struct Shard {
     registrar: Registrar,
     trunks: Trunks,
     bindings: bindings::Bindings,
-    names: probes::Names,
+    /// Where what is asked of carriers went.
+    asked: HashMap<u64, Place>,
     lines: Lines,
     running: HashMap<CallId, Running>,
     runs: Runs,
@@ -456,6 +479,7 @@ impl Shard {
         let config = StackConfig {
             instance: INSTANCES[number],
             advertised: around.advertised.clone(),
+            likely: around.likely.clone(),
             user_agent: concat!("strowger/", env!("CARGO_PKG_VERSION")).into(),
             timers: None,
         };
@@ -470,7 +494,7 @@ impl Shard {
             world,
             trunks: Trunks::default(),
             bindings: bindings::Bindings::default(),
-            names: probes::Names::default(),
+            asked: HashMap::new(),
             lines: Lines::default(),
             running: HashMap::new(),
             runs: Runs::default(),
@@ -582,6 +606,7 @@ impl Shard {
             Some(self.next_day),
             self.written.next_timeout(),
             self.next_given_up(),
+            self.lines.next_silent(),
         ];
         all.into_iter().flatten().min()
     }
@@ -595,6 +620,7 @@ impl Shard {
         self.with_people(|exchange, people, effects| exchange.handle_timeout(now, people, effects));
         self.expire_registrations(now);
         self.give_up(now);
+        self.leave_silent_places(now);
         self.probe_trunks(now);
         self.register_with_trunks(now);
         self.settle(now);
@@ -633,6 +659,7 @@ impl Shard {
             Input::Registered { id, kept } => self.registration_kept(now, id, kept),
             Input::Decided(ticket, answer) => self.decided(now, ticket, answer),
             Input::Kept(ticket, kept) => self.call_back_kept(now, ticket, kept),
+            Input::Located { leg, begin } => self.begin(now, leg, *begin, true),
             Input::Ask(what) => what(self),
             Input::Stop => self.stopping = true,
         }

@@ -1,45 +1,24 @@
-//! What is asked of carriers, OPTIONS and REGISTER, and the addresses of those that are known by name. Names are looked up
-//! away from the shard, before each question; a call uses the address that is known by then.
+//! What is asked of carriers, OPTIONS and REGISTER. A carrier that is known by name is looked up first, away from the shard;
+//! what is found then is asked a moment later.
 
-use std::collections::HashMap;
-use std::net::SocketAddr;
-use std::sync::{Arc, PoisonError, RwLock};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use protocol::sip::grammar::percent_encode_user;
+use protocol::sip::locate::Target;
 use protocol::sip::stack::{BindingId, Credentials, NewBinding, ProbeId};
 use serde_json::json;
 
 use super::Shard;
 use super::bindings::{Standing, Turn};
-use crate::config::{Trunk, TrunkAddress};
+use super::calls::Nowhere;
+use crate::config::Trunk;
 use crate::metrics::OfTenant;
 use crate::shards::TrunkState;
 
-/// Addresses by name and port.
-#[derive(Clone, Default)]
-pub(super) struct Names(Arc<RwLock<HashMap<(String, u16), SocketAddr>>>);
-
-impl Names {
-    /// What was found last.
-    pub fn get(&self, address: &TrunkAddress) -> Option<SocketAddr> {
-        let key = (address.host.clone(), address.port.unwrap_or(5060));
-        self.0.read().unwrap_or_else(PoisonError::into_inner).get(&key).copied()
-    }
-
-    /// Looks a name up in the background; what is known stays until something else is found.
-    fn look_up(&self, address: &TrunkAddress, runtime: &tokio::runtime::Handle) {
-        let (names, key) = (self.clone(), (address.host.clone(), address.port.unwrap_or(5060)));
-        runtime.spawn(async move {
-            match tokio::net::lookup_host(key.clone()).await.map(|mut found| found.next()) {
-                Ok(Some(found)) => {
-                    names.0.write().unwrap_or_else(PoisonError::into_inner).insert(key, found);
-                }
-                _ => tracing::warn!(name = key.0, "carrier's name not found"),
-            }
-        });
-    }
-}
+/// A name that is being looked up is asked about again then at the latest.
+const LOOK_UP: Duration = Duration::from_secs(10);
+/// Between the end of a look-up and the question: at a bound of look-ups they all end at once.
+const A_MOMENT: Duration = Duration::from_millis(100);
 
 impl Shard {
     /// Asks the carriers whose turn it is.
@@ -49,13 +28,23 @@ impl Shard {
         }
         let world = self.world.clone();
         for (tenant, name) in self.trunks.due(now) {
-            let Some(trunk) = world.tenant(&tenant).and_then(|tenant| tenant.trunk(&name)) else { continue };
-            if trunk.address.socket().is_none() {
-                self.names.look_up(&trunk.address, self.around.transports.runtime());
-            }
-            let probe = match self.trunk_destination(&trunk.address) {
-                Some(to) => self.stack.probe(now, to, &trunk.address.uri, &mut self.outputs),
-                None => ProbeId(0), // not a number of the stack's; its failure is told below
+            let Some(of) = world.tenant(&tenant) else { continue };
+            let Some(trunk) = of.trunk(&name) else { continue };
+            let probe = match self.trunk_destinations(now, of, trunk) {
+                Ok(places) if !places.is_empty() => {
+                    let probe = self.stack.probe(now, places[0], &trunk.address.uri, &mut self.outputs);
+                    self.asked.insert(probe.0, (places[0].transport, places[0].remote));
+                    probe
+                }
+                Err(Nowhere::Unknown(target)) => {
+                    self.trunks.probe_later(&tenant, &name, now + LOOK_UP);
+                    let again = move |shard: &mut Shard| {
+                        shard.trunks.probe_later(&tenant, &name, Instant::now() + A_MOMENT);
+                    };
+                    self.look_up_then(target, again);
+                    continue;
+                }
+                _ => ProbeId(0), // not a number of the stack's; its failure is told below
             };
             self.trunks.probing(&tenant, &name, probe);
             if probe == ProbeId(0) {
@@ -90,6 +79,7 @@ impl Shard {
     }
 
     pub(super) fn probed(&mut self, now: Instant, probe: ProbeId, answered: bool) {
+        self.asked_there(now, probe.0, answered);
         if let Some((tenant, name, turn)) = self.trunks.probed(now, probe, answered) {
             self.trunk_turned(&tenant, &name, &turn);
         }
@@ -102,18 +92,28 @@ impl Shard {
         }
         let world = self.world.clone();
         for due in self.bindings.due(now) {
-            let Some(trunk) = world.tenant(&due.tenant).and_then(|tenant| tenant.trunk(&due.trunk)) else {
-                continue;
-            };
+            let Some(of) = world.tenant(&due.tenant) else { continue };
+            let Some(trunk) = of.trunk(&due.trunk) else { continue };
             let (Some(register), Some(user)) = (&trunk.register, &trunk.user) else { continue };
-            if trunk.address.socket().is_none() {
-                self.names.look_up(&trunk.address, self.around.transports.runtime());
-            }
-            let Some(to) = self.trunk_destination(&trunk.address) else {
-                self.bindings.asked(&due.tenant, &due.trunk, BindingId(0)); // not a number of the stack's
-                let turn = self.bindings.failed(now, BindingId(0), "name not found");
-                self.binding_turned(turn);
-                continue;
+            let to = match self.trunk_destinations(now, of, trunk) {
+                Ok(places) if !places.is_empty() => places[0],
+                found => {
+                    self.bindings.asked(&due.tenant, &due.trunk, BindingId(0)); // not a number of the stack's
+                    match found {
+                        Err(Nowhere::Unknown(target)) => {
+                            self.bindings.ask_later(&due.tenant, &due.trunk, now + LOOK_UP);
+                            let again = move |shard: &mut Shard| {
+                                shard.bindings.ask_later(&due.tenant, &due.trunk, Instant::now() + A_MOMENT);
+                            };
+                            self.look_up_then(target, again);
+                        }
+                        _ => {
+                            let turn = self.bindings.failed(now, BindingId(0), "name not found");
+                            self.binding_turned(turn);
+                        }
+                    }
+                    continue;
+                }
             };
             let host = &trunk.address.host;
             let domain = match &register.domain {
@@ -121,9 +121,10 @@ impl Shard {
                 None if host.contains(':') => format!("[{host}]"),
                 None => host.clone(),
             };
+            let scheme = if trunk.address.secure { "sips" } else { "sip" };
             let new = NewBinding {
-                registrar: &format!("sip:{domain}"),
-                address_of_record: &format!("sip:{}@{domain}", percent_encode_user(user)),
+                registrar: &format!("{scheme}:{domain}"),
+                address_of_record: &format!("{scheme}:{}@{domain}", percent_encode_user(user)),
                 contact_user: user,
                 to,
                 expires: due.expires,
@@ -135,7 +136,23 @@ impl Shard {
                 }),
             };
             let id = self.stack.bind(now, new, &mut self.outputs);
+            self.asked.insert(id.0, (to.transport, to.remote));
             self.bindings.asked(&due.tenant, &due.trunk, id);
+        }
+    }
+
+    /// Looks a name up away from the shard, and then has the shard do something.
+    fn look_up_then(&self, target: Target, then: impl FnOnce(&mut Shard) + Send + 'static) {
+        let (shards, number) = (self.shards.clone(), self.number);
+        self.around.transports.names().look_up(target, Box::new(move || shards.ask(number, then)));
+    }
+
+    /// Whoever did not answer there is tried last for a while (RFC 3263 §4.3).
+    pub(super) fn asked_there(&mut self, now: Instant, id: u64, answered: bool) {
+        if let Some(place) = self.asked.remove(&id)
+            && !answered
+        {
+            self.around.transports.names().falters(now, place);
         }
     }
 

@@ -151,7 +151,13 @@ impl Shard {
                 password: password.expose().into(),
             });
             match self.stack.restore(now, &line.session, credentials) {
-                Ok(session) => drop(sessions.insert(line.no, (session, line))),
+                Ok(session) => {
+                    if let Some(trunk) = trunk {
+                        let authority = self.around.transports.authority(&tenant.name, &trunk.name);
+                        self.stack.set_authority(session, authority);
+                    }
+                    sessions.insert(line.no, (session, line));
+                }
                 Err(why) if line.no == LegNo::CALLER => return Err(not_restored(why)),
                 Err(why) => tracing::warn!(call = %found.call(), leg = line.no.0, %why, "a leg is lost"),
             }
@@ -247,6 +253,7 @@ impl Shard {
                 answer: None,
                 trunk: kept.trunk.clone(),
                 max_forwards: kept.max_forwards,
+                elsewhere: None,
                 loading: None,
                 music: None,
             },

@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 use store::{Batch, StoreError, layout};
 
-use super::calls::{Place, dialled};
+use super::calls::{Nowhere, Place, dialled};
 use super::{Input, Shard};
 use crate::config::{Tenant, World};
 use crate::events::wall_millis;
@@ -192,27 +192,27 @@ impl Shard {
     /// Where a registered device is called.
     pub(super) fn device_place(
         &self,
+        now: Instant,
         tenant: &Tenant,
         user: &str,
         device: &exchange::Device,
-    ) -> Option<Place> {
-        let bindings = self.registrar.bindings(Instant::now(), &tenant.name, user);
-        let binding = bindings.into_iter().find(|binding| binding.key == device.0)?;
-        let destination = match binding.uses_flow {
-            true => Destination::from(binding.flow),
-            false => {
-                let sip = binding.contact.uri.as_sip()?;
-                let transport = super::calls::uri_transport(&binding.contact.uri);
-                // A Contact with a name is reached where the REGISTER came from.
-                let ip = sip.host.ip().unwrap_or(binding.flow.remote.ip());
-                Destination::new(transport, SocketAddr::new(ip, sip.port_or_default()))
-            }
+    ) -> Result<Place, Nowhere> {
+        let bindings = self.registrar.bindings(now, &tenant.name, user);
+        let binding = bindings.into_iter().find(|binding| binding.key == device.0).ok_or(Nowhere::AtAll)?;
+        let places = match (binding.uses_flow, binding.contact.uri.as_sip()) {
+            (true, _) => vec![Destination::from(binding.flow)],
+            (false, Some(sip)) => self.destinations(now, sip)?,
+            (false, None) => Vec::new(),
         };
+        // A Contact with a name that leads nowhere is reached where its REGISTER came from.
+        let mut places = places.into_iter();
+        let destination = places.next().unwrap_or_else(|| binding.destination());
         let host = tenant.domains.first().map_or(self.around.host.as_str(), String::as_str);
-        Some(Place {
+        Ok(Place {
             request_uri: binding.contact.uri.to_string(),
             to: format!("<sip:{}@{host}>", super::calls::user_part(user)),
             destination,
+            others: places.collect(),
             route: Vec::new(),
             is_device: binding.uses_flow,
             credentials: None,

@@ -98,6 +98,13 @@ impl Trunks {
         due
     }
 
+    /// It can't be probed before then.
+    pub fn probe_later(&mut self, tenant: &str, name: &str, at: Instant) {
+        if let Some(health) = self.all.get_mut(&(tenant.to_string(), name.to_string())) {
+            health.next_probe = at;
+        }
+    }
+
     /// A probe is under way.
     pub fn probing(&mut self, tenant: &str, name: &str, probe: ProbeId) {
         if let Some(health) = self.all.get_mut(&(tenant.to_string(), name.to_string())) {

@@ -1,22 +1,29 @@
 //! SIP on the wire: sockets and connections, and nothing of what the messages mean. What arrives is
 //! read once ([`protocol::sip::wire`]), stamped, and handed to the [`Inbox`]; what leaves is bytes
-//! with a destination. Each UDP socket is read by one of the shards; TCP connections are tasks.
+//! with a destination. Each UDP socket is read by one of the shards; connections (TCP, TLS, WebSocket) are tasks.
 
-mod tcp;
+mod connections;
+pub mod names;
+mod stream;
+pub mod tls;
 mod udp;
 
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::os::fd::BorrowedFd;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use protocol::sip::flow::{Destination, Flow, Transport};
 use protocol::sip::message::Message;
 use protocol::sip::wire::ReadError;
-use tokio::runtime::{Builder, Handle, Runtime};
+use tokio::runtime::{Builder, Runtime};
 
-use crate::config::Listen;
+use crate::config::World;
+use names::Names;
+pub use stream::Ended;
+use tls::{Certificates, Tls};
 pub use udp::Ear;
 
 /// Where connections put what arrives. Called on their thread; must only pass on.
@@ -29,6 +36,29 @@ pub trait Inbox: Send + Sync + 'static {
     fn unreadable(&self, flow: Flow, error: ReadError);
     /// The connection is gone, or could not be made: whatever waits for it has failed.
     fn flow_failed(&self, flow: Flow);
+    /// A connection began, whoever opened it.
+    fn opened(&self, transport: Transport);
+    /// It is over; each that began ends once.
+    fn ended(&self, transport: Transport, why: Ended);
+}
+
+/// What connections may be and do; from the configuration.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Limits {
+    /// Accepted at once; one more is closed.
+    pub total: u32,
+    /// Of these, from one address.
+    pub per_address: u32,
+    /// For TLS and WebSocket to come about, and for our own connections to open.
+    pub handshake: Duration,
+    /// For a message that has begun to be whole.
+    pub message: Duration,
+    /// Until the first message.
+    pub silent: Duration,
+    /// Without any message or keep-alive.
+    pub idle: Duration,
+    /// Pages that may open a WebSocket; all if none.
+    pub origins: Option<Vec<String>>,
 }
 
 /// Every socket that signalling listens on and sends from, and the thread that its connections live on:
@@ -37,39 +67,69 @@ pub struct Transports {
     /// None only while it is being dropped.
     runtime: Option<Runtime>,
     udp: Vec<Arc<udp::Socket>>,
-    tcp: Option<tcp::Connections>,
+    connections: connections::Connections,
+    names: Names,
 }
 
 impl Transports {
     /// Binds every address, or says which one could not be bound. Reading begins with
     /// [`Transports::start`] and [`Transports::ear`].
-    pub fn bind(listen: &[Listen]) -> io::Result<Self> {
+    pub fn bind(world: &Arc<World>) -> io::Result<Self> {
         let runtime =
-            Builder::new_multi_thread().worker_threads(1).thread_name("sip-tcp").enable_all().build()?;
-        let explain = |at: &Listen, why: io::Error| io::Error::new(why.kind(), format!("{at}: {why}"));
+            Builder::new_multi_thread().worker_threads(1).thread_name("sip-streams").enable_all().build()?;
         let inside = runtime.enter(); // listening registers with it
         let mut udp = Vec::new();
-        let mut tcp = Vec::new();
-        for at in listen {
+        let mut streams = Vec::new();
+        for at in &world.sip.listen {
+            let explain = |why: io::Error| io::Error::new(why.kind(), format!("{at}: {why}"));
             match at.transport {
-                crate::config::Transport::Udp => {
-                    udp.push(Arc::new(udp::Socket::bind(at.address).map_err(|why| explain(at, why))?));
-                }
-                crate::config::Transport::Tcp => {
-                    tcp.push(tcp::bind(at.address).map_err(|why| explain(at, why))?);
-                }
+                Transport::Udp => udp.push(Arc::new(udp::Socket::bind(at.address).map_err(explain)?)),
+                stream => streams.push((stream, connections::bind(at.address).map_err(explain)?)),
             }
         }
-        let tcp = (!tcp.is_empty()).then(|| tcp::Connections::new(tcp, runtime.handle().clone()));
+        let tls = Tls::new(world).map_err(|why| io::Error::new(io::ErrorKind::InvalidData, why))?;
+        let limits = world.sip.connections.clone();
+        let connections = connections::Connections::new(streams, tls, limits, runtime.handle().clone());
+        let bound: Vec<_> = world.sip.listen.iter().map(|at| at.address).collect();
+        // What is bound to every IPv6 address reaches IPv4 as well.
+        let families = (
+            bound.iter().any(|at| at.is_ipv4() || at.ip().is_unspecified()),
+            bound.iter().any(SocketAddr::is_ipv6),
+        );
+        let mut can = vec![Transport::Tcp, Transport::Tls];
+        can.extend((!udp.is_empty()).then_some(Transport::Udp));
+        let dns = names::Dns::new(&world.sip.dns, families);
+        let names = Names::new(Box::new(dns), can, runtime.handle().clone());
         drop(inside);
-        Ok(Self { runtime: Some(runtime), udp, tcp })
+        Ok(Self { runtime: Some(runtime), udp, connections, names })
     }
 
     /// Begins to read connections.
     pub fn start(&self, inbox: Arc<dyn Inbox>) {
-        if let Some(tcp) = &self.tcp {
-            tcp.start(inbox);
-        }
+        self.connections.start(inbox);
+    }
+
+    /// Goes by another configuration: certificates and limits. What is bound and what is open stays.
+    pub fn reconfigure(&self, world: &Arc<World>) {
+        let shared = self.connections.shared();
+        shared.tls.reconfigure(world);
+        shared.set_limits(world.sip.connections.clone());
+    }
+
+    /// What peers of connections have proved.
+    pub fn certificates(&self) -> Arc<Certificates> {
+        self.connections.shared().tls.certificates().clone()
+    }
+
+    /// What goes to this port at the other side of a connection, and to this authority, takes the connection as long
+    /// as it lives (RFC 5923 §5).
+    pub fn alias(&self, flow: &Flow, port: u16, authority: u32) {
+        self.connections.alias(flow, port, authority);
+    }
+
+    /// The number by which destinations name a carrier that has to prove who it is.
+    pub fn authority(&self, tenant: &str, trunk: &str) -> u32 {
+        self.connections.shared().tls.authority(tenant, trunk)
     }
 
     /// What one shard of so many listens with: its share of the UDP sockets, and its bell.
@@ -77,20 +137,19 @@ impl Transports {
         Ear::new(self.udp.iter().skip(shard).step_by(shards).cloned().collect(), bell)
     }
 
-    /// Where signalling may look names up.
-    pub fn runtime(&self) -> &Handle {
-        self.runtime.as_ref().expect("it is there until it is dropped").handle()
+    /// Where names lead.
+    pub fn names(&self) -> &Names {
+        &self.names
     }
 
     /// The addresses that were bound, with the ports that were found for port 0.
     pub fn bound(&self) -> Vec<(Transport, SocketAddr)> {
         let udp = self.udp.iter().map(|socket| (Transport::Udp, socket.local));
-        let tcp = self.tcp.iter().flat_map(|tcp| tcp.bound()).map(|local| (Transport::Tcp, local));
-        udp.chain(tcp).collect()
+        udp.chain(self.connections.bound()).collect()
     }
 
     /// Sends a whole message, or tells the inbox that its flow failed. Never waits: a connection
-    /// whose peer does not read is closed when [`tcp::MOST_WAITING`] messages wait for it.
+    /// whose peer does not read is closed when [`connections::MOST_WAITING`] messages wait for it.
     pub fn send(&self, to: &Destination, bytes: Bytes) {
         match to.transport {
             Transport::Udp => {
@@ -98,11 +157,7 @@ impl Transports {
                     socket.send(&bytes, to.remote);
                 }
             }
-            _ => {
-                if let Some(tcp) = &self.tcp {
-                    tcp.send(to, bytes);
-                }
-            }
+            _ => self.connections.send(to, bytes),
         }
     }
 
@@ -128,6 +183,7 @@ fn same_family(ours: IpAddr, theirs: IpAddr) -> bool {
 /// The address a far side would send to when this host talks with it: for sockets bound to every
 /// address. Asks the kernel's routing table; nothing is sent.
 pub fn own_address_towards(remote: SocketAddr) -> Option<IpAddr> {
+    let remote = SocketAddr::new(remote.ip().to_canonical(), remote.port());
     let any: SocketAddr = if remote.is_ipv6() { "[::]:0" } else { "0.0.0.0:0" }.parse().expect("an address");
     let socket = std::net::UdpSocket::bind(any).ok()?;
     socket.connect(remote).ok()?;

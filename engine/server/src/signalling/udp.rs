@@ -10,6 +10,7 @@ use std::time::Instant;
 
 use protocol::sip::flow::{Flow, Transport};
 use protocol::sip::message::Message;
+use protocol::sip::stun;
 use protocol::sip::wire::{self, ReadError};
 use rustix::event::Timespec;
 use rustix::event::epoll::{self, EventData, EventFlags};
@@ -103,6 +104,13 @@ impl Ear {
             for _ in 0..BURST {
                 let Some((length, remote)) = socket.receive(&mut self.buffer) else { break };
                 if length <= KEEP_ALIVE || !hears(remote.ip()) {
+                    continue;
+                }
+                // No message begins with a zero, and every question of STUN does.
+                if self.buffer[0] == 0
+                    && let Some(answer) = stun::answer(&self.buffer[..length], remote)
+                {
+                    socket.send(&answer, remote);
                     continue;
                 }
                 let flow = Flow { transport: Transport::Udp, local: socket.local, remote, connection: 0 };

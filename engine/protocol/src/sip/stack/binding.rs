@@ -25,7 +25,8 @@ impl Stack {
             return id;
         }
         let sent_by = self.config.advertised(&new.to);
-        let contact = compose::contact(new.contact_user, new.to.transport, sent_by);
+        let contact =
+            compose::contact(new.contact_user, new.to.transport, sent_by, new.registrar.starts_with("sips:"));
         let expires = new.expires.to_string();
         let headers = [
             ("Contact", contact.as_str()),

@@ -51,7 +51,8 @@ impl Stack {
         }
         let destination = Destination::from(flow);
         let user = request.uri.user().unwrap_or_default();
-        let contact = compose::contact(&user, flow.transport, self.config.advertised(&destination));
+        let secure = request.uri.scheme() == "sips";
+        let contact = compose::contact(&user, flow.transport, self.config.advertised(&destination), secure);
         let server = self.begin_server(key, Some(merged), echo, Some(id), &tag, true);
         let timestamp = request.headers.get(HeaderName::Timestamp).map(Box::from);
         self.unanswered.push(Unanswered { server, since: now, timestamp });

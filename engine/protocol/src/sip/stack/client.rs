@@ -1,19 +1,23 @@
 //! Requests sent and the responses to them: the client half of the transaction layer (RFC 3261 §17.1, §8.1.3).
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 
 use super::{BindingId, Cause, Credentials, Event, Output, ProbeId, SessionId, Stack, Who, binding};
 use crate::sip::compose::Sent;
 use crate::sip::deadlines::{Armed, Deadlines};
-use crate::sip::flow::{Destination, Flow};
+use crate::sip::flow::{Destination, Flow, Transport};
 use crate::sip::headers::HeaderName;
 use crate::sip::message::{Essentials, Response};
 use crate::sip::method::Method;
 use crate::sip::transaction::key::ClientKey;
 use crate::sip::transaction::{Client, ClientStep, InviteClient, Timeout};
 
+/// RFC 3261 §18.1.1: a request larger than this goes over TCP, where the MTU of the path is not known.
+const LARGEST_DATAGRAM: usize = 1300;
+/// Whoever has said nothing over TCP by then is asked by UDP after all: many a firewall drops without a word.
+const TCP_PATIENCE: Duration = Duration::from_secs(2);
 /// Phones behind one fork whose 2xx are acknowledged again; of further ones, copies are not.
 const MAX_ACKS: usize = 16;
 
@@ -23,9 +27,18 @@ pub(super) struct ClientTransaction {
     to: Destination,
     owner: Owner,
     credentials: Option<Credentials>,
+    /// What goes by UDP if nothing is heard over TCP, to which it was moved for its size (§18.1.1).
+    smaller: Option<Box<Smaller>>,
     /// ACKs sent, by the tag that each is for.
     pub(super) acks: Vec<(Box<str>, Destination, Bytes)>,
     armed: Armed,
+}
+
+/// The way that a large request was meant to go, and when it goes there.
+struct Smaller {
+    to: Destination,
+    sent: Sent,
+    at: Instant,
 }
 
 enum Machine {
@@ -60,14 +73,11 @@ impl Stack {
         Asking { to, owner, credentials }: Asking,
         out: &mut Vec<Output>,
     ) {
-        let reliable = to.transport.is_reliable();
-        let machine = match sent.method {
-            "INVITE" => Machine::Invite(InviteClient::new(now, reliable)),
-            _ => Machine::Other(Client::new(now, reliable)),
-        };
+        let (to, sent, smaller) = self.by_size(now, key, to, sent);
         out.push(Output::Send { to, bytes: sent.bytes.clone() });
         let mut transaction = ClientTransaction {
-            machine,
+            machine: Machine::new(now, &sent, &to),
+            smaller,
             sent,
             to,
             owner,
@@ -78,6 +88,25 @@ impl Stack {
         let at = transaction.next_timeout();
         self.deadlines.arm(Who::Client(key), &mut transaction.armed, at);
         self.clients.insert(key, transaction);
+    }
+
+    /// §18.1.1: what may be larger than the path's MTU goes by a transport with congestion control. What answers a
+    /// registration's flow stays on it: only that leads through the NAT which may be there.
+    fn by_size(
+        &self,
+        now: Instant,
+        key: ClientKey,
+        to: Destination,
+        sent: Sent,
+    ) -> (Destination, Sent, Option<Box<Smaller>>) {
+        let is_large = to.transport == Transport::Udp && sent.bytes.len() > LARGEST_DATAGRAM;
+        if !is_large || to.local.is_some() || !self.config.speaks(Transport::Tcp) {
+            return (to, sent, None);
+        }
+        let stream = Destination { transport: Transport::Tcp, ..to };
+        let (sent_by, branch) = (self.config.advertised(&stream), self.ids.branch(key.branch));
+        let moved = sent.again(sent.cseq, Transport::Tcp, sent_by, &branch, sent.authorization());
+        (stream, moved, Some(Box::new(Smaller { to, sent, at: now + TCP_PATIENCE })))
     }
 
     pub(super) fn handle_response(&mut self, now: Instant, response: Response, out: &mut Vec<Output>) {
@@ -95,6 +124,7 @@ impl Stack {
         if (essentials.cseq.number, essentials.cseq.method.as_str()) != (sent.cseq, sent.method) {
             return;
         }
+        transaction.smaller = None;
         match transaction.handle_response(now, response.status) {
             ClientStep::Absorb => {}
             ClientStep::Acknowledge => transaction.acknowledge_again("", out),
@@ -207,6 +237,9 @@ impl Stack {
     ) {
         let Some(transaction) = self.clients.get_mut(&key) else { return };
         Deadlines::<Who>::woken(&mut transaction.armed, at);
+        if transaction.smaller.as_ref().is_some_and(|smaller| smaller.at <= now) {
+            transaction.go_by_udp(now, out);
+        }
         match transaction.handle_timeout(now) {
             Timeout::Nothing => {}
             Timeout::Repeat => {
@@ -219,6 +252,19 @@ impl Stack {
 
     pub(super) fn client_flow_failed(&mut self, now: Instant, flow: &Flow, out: &mut Vec<Output>) {
         // Connections fail far less often than messages come, so this may look at every transaction.
+        let mut moved: Vec<_> = self
+            .clients
+            .iter()
+            .filter(|(_, transaction)| transaction.smaller.is_some() && transaction.fails_with(flow))
+            .map(|(key, _)| *key)
+            .collect();
+        moved.sort_unstable();
+        for key in moved {
+            if let Some(transaction) = self.clients.get_mut(&key) {
+                transaction.go_by_udp(now, out);
+            }
+            self.settle_client(key);
+        }
         let failed = self.clients.iter_mut().filter(|(_, transaction)| transaction.fails_with(flow));
         let mut failed: Vec<_> = failed
             .filter_map(|(key, transaction)| transaction.handle_transport_error().then_some(*key))
@@ -268,7 +314,24 @@ impl Stack {
     }
 }
 
+impl Machine {
+    fn new(now: Instant, sent: &Sent, to: &Destination) -> Self {
+        let reliable = to.transport.is_reliable();
+        match sent.method {
+            "INVITE" => Machine::Invite(InviteClient::new(now, reliable)),
+            _ => Machine::Other(Client::new(now, reliable)),
+        }
+    }
+}
+
 impl ClientTransaction {
+    /// TCP did not come about: it goes as it was meant to.
+    fn go_by_udp(&mut self, now: Instant, out: &mut Vec<Output>) {
+        let Some(Smaller { to, sent, .. }) = self.smaller.take().map(|smaller| *smaller) else { return };
+        (self.machine, self.to, self.sent) = (Machine::new(now, &sent, &to), to, sent);
+        out.push(Output::Send { to, bytes: self.sent.bytes.clone() });
+    }
+
     fn handle_response(&mut self, now: Instant, status: u16) -> ClientStep {
         match &mut self.machine {
             Machine::Invite(machine) => machine.handle_response(now, status),
@@ -297,10 +360,11 @@ impl ClientTransaction {
     }
 
     fn next_timeout(&self) -> Option<Instant> {
-        match &self.machine {
+        let machine = match &self.machine {
             Machine::Invite(machine) => machine.next_timeout(),
             Machine::Other(machine) => machine.next_timeout(),
-        }
+        };
+        machine.into_iter().chain(self.smaller.as_ref().map(|smaller| smaller.at)).min()
     }
 
     fn is_terminated(&self) -> bool {

@@ -68,6 +68,8 @@ pub struct StackConfig {
     pub instance: u8,
     /// What Via and Contact say for each transport listened on. One not listed is sent from as it is.
     pub advertised: Vec<(Transport, SocketAddr)>,
+    /// The same for sockets bound to every address, where nothing better is known.
+    pub likely: Vec<(Transport, SocketAddr)>,
     /// User-Agent and Server.
     pub user_agent: String,
     /// How long a call may be up without anyone asking again (RFC 4028); none: as long as it likes.
@@ -75,20 +77,26 @@ pub struct StackConfig {
 }
 
 impl StackConfig {
+    /// Whether this side listens on that transport, so that what is sent over it can be answered.
+    pub(super) fn speaks(&self, transport: Transport) -> bool {
+        self.advertised.iter().chain(&self.likely).any(|(listed, _)| *listed == transport)
+    }
+
     /// What stands in Via and Contact of a message to `to`: the address it leaves from where that is listed,
     /// else the listed one of its transport and, if there is such, of its family.
     pub(super) fn advertised(&self, to: &Destination) -> SocketAddr {
-        let listed = || self.advertised.iter().filter(|(transport, _)| *transport == to.transport);
         let is_v6 = to.remote.ip().to_canonical().is_ipv6();
-        let found = listed()
-            .find(|(_, addr)| Some(*addr) == to.local)
-            .or_else(|| listed().find(|(_, addr)| addr.is_ipv6() == is_v6))
-            .or_else(|| listed().next());
-        match (found, to.local) {
-            (Some((_, addr)), _) => *addr,
-            (None, Some(local)) => local,
-            (None, None) => SocketAddr::from(([0, 0, 0, 0], to.transport.default_port())),
-        }
+        let find = |list: &[(Transport, SocketAddr)]| {
+            let listed = || list.iter().filter(|(transport, _)| *transport == to.transport);
+            let found = listed()
+                .find(|(_, addr)| Some(*addr) == to.local)
+                .or_else(|| listed().find(|(_, addr)| addr.is_ipv6() == is_v6))
+                .or_else(|| listed().next());
+            found.map(|(_, addr)| *addr)
+        };
+        let own = to.local.filter(|local| !local.ip().is_unspecified());
+        let found = find(&self.advertised).or(own).or_else(|| find(&self.likely)).or(to.local);
+        found.unwrap_or_else(|| SocketAddr::from(([0, 0, 0, 0], to.transport.default_port())))
     }
 }
 
@@ -440,6 +448,7 @@ mod tests {
         let config = StackConfig {
             instance: b'a',
             advertised: listed.to_vec(),
+            likely: Vec::new(),
             user_agent: String::new(),
             timers: None,
         };

@@ -168,6 +168,16 @@ impl Stack {
         Ok(id)
     }
 
+    /// Who has to prove to be there when requests of a secured session go on a new connection, as the owner of the
+    /// connections numbers them.
+    pub fn set_authority(&mut self, session: SessionId, authority: u32) {
+        if let Some(session) = self.sessions.get_mut(&session)
+            && session.party.destination.transport.is_secure()
+        {
+            session.party.destination.authority = authority;
+        }
+    }
+
     /// The other side has come back on this flow: requests of the session go there from now on.
     pub fn redirect(&mut self, session: SessionId, flow: Flow) {
         if let Some(session) = self.sessions.get_mut(&session) {

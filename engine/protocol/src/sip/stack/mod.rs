@@ -1,7 +1,6 @@
 //! The stack: owns transactions and sessions, and gives each message and each deadline to the one it is for
 //! (RFC 3261 §17.1.3, §17.2.3, §12.2.2, §18). It decides what RFC 3261 decides; whether a call is taken, and
-//! by whom, is asked of the [`Gatekeeper`] and told in [`Event`]s. SDP, registrations and routing are not here;
-//! nor is the change to TCP for long requests (§18.1.1).
+//! by whom, is asked of the [`Gatekeeper`] and told in [`Event`]s. SDP, registrations and routing are not here.
 //!
 //! A stack is driven by one thread: `handle_*` with what came, verbs with what is wanted; what is to be done is
 //! pushed to `out`. After each of these, [`next_timeout`](Stack::next_timeout) may be earlier than before.

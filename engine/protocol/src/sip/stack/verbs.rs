@@ -30,7 +30,8 @@ impl Stack {
         }
         let (tag, to) = (self.ids.tag(id.0), invite.destination);
         let sent_by = self.config.advertised(&to);
-        let contact = compose::contact(&invite.contact_user, to.transport, sent_by);
+        let secure = invite.request_uri.get(..5).is_some_and(|scheme| scheme.eq_ignore_ascii_case("sips:"));
+        let contact = compose::contact(&invite.contact_user, to.transport, sent_by, secure);
         let key = ClientKey { branch: self.ids.number(), cancel: false };
         let call_id = match invite.call_id {
             Some(call_id) => call_id,
@@ -335,7 +336,7 @@ impl Stack {
             return id;
         }
         let sent_by = self.config.advertised(&destination);
-        let contact = compose::contact("", destination.transport, sent_by);
+        let contact = compose::contact("", destination.transport, sent_by, false);
         let (tag, call_id) = (self.ids.number(), self.ids.number());
         let headers = [
             ("Contact", contact.as_str()),

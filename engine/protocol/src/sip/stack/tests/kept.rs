@@ -7,6 +7,7 @@ fn start_again(link: &mut Link, seed: u64) {
     let config = StackConfig {
         instance: b'a',
         advertised: vec![(Transport::Udp, address(ANA)), (Transport::Tcp, address(ANA))],
+        likely: Vec::new(),
         user_agent: "strowger".into(),
         timers: None,
     };
@@ -77,8 +78,13 @@ fn rfc3261_14_1_whoever_no_longer_knows_the_dialog_ends_it() {
     let (mut link, session, kept) = answered();
     start_again(&mut link, 79);
     link.stacks[ANA].restore(link.now, &kept, None).expect("the dialog is taken up");
-    let config =
-        StackConfig { instance: b'b', advertised: Vec::new(), user_agent: String::new(), timers: None };
+    let config = StackConfig {
+        instance: b'b',
+        advertised: Vec::new(),
+        likely: Vec::new(),
+        user_agent: String::new(),
+        timers: None,
+    };
     link.stacks[BORIS] = Stack::new(config, 80); // it was started again too, and forgot
     link.ask(ANA, |stack, now, out| stack.reinvite(now, session, sdp("new port"), out));
     link.run_out(&mut nothing());
@@ -89,8 +95,13 @@ fn rfc3261_14_1_whoever_no_longer_knows_the_dialog_ends_it() {
 #[test]
 fn what_is_damaged_or_another_stack_s_is_not_taken_up() {
     let (link, _, kept) = answered();
-    let config =
-        |instance| StackConfig { instance, advertised: Vec::new(), user_agent: String::new(), timers: None };
+    let config = |instance| StackConfig {
+        instance,
+        advertised: Vec::new(),
+        likely: Vec::new(),
+        user_agent: String::new(),
+        timers: None,
+    };
     let mut other = Stack::new(config(b'c'), 1);
     assert_eq!(other.restore(Instant::now(), &kept, None), Err(NotRestored::NotOurs));
     assert_eq!(other.load(), Load::default());

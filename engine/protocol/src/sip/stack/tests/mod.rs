@@ -9,6 +9,7 @@ mod links;
 mod races;
 mod refers;
 mod reliable;
+mod sizes;
 mod timers;
 mod updates;
 mod whole;
@@ -84,6 +85,7 @@ impl Link {
             let config = StackConfig {
                 instance: [b'a', b'b'][side],
                 advertised: vec![(Transport::Udp, address(side)), (Transport::Tcp, address(side))],
+                likely: Vec::new(),
                 user_agent: "strowger".into(),
                 timers: None,
             };
