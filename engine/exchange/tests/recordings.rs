@@ -82,7 +82,7 @@ fn a_user_s_keys_a_script_and_a_person_pause_a_recording_and_a_caller_s_keys_do_
     assert_eq!(pauses(&mut scene), [Sound::PauseTap(false)]);
 
     let (now, call) = (scene.now, scene.call);
-    let mut wish = |scene: &mut Scene, tenant: &str, paused| {
+    let wish = |scene: &mut Scene, tenant: &str, paused| {
         scene.exchange.pause_recordings(now, tenant, call, paused, &scene.shop, &mut scene.effects)
     };
     assert_eq!(wish(&mut scene, "other", true), Err(Failure::NotFound("call".into())));
