@@ -451,6 +451,8 @@ pub enum Command {
     Fetch(Box<Fetch>),
     PauseRecording { leg: LegNo, paused: bool },
     Mailbox(Box<MailboxAsk>),
+    CreateTask { number: String, title: String, responsible: Option<String>, due_ms: Option<u64> },
+    CloseTask { id: String },
 }
 
 /// What an import returned. The order of variants is the tape's format: add at the end.
@@ -474,7 +476,7 @@ pub enum Answer {
         /// Its length.
         length: Duration,
     },
-    /// To `StartRecording` (the recording's name), `Settings` (JSON) and `Notify` (a receipt).
+    /// To `StartRecording` (the recording's name), `Settings` (JSON), `Notify` (a receipt) and `CreateTask` (its id).
     Text(String),
     /// To `Dial`: the leg that answered; to `Park`: the leg that retrieved.
     Leg(Box<LegInfo>),

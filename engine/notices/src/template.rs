@@ -49,6 +49,14 @@ impl Template {
     /// # Errors
     /// The first field that is not one of [`FIELDS`].
     pub fn read(text: &str) -> Result<Self, UnknownField> {
+        Self::with(text, &FIELDS)
+    }
+
+    /// Reads a text that may have these fields.
+    ///
+    /// # Errors
+    /// The first field that is none of them.
+    pub fn with(text: &str, fields: &[&'static str]) -> Result<Self, UnknownField> {
         let mut pieces = Vec::new();
         let mut plain = String::new();
         let mut rest = text;
@@ -60,7 +68,7 @@ impl Template {
                 .filter(|word| !word.is_empty() && word.bytes().all(|b| b.is_ascii_lowercase() || b == b'_'))
             {
                 Some(word) => {
-                    let known = FIELDS.into_iter().find(|known| *known == word);
+                    let known = fields.iter().copied().find(|known| *known == word);
                     let field = known.ok_or_else(|| UnknownField(word.to_owned()))?;
                     if !plain.is_empty() {
                         pieces.push(Piece::Text(std::mem::take(&mut plain)));

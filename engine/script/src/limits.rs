@@ -226,6 +226,8 @@ pub fn wait(command: &Command) -> Duration {
         | Command::Conversations { .. }
         | Command::Notify { .. }
         | Command::Mailbox(_)
+        | Command::CreateTask { .. }
+        | Command::CloseTask { .. }
         | Command::EnterQueue { .. }
         | Command::LookAtQueue { .. }
         | Command::Position { .. }

@@ -119,6 +119,7 @@ fn left(
     let mut effects = notice::of_call(tenant, record, queue, contact);
     let changes = aftermath::of_call(tenant, record, queue, open, contact);
     effects.extend(node.deeds_of(tenant, &changes));
+    effects.extend(node.deed_of_call(tenant, record, queue));
     (tasks::put(batch, &record.tenant, &changes), effects, changes)
 }
 

@@ -65,7 +65,7 @@ pub struct OfPlace {
 pub struct OfLetter {
     /// The tenant's name.
     pub tenant: String,
-    /// "mail", "sms", "webhook" or "chat".
+    /// "mail", "sms", "webhook", "chat" or "crm".
     pub kind: String,
 }
 

@@ -75,6 +75,8 @@ pub(crate) fn import(command: &Command) -> &'static str {
             MailboxAsk::Delete { .. } => "mailbox.delete",
             MailboxAsk::Greet { .. } => "mailbox.greet",
         },
+        Command::CreateTask { .. } => "crm.create-task",
+        Command::CloseTask { .. } => "crm.close-task",
     }
 }
 
@@ -172,6 +174,8 @@ pub(crate) fn command(command: &Command) -> String {
             MailboxAsk::Greet { inbox, recording: Some(name) } => format!("greet with {name} at {inbox}"),
             MailboxAsk::Greet { inbox, recording: None } => format!("greet as usual at {inbox}"),
         },
+        Command::CreateTask { number, title, .. } => format!("task about {number}: {title}"),
+        Command::CloseTask { id } => format!("task {id} is done"),
     }
 }
 

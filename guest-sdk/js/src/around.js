@@ -35,7 +35,13 @@ function find(number) {
   };
 }
 
-export const crm = { find, ownerOf: (number) => find(number)?.owner ?? null };
+export const crm = {
+  find,
+  ownerOf: (number) => find(number)?.owner ?? null,
+  createTask: (number, title, { responsible, due } = {}) =>
+    verb(() => exchange.crm.createTask(number, title, responsible, due)),
+  closeTask: (id) => verb(() => exchange.crm.closeTask(id)),
+};
 
 export const clock = {
   now: () => exchange.clock.now(),

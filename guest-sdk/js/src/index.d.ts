@@ -239,7 +239,14 @@ export interface Contact {
   /** Another field by its name in the CRM. */
   field(name: string): string | null;
 }
-export declare const crm: { find(number: string): Contact | null; ownerOf(number: string): string | null };
+export declare const crm: {
+  find(number: string): Contact | null;
+  ownerOf(number: string): string | null;
+  /** Writes a task down, for whoever looks after the contact unless said; `due`: seconds since 1970 UTC. Its id. */
+  createTask(number: string, title: string, options?: { responsible?: string; due?: number }): string;
+  /** An open task is done. */
+  closeTask(id: string): void;
+};
 
 export interface RequestOptions {
   /** GET unless said. */

@@ -81,6 +81,16 @@ class crm:
         found = crm.find(number)
         return None if found is None else found.owner
 
+    @staticmethod
+    def create_task(number: str, title: str, responsible: str | None = None, due: float | None = None) -> str:
+        """Writes a task down, for whoever looks after the contact unless said; its id. `due`: seconds since 1970 UTC."""
+        return verb(exchange.crm.create_task, number, title, responsible, due)
+
+    @staticmethod
+    def close_task(id: str) -> None:
+        """An open task is done."""
+        verb(exchange.crm.close_task, id)
+
 
 class clock:
     """The tenant's clock, and chance."""

@@ -1,4 +1,4 @@
-//! Who is calling, and what they are to the company.
+//! Who is calling, what they are to the company, and what is to be done for them.
 
 use crate::host;
 use crate::words::Result;
@@ -37,4 +37,48 @@ pub fn find(number: &str) -> Result<Option<Contact>> {
 /// As [`find`].
 pub fn owner_of(number: &str) -> Result<Option<String>> {
     Ok(find(number)?.and_then(|contact| contact.owner))
+}
+
+/// Something to be done for whoever has a number. It is written down by [`Task::create`].
+#[must_use = "nothing is written down until create"]
+pub struct Task<'a> {
+    number: &'a str,
+    title: &'a str,
+    responsible: Option<&'a str>,
+    due: Option<f64>,
+}
+
+/// A task: what is to be done, in at most 512 bytes. It is for whoever looks after the contact.
+pub fn task<'a>(number: &'a str, title: &'a str) -> Task<'a> {
+    Task { number, title, responsible: None, due: None }
+}
+
+impl<'a> Task<'a> {
+    /// For this user, by name or extension.
+    pub fn responsible(mut self, user: &'a str) -> Self {
+        self.responsible = Some(user);
+        self
+    }
+
+    /// By this moment: seconds since 1970 UTC.
+    pub fn due(mut self, at: f64) -> Self {
+        self.due = Some(at);
+        self
+    }
+
+    /// Writes it down; durable when it returns. Answers its id.
+    ///
+    /// # Errors
+    /// `invalid` when the number is none, the title empty or the user unknown.
+    pub fn create(self) -> Result<String> {
+        host::create_task(self.number, self.title, self.responsible, self.due)
+    }
+}
+
+/// An open task is done.
+///
+/// # Errors
+/// `not-found` when none of this id is open.
+pub fn close_task(id: &str) -> Result {
+    host::close_task(id)
 }

@@ -238,3 +238,19 @@ fn history_knows_who_spoke_with_the_caller_last_and_how_often() {
     assert_eq!(found(plan(), |caller| Ok(directory::conversations(&caller.number(), 30))), 2);
     assert_eq!(found(plan(), |_| Ok(directory::conversations("+4930123456", 30))), 0);
 }
+
+#[test]
+fn a_task_is_on_the_timeline_and_a_crm_that_is_down_takes_none() {
+    let write = |caller: &Leg| crm::task(&caller.number(), "Send the offer").responsible("ana").create();
+    let call = caller().run(|caller: Leg| {
+        let id = write(&caller)?;
+        crm::close_task(&id)
+    });
+    let told = call.timeline();
+    assert!(
+        told.iter().any(|line| line.ends_with("task for ana about +359888123456: Send the offer")),
+        "{told:?}"
+    );
+    assert!(told.iter().any(|line| line.ends_with("task simulated-task is done")), "{told:?}");
+    assert!(found(caller().crm_is_down(), |caller| Ok(write(caller))).is_err());
+}

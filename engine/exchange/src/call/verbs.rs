@@ -252,6 +252,8 @@ impl Call {
             | Command::LastSpokeWith { .. }
             | Command::Conversations { .. }
             | Command::FindContact { .. }
+            | Command::CreateTask { .. }
+            | Command::CloseTask { .. }
             | Command::Notify { .. }
             | Command::Mailbox(_)
             | Command::Log { .. } => Err(Failure::Other("not a verb of calls".into())),

@@ -1,4 +1,4 @@
-//! Interface `crm`: contacts, as they were when looked up.
+//! Interface `crm`: contacts, as they were when looked up, and tasks.
 
 use exchange::{Answer, Command, Contact};
 use wasmtime::component::Resource;
@@ -48,5 +48,27 @@ impl wit::Host for Guest {
             Ok(contact) => contact.map(|contact| hand_out(&mut self.table, *contact)).transpose().map(Ok),
             Err(failure) => Ok(Err(failure)),
         }
+    }
+
+    async fn create_task(
+        &mut self,
+        number: String,
+        title: String,
+        responsible: Option<String>,
+        due: Option<f64>,
+    ) -> wasmtime::Result<Result<String, types::Failure>> {
+        // Milliseconds since 1970 UTC; what is no moment becomes zero, which is refused.
+        let due_ms = due.map(|seconds| (seconds * 1000.0) as u64);
+        let task = Command::CreateTask { number, title, responsible, due_ms };
+        verb(self.ask(task).await?, |answer| match answer {
+            Answer::Text(id) => Some(id),
+            _ => None,
+        })
+    }
+
+    async fn close_task(&mut self, id: String) -> wasmtime::Result<Result<(), types::Failure>> {
+        verb(self.ask(Command::CloseTask { id }).await?, |answer| {
+            matches!(answer, Answer::Done).then_some(())
+        })
     }
 }

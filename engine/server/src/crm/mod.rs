@@ -3,18 +3,19 @@
 //! gone costs a call at most its deadline. What a call leaves there is the business of [`crate::tasks`].
 
 pub mod contacts;
+pub mod deed;
 pub mod number;
+pub mod plan;
+pub mod remote;
 pub mod table;
 
 use std::sync::Arc;
 
-use exchange::{Contact, Failure};
-use outbox::{Effect, EffectId};
-
+use self::remote::Remote;
 use self::table::Contacts;
 use crate::config::Tenant;
 use crate::node::Node;
-use crate::tasks::Change;
+use exchange::{Contact, Failure};
 
 /// Where a tenant's contacts are.
 #[derive(Clone, Debug, Default)]
@@ -24,6 +25,8 @@ pub enum Crm {
     Own,
     /// In a table, read with the configuration.
     Table(Arc<Contacts>),
+    /// At a server outside.
+    Remote(Arc<Remote>),
 }
 
 impl Node {
@@ -41,12 +44,8 @@ impl Node {
                 }
             },
             Crm::Table(contacts) => contacts.find(number).cloned(),
+            Crm::Remote(remote) => owned(tenant, remote.remembered(number)?.contact).into(),
         }
-    }
-
-    /// What is to be written into a CRM outside, of changes to tasks: nothing where the tasks themselves are all there is.
-    pub fn deeds_of(&self, _tenant: &Tenant, _changes: &[Change]) -> Vec<(EffectId, Effect)> {
-        Vec::new()
     }
 
     /// Who has this number.
@@ -54,8 +53,17 @@ impl Node {
     /// # Errors
     /// When the CRM does not answer, or makes no sense.
     pub async fn find_contact(&self, tenant: &Tenant, number: &str) -> Result<Option<Contact>, Failure> {
-        match &tenant.crm {
-            Crm::Own | Crm::Table(_) => Ok(self.known_contact(tenant, number)),
-        }
+        let Crm::Remote(remote) = &tenant.crm else { return Ok(self.known_contact(tenant, number)) };
+        let (remote, number) = (remote.clone(), number.to_owned());
+        // Sockets are no business of the thread that serves calls.
+        let asking = self.script_runtime.spawn(async move { remote.find(&number).await });
+        let found = asking.await.unwrap_or_else(|why| Err(Failure::Other(why.to_string())))?;
+        Ok(found.map(|found| owned(tenant, found.contact)))
     }
+}
+
+/// With an owner who is a user; a CRM may name somebody else.
+fn owned(tenant: &Tenant, contact: Contact) -> Contact {
+    let owner = contact.owner.as_deref().and_then(|owner| tenant.user(owner)).map(|user| user.name.clone());
+    Contact { owner, ..contact }
 }

@@ -61,7 +61,7 @@ pub(super) struct Resting {
 pub(super) struct LetterView {
     /// Names it here and, as the idempotency key, at the other side.
     id: String,
-    /// "mail", "sms", "webhook" or "chat".
+    /// "mail", "sms", "webhook", "chat" or "crm".
     kind: String,
     /// As the configuration names them.
     recipient: String,

@@ -616,4 +616,5 @@ async fn a_node_that_stops_is_not_ready_and_a_folder_is_one_process_s() {
 mod control;
 mod queues;
 mod recordings;
+mod tasks;
 mod versions;

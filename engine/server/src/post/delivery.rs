@@ -11,6 +11,7 @@ use serde_json::json;
 use super::mail::Mailers;
 use super::request::Requests;
 use crate::config::{Recipient, Tenant};
+use crate::crm::deed;
 use crate::events::wall_millis;
 use crate::metrics::OfLetter;
 use crate::node::Node;
@@ -100,6 +101,9 @@ impl Couriers {
         let Some(tenant) = node.world().tenant(&parcel.tenant).cloned() else {
             return later("the tenant is not configured");
         };
+        if first.kind == deed::KIND {
+            return node.tell_crm(&tenant, parcel.effects[0], first).await;
+        }
         let Some(recipient) = tenant.notify.recipient(&first.recipient).cloned() else {
             return Report::Refused(format!("there is no recipient \"{}\" any more", first.recipient));
         };

@@ -31,8 +31,12 @@ use crate::metrics::OfScript;
 use crate::node::{Node, log_row};
 use crate::outside;
 use crate::post::notice;
+use crate::tasks::{Draft, NoTask, State, TaskId, Wish};
 use crate::timeline::Line;
 use crate::words;
+
+/// Tasks that one run of a script may write down; a further one answers `limit("tasks")`.
+const MOST_TASKS: u32 = 20;
 
 /// The run of a call's script, after what it did in an earlier process; `done` hears how it ended.
 #[allow(clippy::too_many_arguments)]
@@ -97,6 +101,8 @@ struct Desk {
     began: Option<f64>,
     /// Letters that the run has written.
     letters: AtomicU32,
+    /// Tasks that the run wrote down.
+    tasks: AtomicU32,
     /// What a letter says of the call; none where nobody can be told anything.
     about: Option<Box<Facts>>,
     /// Somebody watched the script's calls when the run began: what it does is told them.
@@ -144,6 +150,11 @@ impl World for Desk {
                 let found = self.node.find_contact(&self.tenant, &number).await;
                 found.map_or_else(Answer::Failed, |contact| Answer::Contact(contact.map(Box::new)))
             }),
+            Command::CreateTask { number, title, responsible, due_ms } => {
+                let due = due_ms.map(|millis| millis as f64 / 1000.0);
+                Box::pin(async move { self.create_task(Draft { number, title, responsible, due }).await })
+            }
+            Command::CloseTask { id } => Box::pin(async move { self.close_task(&id).await }),
             Command::Notify { to, text, facts } => {
                 Box::pin(async move { self.notify(call, &to, text, facts).await })
             }
@@ -216,6 +227,7 @@ impl Desk {
             reins: None,
             began: None,
             letters: AtomicU32::new(0),
+            tasks: AtomicU32::new(0),
             about,
             watched,
             computed: AtomicU64::new(0),
@@ -270,6 +282,28 @@ impl Desk {
         match self.node.post_of_script(&self.tenant, call, to, about, &self.letters).await {
             Ok(receipt) => Answer::Text(receipt),
             Err(why) => Answer::Failed(why),
+        }
+    }
+
+    /// Writes a task down; what is answered is durable.
+    async fn create_task(&self, draft: Draft) -> Answer {
+        if self.tasks.fetch_add(1, Ordering::Relaxed) >= MOST_TASKS {
+            return Answer::Failed(Failure::Limit("tasks".to_owned()));
+        }
+        match self.node.add_task(&self.tenant, draft).await {
+            Ok(task) => Answer::Text(task.id().to_string()),
+            Err(why) => Answer::Failed(Failure::Invalid(why)),
+        }
+    }
+
+    async fn close_task(&self, id: &str) -> Answer {
+        let unknown = || Answer::Failed(Failure::NotFound(id.to_owned()));
+        let Ok(task) = id.parse::<TaskId>() else { return unknown() };
+        let wish = Wish { state: Some(State::Done), ..Wish::default() };
+        match self.node.change_task(&self.tenant, task, wish, &self.script).await {
+            Ok(_) => Answer::Done,
+            Err(NoTask::Unknown) => unknown(),
+            Err(NoTask::Store(why)) => Answer::Failed(Failure::Other(format!("it is not kept: {why}"))),
         }
     }
 

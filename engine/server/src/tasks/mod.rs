@@ -226,7 +226,14 @@ impl Open {
         near.filter_map(|id| self.tasks.get(id)).filter(same).cloned().collect()
     }
 
-    /// Takes a change; those that it makes necessary are added behind it.
+    /// Takes a change; answers it with those that it makes necessary.
+    pub fn apply(&mut self, change: Change) -> Vec<Change> {
+        let mut changes = Vec::new();
+        self.take(&mut changes, change);
+        changes
+    }
+
+    /// Takes a change; those that it makes necessary stand before it.
     fn take(&mut self, changes: &mut Vec<Change>, change: Change) {
         let key = (change.task().call, change.task().no);
         match &change {

@@ -32,8 +32,7 @@ impl Node {
             self.tasks.with(&tenant.name, |open| {
                 let changed: Vec<_> = open.all().filter_map(|task| by_time(tenant, task, now)).collect();
                 for change in changed {
-                    let mut changes = Vec::new();
-                    open.take(&mut changes, change);
+                    let changes = open.apply(change);
                     self.write_tasks(tenant, &changes);
                 }
             });

@@ -133,8 +133,7 @@ impl Node {
         let (task, changes, posted) = self.tasks.with(&tenant.name, |open| {
             let wanted = change(open)?;
             let task = wanted.task().clone();
-            let mut changes = Vec::new();
-            open.take(&mut changes, wanted);
+            let changes = open.apply(wanted);
             let batch = put(Batch::new(), &tenant.name, &changes);
             let (batch, posted) = self.post_with(batch, &tenant.name, self.deeds_of(tenant, &changes));
             self.store.commit(batch, Box::new(move |result| drop(told.send(result))));

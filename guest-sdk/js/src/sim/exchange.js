@@ -6,7 +6,7 @@ const from = (part, names) => Object.fromEntries(names.map((name) => [name, (...
 
 export const call = from("call", ["dial", "bridge", "talk", "transferredBy", "park", "retrieve", "pickUp", "tag", "handOver"]);
 export const clock = from("clock", ["now", "localTime", "timeIn", "scheme", "random", "sleep"]);
-export const crm = from("crm", ["find"]);
+export const crm = from("crm", ["find", "createTask", "closeTask"]);
 export const directory = from("directory", ["find", "group", "lastSpokeWith", "conversations"]);
 export const http = from("http", ["fetch"]);
 export const kv = from("kv", ["get", "set", "swap", "add", "delete"]);

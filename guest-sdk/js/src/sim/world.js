@@ -71,7 +71,14 @@ export class World {
       random: (below) => (below === 0 ? 0 : world.drawn++ % below),
       sleep: (millis) => world.passes(millis / 1000),
     };
-    this.crm = { find: (number) => contact(plan.contacts[number]) };
+    this.crm = {
+      find: (number) => contact(plan.contacts[number]),
+      createTask(number, title, responsible) {
+        world.note(`task${responsible ? ` for ${responsible}` : ""} about ${number}: ${title}`);
+        return "simulated-task";
+      },
+      closeTask: (id) => world.note(`task ${id} is done`),
+    };
     this.http = { fetch: (request) => world.fetch(request) };
     this.directory = {
       find: (name) => person(plan.users.find((user) => user.name === name || user.number === name)),

@@ -85,7 +85,7 @@ call.talk = call.bridge
 clock = SimpleNamespace(
     **_of_world("clock_now", "clock_local_time", "clock_time_in", "clock_scheme", "clock_random", "clock_sleep")
 )
-crm = SimpleNamespace(**_of_world("crm_find"))
+crm = SimpleNamespace(**_of_world("crm_find", "crm_create_task", "crm_close_task"))
 directory = SimpleNamespace(
     **_of_world("directory_find", "directory_group", "directory_last_spoke_with", "directory_conversations")
 )

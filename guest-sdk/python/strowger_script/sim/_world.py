@@ -208,6 +208,13 @@ class World:
         handle = {name: (lambda value: lambda: value)(usual[name]) for name in ("id", "name", "company", "owner")}
         return SimpleNamespace(**handle, field=fields.get)
 
+    def crm_create_task(self, number: str, title: str, responsible: str | None, due: float | None) -> str:
+        self.note(f"task{f' for {responsible}' if responsible else ''} about {number}: {title}")
+        return "simulated-task"
+
+    def crm_close_task(self, id: str) -> None:
+        self.note(f"task {id} is done")
+
     def http_fetch(self, request: Any) -> Any:
         from .._words import variant_of
 

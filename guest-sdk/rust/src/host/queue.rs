@@ -105,6 +105,19 @@ pub(crate) fn find_contact(number: &str) -> Result<Option<Contact>> {
     }))
 }
 
+pub(crate) fn create_task(
+    number: &str,
+    title: &str,
+    responsible: Option<&str>,
+    due: Option<f64>,
+) -> Result<String> {
+    wit::crm::create_task(number, title, responsible, due)
+}
+
+pub(crate) fn close_task(id: &str) -> Result {
+    wit::crm::close_task(id)
+}
+
 fn length(millis: u32) -> Duration {
     Duration::from_millis(millis.into())
 }

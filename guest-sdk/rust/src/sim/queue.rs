@@ -438,6 +438,27 @@ pub(crate) fn find_contact(number: &str) -> Result<Option<crate::crm::Contact>> 
     })
 }
 
+pub(crate) fn create_task(
+    number: &str,
+    title: &str,
+    responsible: Option<&str>,
+    _due: Option<f64>,
+) -> Result<String> {
+    with(|world| {
+        world.contacts.as_ref().map_err(Clone::clone)?;
+        let of = responsible.map(|user| format!(" for {user}")).unwrap_or_default();
+        world.note(format!("task{of} about {number}: {title}"));
+        Ok("simulated-task".to_owned())
+    })
+}
+
+pub(crate) fn close_task(id: &str) -> Result {
+    with(|world| {
+        world.note(format!("task {id} is done"));
+        Ok(())
+    })
+}
+
 pub(crate) fn scheme(calendar: &str) -> Option<String> {
     with(|world| {
         let found = world.calendars.iter().find(|(name, _)| name == calendar);
