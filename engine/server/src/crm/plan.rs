@@ -197,7 +197,7 @@ impl Text {
     /// As a path: none where anything of it is not known.
     pub fn path(&self, values: &Values) -> Option<String> {
         let known = |field: &&str| values.get(*field).is_some_and(|value| !value.is_empty());
-        self.fields.iter().all(|field| known(&field)).then(|| self.fill(Escape::Percent, values)).flatten()
+        self.fields.iter().all(known).then(|| self.fill(Escape::Percent, values)).flatten()
     }
 }
 

@@ -53,6 +53,9 @@ fn says(status: u16, body: &Value) -> Answer<Answered> {
     Answer::builder().status(status).body(Answered::from(body.to_string())).expect("an answer")
 }
 
+/// What a server says whatever it is asked.
+type Says = Box<dyn Fn() -> Answer<Answered> + Send + Sync>;
+
 /// What a strict server says to what its documentation does not know.
 fn refused(asked: &Asked) -> Answer<Answered> {
     says(400, &json!({ "refused": format!("{} {} {}", asked.method, asked.path, asked.body) }))
@@ -425,7 +428,7 @@ async fn what_was_found_is_good_for_its_time() {
 #[tokio::test]
 async fn bad_answers_are_failures_and_soon_nobody_waits_for_them() {
     let large = Arc::new(vec![b' '; MOST_BYTES + 1]);
-    let answers: [(&str, Box<dyn Fn() -> Answer<Answered> + Send + Sync>); 4] = [
+    let answers: [(&str, Says); 4] = [
         ("HTML", Box::new(|| Answer::new(Answered::from("<html><body>Please log in</body></html>")))),
         ("500", Box::new(|| says(500, &json!({ "results": [] })))),
         ("too large", Box::new(move || Answer::new(Answered::from(large.to_vec())))),
