@@ -200,12 +200,24 @@ fn javascript(project: &Path, work: &Path) -> Result<Vec<u8>, BuildError> {
     // The entry lies elsewhere, and finds the project's packages all the same.
     esbuild.env("NODE_PATH", project.join("node_modules"));
     tools::run("esbuild", &mut esbuild)?;
+    let wit = work.join("wit/strowger.wit");
+    write(&wit, &owning_exports(&String::from_utf8_lossy(&read(&wit)?)))?;
     let component = work.join("script.wasm");
     let mut qjs = tools::pinned("componentize-qjs")?;
     qjs.current_dir(work).args(["--wit", "wit", "--js", "script.js", "-n", kind.world(), "--sync"]);
     qjs.arg("-o").arg(&component);
     tools::run("componentize-qjs", &mut qjs)?;
     read(&component)
+}
+
+/// `wit/` with exports that own what they are given. The runtime of JavaScript gives back what is lent to it after the answer,
+/// and the component model wants it before; the exchange gives or lends, as the component says.
+fn owning_exports(wit: &str) -> String {
+    let owning = |line: &str| match line.trim_start().starts_with("export ") {
+        true => line.replace("borrow<snapshot>", "snapshot").replace("borrow<waiting>", "waiting"),
+        false => line.to_owned(),
+    };
+    wit.lines().flat_map(|line| [owning(line), "\n".to_owned()]).collect()
 }
 
 /// componentize-py puts the script and the modules beside it into Python, with the state that it has once they are read.
@@ -251,6 +263,16 @@ impl From<ToolError> for BuildError {
 mod tests {
     use super::*;
     use std::path::PathBuf;
+
+    #[test]
+    fn exports_own_and_imports_borrow() {
+        let wit = owning_exports(WIT);
+        let exports: Vec<&str> = wit.lines().filter(|line| line.contains(" export ")).collect();
+        assert!(exports.iter().any(|line| line.contains("now: snapshot, who: waiting")), "{exports:?}");
+        assert!(!exports.iter().any(|line| line.contains("borrow<")), "{exports:?}");
+        assert_eq!(wit.lines().count(), WIT.lines().count());
+        assert!(wit_parser::Resolve::default().push_str("strowger.wit", &wit).is_ok());
+    }
 
     fn project(files: &[(&str, &str)]) -> tempfile::TempDir {
         let folder = tempfile::tempdir().unwrap();

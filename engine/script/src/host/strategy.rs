@@ -62,14 +62,14 @@ impl Question {
         }
     }
 
-    /// For the guest to borrow.
+    /// For the guest to borrow, or to own where its export says so.
     pub(crate) fn snapshot() -> Resource<SnapshotHandle> {
-        Resource::new_borrow(0)
+        Resource::new_own(0)
     }
 
-    /// For the guest to borrow. `place`: in the snapshot's list of callers.
+    /// As the snapshot. `place`: in the snapshot's list of callers.
     pub(crate) fn caller(place: usize) -> Resource<WaitingHandle> {
-        Resource::new_borrow(place as u32)
+        Resource::new_own(place as u32)
     }
 
     /// Handles for the guest to own, by places in one of the snapshot's lists; the bound ends the run.

@@ -481,7 +481,7 @@ fn fair(name: &str, language: Language) -> Version {
 }
 
 #[test]
-fn the_strategy_of_a_new_project_ranks_alike_in_python_and_c() {
+fn the_strategy_of_a_new_project_ranks_alike_in_javascript_python_and_c() {
     let agent = |name: &str, since_offered, free_for| Agent {
         name: name.into(),
         state: AgentState::Available,
@@ -500,8 +500,7 @@ fn the_strategy_of_a_new_project_ranks_alike_in_python_and_c() {
     let caller = |id: u32, priority| Waiting { id, priority, position: id, ..Waiting::default() };
     let bounds =
         Limits { memory: limits::MEMORY_PYTHON, stretch: Duration::from_secs(5), ..Limits::strategy() };
-    // Not in JavaScript: its runtime does not give back what it is lent (ARCHITECTURE.md, what is absent).
-    for (name, language) in [("python", Language::Python), ("c", Language::C)] {
+    for (name, language) in [("js", Language::JavaScript), ("python", Language::Python), ("c", Language::C)] {
         let fair = fair(name, language);
         for (settings, ring, rung) in [
             (r#"{ "rest": 60 }"#, 20, ["boris", "ana"]),
