@@ -1,7 +1,7 @@
 # What README and .ci/run call. Needs rustup, a C compiler and, for the tests, apt.
 TARGET := $(if $(CARGO_TARGET_DIR),$(CARGO_TARGET_DIR),target)
 
-.PHONY: run guests build test tools bench fuzz fmt bindings
+.PHONY: run guests opus build test tools bench fuzz fmt bindings
 
 run: build
 	$(TARGET)/release/strowger serve
@@ -10,7 +10,11 @@ run: build
 guests:
 	cargo run --quiet --release -p guest-build -- all
 
-build: guests
+# libopus is the system's where it has one with headers, and is built with cmake otherwise.
+opus:
+	@pkg-config --exists opus 2>/dev/null || command -v cmake >/dev/null || tests/install-tools.sh cmake
+
+build: guests opus
 	cargo build --release -p server
 
 tools:

@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
 # Installs what the tests (and with "bench", the side-by-side benches) need beside Rust and a C compiler:
-# Debian's sipp, baresip, Kamailio, opus-tools and Python, and PyPI's pjsua2, opentelemetry-proto, aiosmtpd and standardwebhooks in
+# Debian's sipp, baresip, Kamailio, Kannel, opus-tools and Python, and PyPI's pjsua2, opentelemetry-proto, aiosmtpd and standardwebhooks in
 # environments of their own under the cache folder; and the tools that
 # make components of scripts in JavaScript, Python and C, each in a folder of its own version.
-# Does nothing, quickly, where all of it is there.
+# Does nothing, quickly, where all of it is there. With "cmake" it installs that alone.
 set -euo pipefail
 
 cache=${STROWGER_CACHE:-$HOME/.cache/strowger}
@@ -13,7 +13,8 @@ pjsua2="pjsua2-python==2.15.1"
 otlp="opentelemetry-proto==1.45.2"
 
 # Each line: a command, and the Debian package that has it.
-wanted="sipp sip-tester
+wanted="cmake cmake
+sipp sip-tester
 baresip baresip-core
 stdbuf coreutils
 unshare util-linux
@@ -26,7 +27,9 @@ dnsmasq dnsmasq-base
 node nodejs
 npm npm
 clang clang
-wasm-ld lld"
+wasm-ld lld
+/usr/lib/kannel/test/drive_smpp kannel-extras"
+[ "${1:-}" = cmake ] && wanted="cmake cmake"
 if [ "${1:-}" = bench ]; then
   wanted="$wanted
 rtpengine rtpengine-daemon"
@@ -37,12 +40,12 @@ while read -r program package; do
   command -v "$program" >/dev/null || [ -x "/usr/sbin/$program" ] || packages+=("$package")
 done <<<"$wanted"
 
-[ -e /usr/include/wasm32-wasi/stdlib.h ] || packages+=(wasi-libc)
-compgen -G "/usr/lib/llvm-*/lib/clang/*/lib/wasi/libclang_rt.builtins-wasm32.a" >/dev/null ||
-  packages+=(libclang-rt-14-dev-wasm32)
-
-has_pjsua2() { "$phones/bin/python" -c "import pjsua2" 2>/dev/null; }
-has_pjsua2 || python3 -c "import ensurepip, venv" 2>/dev/null || packages+=(python3 python3-venv)
+if [ "${1:-}" != cmake ]; then
+  [ -e /usr/include/wasm32-wasi/stdlib.h ] || packages+=(wasi-libc)
+  compgen -G "/usr/lib/llvm-*/lib/clang/*/lib/wasi/libclang_rt.builtins-wasm32.a" >/dev/null ||
+    packages+=(libclang-rt-14-dev-wasm32)
+  python3 -c "import ensurepip, venv" 2>/dev/null || packages+=(python3 python3-venv)
+fi
 
 if [ ${#packages[@]} -gt 0 ]; then
   echo "installing ${packages[*]}"
@@ -54,6 +57,9 @@ if [ ${#packages[@]} -gt 0 ]; then
     apt-get install -y -qq --no-install-recommends "${packages[@]}" >/dev/null
 fi
 
+[ "${1:-}" = cmake ] && exit
+
+has_pjsua2() { "$phones/bin/python" -c "import pjsua2" 2>/dev/null; }
 if ! has_pjsua2; then
   echo "installing $pjsua2 into $phones"
   mkdir -p "$cache"
