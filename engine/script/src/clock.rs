@@ -9,6 +9,8 @@ use std::time::Duration;
 
 use wasmtime::Engine;
 
+use crate::background;
+
 /// How often the engine looks whether a guest computes for too long, while one computes.
 const TICK: Duration = Duration::from_millis(1);
 /// How often it looks whether one does: a guest is timed from then on, so it may compute for so much longer
@@ -84,6 +86,7 @@ pub(crate) struct Computing<'a>(&'a Clock);
 
 impl Drop for Computing<'_> {
     fn drop(&mut self) {
+        background::leave();
         self.0.guests.fetch_sub(1, Ordering::SeqCst);
     }
 }

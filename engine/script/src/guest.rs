@@ -15,6 +15,7 @@ use tokio::time::Instant;
 use wasmtime::component::ResourceTable;
 use wasmtime::{ResourceLimiter, UpdateDeadline};
 
+use crate::background;
 use crate::host::Wasi;
 use crate::limits::{self, Limits};
 use crate::reins::Reins;
@@ -200,6 +201,7 @@ impl Guest {
 
     /// One import: the whole of what a guest can do.
     pub(crate) async fn ask(&mut self, command: Command) -> wasmtime::Result<Answer> {
+        background::leave();
         if let Some(world) = &self.world {
             world.computed(self.start.call, self.computes_since.elapsed());
         }
@@ -500,13 +502,15 @@ impl Stretch {
         if self.seen.0 != self.number {
             self.seen = (self.number, cpu);
         }
-        let left = self.limit.saturating_sub(cpu.saturating_sub(self.seen.1));
+        let computed = cpu.saturating_sub(self.seen.1);
+        let left = self.limit.saturating_sub(computed);
         if left.is_zero() {
+            background::leave();
             return Err(Stop::Limit(TrapKind::OutOfTime).into());
         }
         let left = u64::try_from(left.as_millis()).unwrap_or(u64::MAX).clamp(1, 1_000);
         Ok(match slice::tick(cpu) {
-            Tick::NoSlice => UpdateDeadline::Continue(left),
+            Tick::NoSlice => UpdateDeadline::Continue(left.min(background::tick(computed))),
             Tick::Within => UpdateDeadline::Continue(1),
             Tick::Over => {
                 // It goes on elsewhere, by that thread's clock.
@@ -570,6 +574,7 @@ impl ResourceLimiter for Caps {
         desired: usize,
         _maximum: Option<usize>,
     ) -> wasmtime::Result<bool> {
+        background::leave();
         let left = self.memory_left.checked_sub(desired.saturating_sub(current));
         self.refused |= left.is_none();
         self.memory_left = left.unwrap_or(self.memory_left);
@@ -587,6 +592,7 @@ impl ResourceLimiter for Caps {
         desired: usize,
         _maximum: Option<usize>,
     ) -> wasmtime::Result<bool> {
+        background::leave();
         let left = self.elements_left.checked_sub(desired.saturating_sub(current));
         self.refused |= left.is_none();
         self.elements_left = left.unwrap_or(self.elements_left);

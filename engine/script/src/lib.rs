@@ -12,6 +12,7 @@
 //! kept.
 
 mod apart;
+pub mod background;
 mod bindings;
 mod check;
 mod clock;

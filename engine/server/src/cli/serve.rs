@@ -57,8 +57,11 @@ pub(super) fn run(serve: Serve, start: StartShards) -> Result<ExitCode, Failed> 
             (demo.world.clone(), Some(demo))
         }
     };
-    let scripts = runtime("scripts", guest_threads(), GUESTS_NICE)?;
-    let others = runtime("http", HTTP_THREADS, 0)?;
+    let scripts = runtime("scripts", guest_threads(), || {
+        let _ = rustix::process::nice(GUESTS_NICE); // a thread that is as quick as before serves as well
+        script::background::may_go_here();
+    })?;
+    let others = runtime("http", HTTP_THREADS, || {})?;
     let address = world.http.listen;
     let (node, unsealed) = Node::open(world, serve.config, scripts.handle().clone(), Some(compiler()))?;
     let listener = others.block_on(TcpListener::bind(address)).map_err(|why| {
@@ -131,13 +134,15 @@ fn guest_threads() -> usize {
 /// How much guests that compute for long leave the processor to others: signalling and sound run at 0.
 const GUESTS_NICE: i32 = 10;
 
-fn runtime(name: &'static str, threads: usize, nice: i32) -> Result<Runtime, StartError> {
+fn runtime(
+    name: &'static str,
+    threads: usize,
+    start: impl Fn() + Send + Sync + 'static,
+) -> Result<Runtime, StartError> {
     Builder::new_multi_thread()
         .worker_threads(threads)
         .thread_name(name)
-        .on_thread_start(move || {
-            let _ = rustix::process::nice(nice); // a thread that is as quick as before serves as well
-        })
+        .on_thread_start(start)
         .enable_all()
         .build()
         .map_err(|why| StartError::Os("threads can't start", why))
