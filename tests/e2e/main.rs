@@ -19,6 +19,7 @@ mod line;
 mod mailboxes;
 mod malformed;
 mod menus;
+mod message_centre;
 mod missed;
 mod names;
 mod notices;

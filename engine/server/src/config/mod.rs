@@ -37,7 +37,9 @@ pub use keep::Keep;
 pub use limits::Limits;
 pub use mailbox::Mailbox;
 pub use missed::Missed;
-pub use notify::{HttpTemplate, MailSecurity, MailServer, Notify, Recipient, SmsService, Webhook};
+pub use notify::{
+    HttpTemplate, MailSecurity, MailServer, MessageCentre, Notify, Recipient, SmsService, Webhook,
+};
 pub use outside::{Outside, Server};
 pub use policy::{Refuse, ScriptPolicy};
 pub use recording::Recording;

@@ -20,6 +20,8 @@ const DAY: Duration = Duration::from_secs(24 * 3600);
 const MOST_RECIPIENTS: usize = 1_000;
 /// Where text messages go unless `url` says otherwise.
 const TWILIO: &str = "https://api.twilio.com";
+/// Of message centres, as IANA has it.
+const SMPP_PORT: u16 = 2775;
 
 /// Who is told, and by what.
 #[derive(Debug, Clone, Default)]
@@ -140,8 +142,31 @@ pub enum SmsService {
         /// `from`: a number with "+", or a name where the carriers allow it.
         from: String,
     },
+    /// `kind = "smpp"`: a message centre of a carrier's.
+    Smpp(MessageCentre),
     /// `kind = "http"`: any other, by a template with `{to}` and `{text}`.
     Http(HttpTemplate),
+}
+
+/// A message centre that is spoken to in SMPP.
+#[derive(Debug, Clone, PartialEq)]
+pub struct MessageCentre {
+    /// From `url`: its name or address.
+    pub host: String,
+    /// From `url`; 2775 unless it says another.
+    pub port: u16,
+    /// "smpps": TLS from the first byte.
+    pub secure: bool,
+    /// `ca_file`: PEM of authorities besides the public ones.
+    pub authorities: Option<Vec<u8>>,
+    /// `system_id`: at most 15 characters (SMPP 3.4 §5.2.1).
+    pub system_id: String,
+    /// `password`: at most 8.
+    pub password: Secret,
+    /// `system_type`: at most 12; none.
+    pub system_type: String,
+    /// `from`: a number with "+", a short number, or a name.
+    pub from: String,
 }
 
 /// Reads the three sections.
@@ -316,11 +341,7 @@ fn mail_server(section: Section<'_, '_>) -> Option<MailServer> {
     }
     let from =
         section.required("from", "Acme <exchange@acme.example>").and_then(|text| mailbox(&section, text));
-    let authorities = section.text("ca_file", "ca.pem").and_then(|text| {
-        let read = std::fs::read(section.source.path(text.value));
-        read.map_err(|why| section.mistake(text.line, format!("\"{}\" cannot be read: {why}", text.value)))
-            .ok()
-    });
+    let authorities = authorities(&section);
     let timeout = section.duration("timeout", SECOND..=MINUTE, 10 * SECOND);
     section.finish();
     let (host, port) = parts?;
@@ -354,14 +375,78 @@ fn sms_service(section: Section<'_, '_>) -> Option<SmsService> {
             })
         }
         "http" => request(&section, r#"{"to": "{to}", "text": "{text}"}"#, &["to"]).map(SmsService::Http),
+        "smpp" => message_centre(&section).map(SmsService::Smpp),
         other => {
-            let hint = hint(other, ["twilio", "http"]);
+            let hint = hint(other, ["twilio", "smpp", "http"]);
             section.mistake(kind.line, format!("there is no SMS service of kind \"{other}\"; {hint}"));
             None
         }
     };
     section.finish();
     service
+}
+
+fn message_centre(section: &Section<'_, '_>) -> Option<MessageCentre> {
+    let url = section.required("url", "smpp://smsc.example:2775");
+    let place = url.and_then(|text| {
+        let read = reqwest::Url::parse(text.value).ok();
+        let read = read.filter(|url| matches!(url.scheme(), "smpp" | "smpps"));
+        let place = read.and_then(|url| {
+            let host = url.host_str().filter(|host| !host.is_empty())?;
+            let host = host.trim_start_matches('[').trim_end_matches(']').to_owned();
+            Some((host, url.port().unwrap_or(SMPP_PORT), url.scheme() == "smpps"))
+        });
+        if place.is_none() {
+            let what = format!(
+                "\"{}\" is no message centre; write one like \"smpp://smsc.example:2775\"",
+                text.value
+            );
+            section.mistake(text.line, what);
+        }
+        place
+    });
+    let short = |text: Text<'_>, key: &str, most: usize| {
+        if text.value.len() > most || !text.value.is_ascii() {
+            section.mistake(text.line, format!("\"{key}\" has at most {most} characters of ASCII in SMPP"));
+        }
+        text.value.to_owned()
+    };
+    let system_id = section.required("system_id", "acme").map(|text| short(text, "system_id", 15));
+    let system_type = section.text("system_type", "VMA").map(|text| short(text, "system_type", 12));
+    let from = section.required("from", "+35921234567").map(|text| short(text, "from", 20));
+    let before = section.source.mistakes.borrow().len();
+    let password = section.secret("password");
+    match &password {
+        Some(password) if password.expose().len() > 8 => {
+            section.mistake(section.line, "the password has at most 8 characters in SMPP");
+        }
+        None if section.source.mistakes.borrow().len() == before => {
+            section
+                .mistake(section.line, "this login has no password; write password_env = \"SMPP_PASSWORD\"");
+        }
+        _ => {}
+    }
+    let authorities = authorities(section);
+    let (host, port, secure) = place?;
+    Some(MessageCentre {
+        host,
+        port,
+        secure,
+        authorities,
+        system_id: system_id?,
+        password: password?,
+        system_type: system_type.unwrap_or_default(),
+        from: from?,
+    })
+}
+
+/// `ca_file`: certificates of authorities, in PEM.
+fn authorities(section: &Section<'_, '_>) -> Option<Vec<u8>> {
+    section.text("ca_file", "ca.pem").and_then(|text| {
+        let read = std::fs::read(section.source.path(text.value));
+        read.map_err(|why| section.mistake(text.line, format!("\"{}\" cannot be read: {why}", text.value)))
+            .ok()
+    })
 }
 
 fn template(section: &Section<'_, '_>, text: Text<'_>) -> Option<Template> {

@@ -143,8 +143,9 @@ pub(super) async fn tape(
     let (tenant, id) = (access.tenant, call_id(&id)?);
     let (store, name) = (api.node.store.clone(), tenant.name.clone());
     let found = blocking(move || layout::tape(&store, &name, id.0)).await??;
-    let bytes =
-        found.ok_or_else(|| Problem::not_found("there is no tape: no such call, or it is still up"))?;
+    let bytes = found.ok_or_else(|| {
+        Problem::not_found("there is no tape: no such call, it is still up, or its tape is kept no longer")
+    })?;
     if headers.get(header::ACCEPT).is_some_and(|accept| accept == TAPE_TYPE) {
         return Ok(([(header::CONTENT_TYPE, TAPE_TYPE)], bytes).into_response());
     }

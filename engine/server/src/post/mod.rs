@@ -8,6 +8,7 @@ pub mod delivery;
 mod mail;
 pub mod notice;
 mod request;
+mod smpp;
 
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

@@ -183,6 +183,7 @@ fn ways(tenant: &Tenant, recipient: &Recipient) -> Vec<(&'static str, String)> {
             "sms",
             match &**sms {
                 SmsService::Twilio { base, .. } => origin(base),
+                SmsService::Smpp(centre) => format!("smpp://{}:{}", centre.host, centre.port),
                 SmsService::Http(http) => origin(&http.url.fill(notices::Escape::Percent, |_| String::new())),
             },
         ));

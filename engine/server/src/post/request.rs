@@ -1,4 +1,4 @@
-//! What goes over HTTP: webhooks, text messages, chats. Redirects are not followed, since headers may hold a secret,
+//! What goes over HTTP: webhooks, chats, and text messages unless a centre takes them ([`super::smpp`]). Redirects are not followed, since headers may hold a secret,
 //! and of an answer a few bytes are read, for the reason of a refusal.
 
 use std::time::Duration;
@@ -10,6 +10,7 @@ use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, RETRY_AF
 use reqwest::{Client, RequestBuilder, Response};
 
 use super::delivery::{Delivery, later};
+use super::smpp::Centres;
 use crate::config::{HttpTemplate, SmsService};
 use crate::events::wall_millis;
 
@@ -23,6 +24,7 @@ const LONGEST_WAIT: u64 = 3_600;
 /// Asks over HTTP.
 pub(super) struct Requests {
     client: Option<Client>,
+    centres: Centres,
 }
 
 impl Requests {
@@ -33,7 +35,7 @@ impl Requests {
             .user_agent(concat!("strowger/", env!("CARGO_PKG_VERSION")))
             .build();
         let client = client.inspect_err(|why| tracing::error!(%why, "nothing can be sent over HTTP"));
-        Self { client: client.ok() }
+        Self { client: client.ok(), centres: Centres::default() }
     }
 
     pub async fn webhook(&self, delivery: &Delivery<'_>) -> Report {
@@ -84,6 +86,11 @@ impl Requests {
                         .body(form.clone())
                 };
                 self.send(sending).await
+            }
+            SmsService::Smpp(centre) => {
+                // Parts of one message are told from those of another by a byte.
+                let reference = delivery.id.number as u8 ^ delivery.id.call.0 as u8;
+                self.centres.send(&delivery.tenant.name, centre, to, &text(delivery), reference).await
             }
             SmsService::Http(http) => self.template(delivery, http, to).await,
         }
