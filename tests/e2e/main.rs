@@ -14,6 +14,7 @@ mod example;
 mod families;
 mod flow;
 mod helpdesk;
+mod lamps;
 mod last_resort;
 mod line;
 mod mailboxes;

@@ -9,7 +9,7 @@ Commands: register {domain, server, user, password}; call {uri}; answer {code}; 
 hold; resume; transfer {uri}; consult {uri} (holds the call and makes another); join (transfers the held call to
 the other one); quit. Without `register` the phone calls and is called unregistered.
 Events: ready, registered {code}, ringing {from}, state {state, code, reason}, dtmf {digit}, media {active,
-direction}, cancelled {reason}, transfer {code, final}, error {what}, bye.
+direction}, cancelled {reason}, message {text, from}, transfer {code, final}, error {what}, bye.
 """
 
 import ctypes
@@ -94,6 +94,9 @@ class Account(pj.Account):
 
     def onRegState(self, prm):
         tell("registered", code=prm.code, expires=prm.expiration)
+
+    def onInstantMessage(self, prm):
+        tell("message", text=prm.msgBody, **{"from": prm.fromUri})
 
     def onIncomingCall(self, prm):
         call = Call(self.phone, prm.callId)

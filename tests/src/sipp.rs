@@ -32,6 +32,14 @@ pub const UAS: &str = include_str!("../scenarios/uas.xml");
 pub const UAS_OPTIONS: &str = include_str!("../scenarios/uas-options.xml");
 /// Plays early sound reliably, changes it by UPDATE, and answers with a session timer.
 pub const UAS_PRACK: &str = include_str!("../scenarios/uas-prack.xml");
+/// Sends each call on to [elsewhere] by 302.
+pub const UAS_MOVED: &str = include_str!("../scenarios/uas-moved.xml");
+/// Watches the calls of [service] as [from]: nothing, it rings, it talks, nothing.
+pub const WATCHES_CALLS: &str = include_str!("../scenarios/watches-calls.xml");
+/// Watches the messages of [service] as [from]: none wait.
+pub const WATCHES_MESSAGES: &str = include_str!("../scenarios/watches-messages.xml");
+/// Writes "Lunch?" to [service] as [from] with the credentials of -au and -ap.
+pub const WRITES: &str = include_str!("../scenarios/writes.xml");
 /// Refuses every call with 503.
 pub const UAS_REFUSES: &str = include_str!("../scenarios/uas-refuses.xml");
 /// Rings until it is cancelled; logs the CANCEL with its headers.
@@ -151,6 +159,17 @@ impl Running {
     /// Where it is.
     pub fn at(&self) -> SocketAddr {
         self.at
+    }
+
+    /// Waits until its messages, of which it keeps a [`Sipp::trace`], hold this. Panics after `limit`.
+    #[track_caller]
+    pub fn until(&mut self, text: &str, limit: Duration) {
+        let until = Instant::now() + limit;
+        let messages = self.dir.path().join("messages.log");
+        while !fs::read_to_string(&messages).unwrap_or_default().contains(text) {
+            assert!(Instant::now() < until, "sipp has neither sent nor got {text:?}");
+            self.process.lines.running(Duration::from_millis(10));
+        }
     }
 
     /// Waits for its end. Panics after `limit`.

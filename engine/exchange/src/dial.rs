@@ -15,6 +15,8 @@ pub(crate) const TRUNK_SILENCE: Duration = Duration::from_secs(4);
 pub(crate) const MOST_STAGES: usize = 32;
 /// Targets of one stage; more are refused as invalid.
 pub(crate) const MOST_TARGETS: usize = 64;
+/// Redirections that one dial follows; whoever sends it on once more is as good as not reachable.
+pub(crate) const MOST_REDIRECTIONS: usize = 5;
 /// Bounds of a dial's time.
 pub(crate) const DIAL_TIME: std::ops::RangeInclusive<Duration> =
     Duration::from_secs(1)..=Duration::from_secs(600);
@@ -37,6 +39,8 @@ pub(crate) struct Dialling {
     stages: VecDeque<(Instant, Vec<Target>)>,
     pub attempts: Vec<Attempt>,
     best: Option<Failure>,
+    /// Where redirections have led.
+    followed: Vec<Target>,
     /// The hearer was told that it rings.
     pub rings: bool,
     /// The hearer hears this attempt's early media.
@@ -67,6 +71,7 @@ impl Dialling {
             options,
             attempts: Vec::new(),
             best: None,
+            followed: Vec::new(),
             rings: false,
             early: None,
             agent: None,
@@ -80,6 +85,14 @@ impl Dialling {
             return self.stages.pop_front().map(|(_, targets)| targets);
         }
         None
+    }
+
+    /// Where a redirection leads (RFC 3261 §8.1.3.4): nowhere a second time, and not for ever.
+    pub fn follow(&mut self, to: Vec<Target>) -> Option<Target> {
+        let next = to.into_iter().find(|target| !self.followed.contains(target));
+        let next = next.filter(|_| self.followed.len() < MOST_REDIRECTIONS)?;
+        self.followed.push(next.clone());
+        Some(next)
     }
 
     /// Whether nobody rings and nobody will.

@@ -104,6 +104,13 @@ pub enum Event {
         /// The far side never spoke: time-out or transport error.
         silent: bool,
     },
+    /// 300-399 to an INVITE of ours: it is to be rung elsewhere, at the first of these that was not yet.
+    Redirected {
+        /// The SIP status.
+        status: u16,
+        /// The best first.
+        to: Vec<Target>,
+    },
     /// The leg is over: BYE, CANCEL, or the wire's end.
     Ended,
     /// The far side put us on hold.

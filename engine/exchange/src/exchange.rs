@@ -109,6 +109,8 @@ pub struct Exchange {
     /// May name deadlines that have moved; the call knows.
     timers: BinaryHeap<Reverse<(Instant, CallId)>>,
     draining: bool,
+    /// Users whose telephones began or ended to ring or to talk, while somebody wants to know.
+    lamps: Option<Vec<(String, String)>>,
 }
 
 impl Exchange {
@@ -124,6 +126,7 @@ impl Exchange {
             tallies: HashMap::new(),
             timers: BinaryHeap::new(),
             draining: false,
+            lamps: None,
         }
     }
 
@@ -422,6 +425,27 @@ impl Exchange {
     pub fn sip_call_id_of_caller(&self, call: CallId) -> Option<&str> {
         let caller = self.calls.get(&call)?.caller();
         (!caller.is_over()).then_some(caller.record.sip_call_id.as_str())
+    }
+
+    /// From now on [`take_changed_users`](Self::take_changed_users) tells, or no longer.
+    pub fn watch_users(&mut self, wanted: bool) {
+        self.lamps = if wanted { Some(self.lamps.take().unwrap_or_default()) } else { None };
+    }
+
+    /// Tenant and name of users who may do something else than when this was last asked.
+    pub fn take_changed_users(&mut self) -> Vec<(String, String)> {
+        self.lamps.as_mut().map(std::mem::take).unwrap_or_default()
+    }
+
+    fn note_lamps(&mut self, seats: &[Seat]) {
+        let Some(lamps) = &mut self.lamps else { return };
+        for seat in seats {
+            if let Seat::User { tenant, user } = seat
+                && !lamps.iter().any(|(of, name)| of == tenant && name == user)
+            {
+                lamps.push((tenant.clone(), user.clone()));
+            }
+        }
     }
 
     /// What a user is doing.

@@ -286,6 +286,9 @@ impl Node {
     fn tell_mailbox(&self, tenant: &str, inbox: &str, counts: Counts) {
         let told = json!({ "mailbox": inbox, "unheard": counts.unheard, "heard": counts.heard });
         self.events.publish(tenant, "mailbox.changed", told);
+        if let Some(shards) = self.shards() {
+            shards.messages_changed(tenant, inbox);
+        }
     }
 
     /// Marks a message as heard, or as new again. For a thread that may wait.

@@ -62,6 +62,9 @@ pub trait Shards: Send + Sync + 'static {
     /// Puts an agent in another state; answers when a restart would not forget it.
     fn set_agent(&self, tenant: &str, user: &str, wish: AgentWish) -> Asked<'_, Result<(), NotSet>>;
 
+    /// Other messages wait for a user than before: telephones that watch their box are told.
+    fn messages_changed(&self, tenant: &str, user: &str);
+
     /// Asks the strategies of a tenant's queues again: one of them is another now.
     fn ask_strategies(&self, tenant: &str);
 

@@ -3,10 +3,11 @@
 use std::time::Duration;
 
 use super::{Around, Call, HOLD_MUSIC, Pending};
+use crate::dial::{Attempt, failure_of};
 use crate::effect::{Cause, Effect, Event, Signal, Sound, Token};
 use crate::gather::Step;
 use crate::leg::State;
-use crate::verb::{Answer, BridgeEnd, EndOfDigits, Failure, LegNo, Prompt};
+use crate::verb::{Answer, BridgeEnd, EndOfDigits, Failure, LegNo, Prompt, Target};
 
 impl Call {
     /// Something that signalling or sound reports of one of the legs.
@@ -14,6 +15,15 @@ impl Call {
         if self.leg(no).is_over() {
             return;
         }
+        let event = match event {
+            // Whoever is wanted in person is not looked for elsewhere.
+            Event::Redirected { status, .. }
+                if self.supervisor_of(no).is_some() || self.rung_by(no).is_some() =>
+            {
+                Event::Refused { status, silent: false }
+            }
+            event => event,
+        };
         if let Some(at) = self.supervisor_of(no) {
             return self.handle_supervisor(at, no, event, around);
         }
@@ -35,6 +45,7 @@ impl Call {
             }
             Event::Answered => self.handle_answered(no, around),
             Event::Refused { status, silent } => self.handle_refused(no, status, silent, around),
+            Event::Redirected { status, to } => self.handle_redirected(no, status, to, around),
             Event::Ended => self.handle_ended(no, "hung up", around),
             Event::MediaTimeout => {
                 let key = self.leg(no).key;
@@ -118,6 +129,29 @@ impl Call {
         silent: bool,
         around: &mut Around,
     ) -> Option<Answer> {
+        let attempt = self.end_attempt(no, status, around)?;
+        self.replace_attempt(attempt, status, silent, around);
+        self.advance_dial(around)
+    }
+
+    /// The far side says where else to ring.
+    fn handle_redirected(
+        &mut self,
+        no: LegNo,
+        status: u16,
+        to: Vec<Target>,
+        around: &mut Around,
+    ) -> Option<Answer> {
+        self.end_attempt(no, status, around)?;
+        match self.dialling()?.follow(to) {
+            Some(target) => self.ring_target(target, around),
+            None => self.note_failure(failure_of(status, false)),
+        }
+        self.advance_dial(around)
+    }
+
+    /// A leg that rang has its final refusal.
+    fn end_attempt(&mut self, no: LegNo, status: u16, around: &mut Around) -> Option<Attempt> {
         self.end_leg(no, &format!("{status}"), around);
         let dialling = self.dialling()?;
         let attempt = dialling.take_attempt(no)?;
@@ -126,8 +160,7 @@ impl Call {
             dialling.early = None;
             self.unrelay(hearer, around);
         }
-        self.replace_attempt(attempt, status, silent, around);
-        self.advance_dial(around)
+        Some(attempt)
     }
 
     pub(super) fn handle_ended(&mut self, no: LegNo, why: &str, around: &mut Around) -> Option<Answer> {

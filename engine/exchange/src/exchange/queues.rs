@@ -148,6 +148,9 @@ impl Exchange {
         let wall = self.wall(now);
         loop {
             let seats = std::mem::take(&mut self.load.changed);
+            if self.lamps.is_some() {
+                self.note_lamps(&seats);
+            }
             let mut moment = Moment { now, wall, directory, load: &self.load, out };
             self.floor.seats_changed(seats, &mut moment);
             if let Some((call, place, order)) = self.floor.orders.pop_front() {

@@ -12,7 +12,8 @@ use super::headers::HeaderName;
 use super::message::{Essentials, Request};
 
 /// What this exchange understands, for Allow.
-pub const ALLOW: &str = "INVITE, ACK, BYE, CANCEL, OPTIONS, INFO, PRACK, UPDATE, REFER, REGISTER";
+pub const ALLOW: &str =
+    "INVITE, ACK, BYE, CANCEL, OPTIONS, INFO, PRACK, UPDATE, REFER, REGISTER, SUBSCRIBE, MESSAGE";
 
 /// A request to be written.
 pub struct NewRequest<'a> {
@@ -349,6 +350,7 @@ pub fn reason_phrase(status: u16) -> &'static str {
         486 => "Busy Here",
         487 => "Request Terminated",
         488 => "Not Acceptable Here",
+        489 => "Bad Event",
         491 => "Request Pending",
         500 => "Server Internal Error",
         501 => "Not Implemented",

@@ -26,7 +26,7 @@ use super::section::{Mistake, Section, Text, hint};
 use super::speech::{self, SpeechParts};
 use super::tls;
 use super::world::{
-    Calls, FallbackTarget, Group, Number, Playlist, Register, Role, ScriptFile, TenantParts, Token,
+    Calls, FallbackTarget, Group, Identity, Number, Playlist, Register, Role, ScriptFile, TenantParts, Token,
     Transport, Trunk, TrunkAddress, User,
 };
 use crate::flow;
@@ -514,6 +514,35 @@ fn trunk(section: Section<'_, '_>, names: &mut Names<'_>) -> Option<Trunk> {
     });
     let channels = section.integer("channels", 1..=100_000, 30) as u32;
     let probe = section.duration("probe", Duration::ZERO..=DAY, 30 * SECOND);
+    let trusted = section.flag("trusted", true);
+    let identity = match section.text("identity", "from") {
+        None => Identity::From,
+        Some(text) => match text.value {
+            "from" => Identity::From,
+            "p-asserted-identity" => Identity::Asserted,
+            "remote-party-id" => Identity::RemoteParty,
+            other => {
+                let what = format!(
+                    "\"{other}\" tells nobody who calls; write \"from\", \"p-asserted-identity\" or \"remote-party-id\""
+                );
+                section.mistake(text.line, what);
+                Identity::From
+            }
+        },
+    };
+    let (mut diversion, mut history_info) = (false, false);
+    for text in section.texts("sent_on", r#"["diversion"]"#).unwrap_or_default() {
+        match text.value {
+            "diversion" => diversion = true,
+            "history-info" => history_info = true,
+            other => {
+                let what = format!(
+                    "\"{other}\" is no header of calls that go on; write \"diversion\" or \"history-info\""
+                );
+                section.mistake(text.line, what);
+            }
+        }
+    }
     let tls = section.section("tls").map(|section| (section.line, tls::trunk(section)));
     let (tls_line, tls) = tls.unzip();
     let (Some(name), Some(address)) = (name, parsed) else {
@@ -531,6 +560,10 @@ fn trunk(section: Section<'_, '_>, names: &mut Names<'_>) -> Option<Trunk> {
         channels,
         probe,
         tls,
+        trusted,
+        identity,
+        diversion,
+        history_info,
     };
     tls::check_trunk(&section, &trunk, tls_line.unwrap_or(section.line));
     section.finish();

@@ -494,6 +494,26 @@ pub struct Trunk {
     pub probe: Duration,
     /// `[tenant.trunk.tls]`: what differs from the usual when connections are secured.
     pub tls: Option<TrunkTls>,
+    /// `trusted`: what it says of callers beside From is believed, and scripts see its headers.
+    pub trusted: bool,
+    /// `identity`: how it is told who calls.
+    pub identity: Identity,
+    /// `sent_on` has "diversion": it is told by Diversion for whom a call was that goes on to it.
+    pub diversion: bool,
+    /// `sent_on` has "history-info": it is told so by History-Info.
+    pub history_info: bool,
+}
+
+/// How a carrier is told who calls.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Identity {
+    /// By From alone.
+    #[default]
+    From,
+    /// By P-Asserted-Identity too (RFC 3325).
+    Asserted,
+    /// By Remote-Party-ID too.
+    RemoteParty,
 }
 
 /// Who a carrier has to prove to be, and who we are to it.

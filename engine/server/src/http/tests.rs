@@ -149,6 +149,8 @@ impl Shards for Fake {
         Box::pin(async { Ok(()) })
     }
 
+    fn messages_changed(&self, _: &str, _: &str) {}
+
     fn ask_strategies(&self, _tenant: &str) {}
 
     fn trunks(&self, _tenant: &str) -> Asked<'_, Vec<TrunkState>> {

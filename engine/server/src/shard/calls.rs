@@ -16,7 +16,6 @@ use media::Command;
 use notices::Occasion;
 use protocol::sdp::{Codec, Description, Direction as Flows, LocalMedia, Negotiated, Refusal};
 use protocol::sip::flow::{Destination, Flow};
-use protocol::sip::headers::HeaderName;
 use protocol::sip::locate;
 use protocol::sip::message::Request;
 use protocol::sip::stack::{
@@ -26,7 +25,7 @@ use protocol::sip::uri::{SipUri, Uri};
 
 use super::lines::{Elsewhere, Line};
 use super::trunks::Turn;
-use super::{Input, RINGING, Shard};
+use super::{Input, RINGING, Shard, identity};
 use crate::bans::Offence;
 use crate::config::{FallbackTarget, Tenant, Trunk, TrunkAddress, World};
 use crate::shards::Wanted;
@@ -80,15 +79,20 @@ impl Shard {
                     self.reports.push_back((leg, Event::Refused { status: 488, silent: false }));
                 }
             }
-            Told::Refused { session, status, cause, .. } => {
+            Told::Refused { session, status, cause, contacts, .. } => {
                 if (cause != Why::Remote || status == 503) && self.go_elsewhere(now, session) {
                     return;
                 }
                 let Some(leg) = self.lines.end_session(session) else { return };
+                let to = self.elsewhere(leg, &contacts);
                 let silent = cause != Why::Remote;
                 self.judge_trunk(now, leg, status, silent);
                 self.close_stream(leg);
-                self.reports.push_back((leg, Event::Refused { status, silent }));
+                let event = match to.is_empty() {
+                    true => Event::Refused { status, silent },
+                    false => Event::Redirected { status, to },
+                };
+                self.reports.push_back((leg, event));
             }
             Told::Acked { session, sdp } => {
                 // After an INVITE without an offer ours was in the 2xx, and this is its answer.
@@ -148,6 +152,14 @@ impl Shard {
                 self.asked_there(now, id.0, false);
                 let turn = self.bindings.failed(now, id, "no answer");
                 self.binding_turned(turn);
+            }
+            Told::Subscribed { id, tenant, user, to, package } => {
+                self.subscribed(now, id, (&tenant, &user), &to, package);
+            }
+            Told::SubscribedAgain { id } => self.subscribed_again(now, id),
+            Told::Unsubscribed { id } => self.unsubscribed(id),
+            Told::Message { id, tenant, user, to, content_type, body } => {
+                self.message_came(now, id, (&tenant, &user), &to, (&content_type, &body));
             }
             Told::Security { what, flow } => self.offended(now, what, &flow),
         }
@@ -221,12 +233,13 @@ impl Shard {
             Peer::User { name, .. } => (Some(name.to_string()), None),
             Peer::Trunk { name, .. } => (None, Some(name.to_string())),
         };
+        let trusted = trunk.as_deref().and_then(|name| tenant.trunk(name)).is_some_and(|trunk| trunk.trusted);
         let arrival = Arrival {
             tenant: tenant.name.to_string(),
-            from: caller(request, tenant, user.as_deref()),
+            from: identity::caller(request, tenant, user.as_deref(), trusted),
             dialled,
             direction: if user.is_some() { Direction::Internal } else { Direction::Inbound },
-            headers: if trunk.is_some() { headers(request) } else { Vec::new() },
+            headers: if trunk.is_some() && trusted { headers(request) } else { Vec::new() },
             user,
             trunk: trunk.clone(),
             language: tenant.language.clone(),
@@ -397,17 +410,12 @@ impl Shard {
             With::Session(session) => Some(self.lines.of_session(session).map_or(NO_LEG, |(leg, _)| leg)),
             With::Unknown => Some(NO_LEG),
         };
-        let to = match to {
-            Uri::Sip(sip) if !self.is_here(&tenant, sip.host.as_str()) => {
-                Target::Uri(Uri::Sip(SipUri { headers: String::new(), ..sip.clone() }).to_string())
-            }
-            here => Target::Number(dialled(here)),
-        };
+        let to = self.target(&tenant, to);
         self.reports.push_back((leg, Event::Transfer { to, with }));
     }
 
     /// Whether a URI with this host is the tenant's own.
-    fn is_here(&self, tenant: &str, host: &str) -> bool {
+    pub(super) fn is_here(&self, tenant: &str, host: &str) -> bool {
         let domains = self.world.tenant(tenant).map_or(&[][..], |tenant| &tenant.domains);
         let own = self.around.advertised.iter().any(|(_, address)| address.ip().to_string() == host);
         own || self.around.host == host || domains.iter().any(|domain| domain.eq_ignore_ascii_case(host))
@@ -534,19 +542,28 @@ impl Shard {
         let Some(local) = self.lines.get_mut(leg).and_then(|line| line.local.as_mut()) else { return };
         let sdp = Bytes::from(local.offer(&codecs, Flows::SendRecv));
         let from_host = tenant.domains.first().map_or(self.around.host.as_str(), String::as_str);
-        let shown = trunk.and_then(|trunk| shown_by(tenant.trunk(&trunk)?, tenant, &begin.present));
+        let trunk = trunk.and_then(|trunk| tenant.trunk(&trunk));
+        let shown = trunk.and_then(|trunk| identity::shown_by(trunk, tenant, &begin.present));
         let present = shown.as_ref().unwrap_or(&begin.present);
+        let mut headers = trunk.map(|trunk| identity::told(trunk, present, from_host)).unwrap_or_default();
+        let sent_on =
+            self.running.get(&call).and_then(|running| running.first.as_ref()).map(|first| &first.caller);
+        if let (Some(trunk), Goal::Trunk { number, .. }) = (trunk, &begin.to)
+            && let Some(caller) = sent_on.filter(|caller| caller.direction == Direction::Inbound)
+        {
+            headers.extend(identity::sent_on(trunk, &caller.dialled, number, from_host));
+        }
         // The leg's Call-ID names the call, so that a trace of the wire finds it.
         let call_id = format!("{call}.{}", no.0);
         let invite = Invite {
             request_uri: place.request_uri,
             to: place.to,
-            from: name_addr(present, from_host),
+            from: identity::name_addr(present, from_host),
             contact_user: user_part(&present.number),
             destination: place.destination,
             keep_to_destination: place.is_device,
             route: place.route,
-            headers: Vec::new(),
+            headers,
             sdp: Some(sdp),
             credentials: place.credentials,
             call_id: Some(call_id.clone()),
@@ -836,30 +853,6 @@ fn last_resort(target: &FallbackTarget) -> Fallback {
     }
 }
 
-/// Who calls: a user as the configuration knows it, whatever its From says; a carrier's caller by
-/// P-Asserted-Identity (RFC 3325), else From.
-fn caller(request: &Request, tenant: &Tenant, user: Option<&str>) -> Party {
-    let from = request.from().ok();
-    if let Some(user) = user.and_then(|name| tenant.user_by_name(name)) {
-        let shown = from.as_ref().and_then(|from| from.display.as_deref().map(str::to_string));
-        let domain = tenant.domains.first().map_or("", String::as_str);
-        return Party {
-            number: user.number.clone(),
-            name: Some(shown.unwrap_or_else(|| user.name.clone())),
-            uri: format!("sip:{}@{domain}", user.name),
-        };
-    }
-    let asserted = request.name_addr(HeaderName::PAssertedIdentity).ok().flatten();
-    let Some(identity) = asserted.or(from) else { return Party::default() };
-    let number = dialled(&identity.uri);
-    let withheld = number.eq_ignore_ascii_case("anonymous") || number.eq_ignore_ascii_case("restricted");
-    Party {
-        number: if withheld { String::new() } else { number },
-        name: identity.display.as_deref().map(str::to_string).filter(|_| !withheld),
-        uri: identity.uri.to_string(),
-    }
-}
-
 fn headers(request: &Request) -> Vec<(String, String)> {
     let mut bytes = 0;
     let within = |(name, value): &(String, String)| {
@@ -869,33 +862,6 @@ fn headers(request: &Request) -> Vec<(String, String)> {
     let all =
         request.headers.iter().map(|(name, value)| (name.as_str().to_ascii_lowercase(), value.to_string()));
     all.take(MOST_HEADERS).take_while(within).collect()
-}
-
-/// Whom the outside sees when a user of the tenant calls, where the trunk has a number: all of them call from that one,
-/// which the carrier knows. Whoever else calls, a customer who is sent on to a mobile, is shown as they are.
-fn shown_by(trunk: &Trunk, tenant: &Tenant, present: &Party) -> Option<Party> {
-    let number = trunk.number.clone()?;
-    tenant.user(&present.number)?;
-    Some(Party { number, name: None, uri: String::new() })
-}
-
-/// `"Ana" <sip:101@acme.example>`; whoever withholds the number is anonymous (RFC 3323 §4.1.1.3).
-fn name_addr(party: &Party, host: &str) -> String {
-    if party.number.is_empty() {
-        return "\"Anonymous\" <sip:anonymous@anonymous.invalid>".into();
-    }
-    let uri = format!("<sip:{}@{host}>", user_part(&party.number));
-    match &party.name {
-        Some(name) => {
-            let quoted: String = name
-                .chars()
-                .filter(|c| !c.is_control())
-                .flat_map(|c| matches!(c, '"' | '\\').then_some('\\').into_iter().chain([c]))
-                .collect();
-            format!("\"{quoted}\" {uri}")
-        }
-        None => uri,
-    }
 }
 
 /// Only what may stand unescaped in the user part of a URI (RFC 3261 §25.1); a script can't write a
@@ -914,7 +880,7 @@ pub(super) fn user_part(number: &str) -> String {
     part
 }
 
-fn host_port(address: &TrunkAddress) -> String {
+pub(super) fn host_port(address: &TrunkAddress) -> String {
     let host = match address.host.contains(':') {
         true => format!("[{}]", address.host),
         false => address.host.clone(),

@@ -10,6 +10,7 @@ mod calls;
 mod desk;
 mod figures;
 mod gate;
+mod identity;
 mod lines;
 mod mailbox;
 mod people;
@@ -22,6 +23,7 @@ mod running;
 mod runs;
 mod sound;
 mod trunks;
+mod watchers;
 
 use std::collections::{HashMap, VecDeque};
 use std::hash::{BuildHasher, Hasher, RandomState};
@@ -43,7 +45,7 @@ use protocol::sip::flow::{Destination, Flow, Transport};
 use protocol::sip::ids::instance_of;
 use protocol::sip::message::Message;
 use protocol::sip::registrar::Registrar;
-use protocol::sip::stack::{Output, RegisterId, SessionTimers, Stack, StackConfig};
+use protocol::sip::stack::{Output, Package, RegisterId, SessionTimers, Stack, StackConfig};
 use protocol::sip::wire::ReadError;
 use script::{Moved, Version};
 use tokio::sync::oneshot;
@@ -68,6 +70,7 @@ use recovery::Recovery;
 use running::Running;
 use runs::Runs;
 use trunks::Trunks;
+use watchers::Watchers;
 
 /// Inputs handled before timers and sockets are looked at again.
 const BATCH: usize = 256;
@@ -342,6 +345,16 @@ impl Shards for Inboxes {
         Box::pin(async move { answer.await.unwrap_or(Err(NotSet::Refused(Failure::Unreachable))) })
     }
 
+    fn messages_changed(&self, tenant: &str, user: &str) {
+        let (number, name) = (self.gate.shard_of(tenant, self.boxes.len()), tenant.to_owned());
+        let user = user.to_owned();
+        self.ask(number, move |shard| {
+            let now = Instant::now();
+            shard.tell_watchers(now, &name, &user, Package::MessageSummary);
+            shard.settle(now);
+        });
+    }
+
     fn ask_strategies(&self, tenant: &str) {
         let (number, name) = (self.gate.shard_of(tenant, self.boxes.len()), tenant.to_owned());
         self.ask(number, move |shard| shard.people_changed(Instant::now(), &name));
@@ -451,6 +464,7 @@ pub(crate) struct Shard {
     running: HashMap<CallId, Running>,
     runs: Runs,
     recovery: Recovery,
+    watchers: Watchers,
     /// The calls of the SIP Call-IDs of callers.
     foreign_ids: HashMap<Box<str>, CallId>,
     /// What the stack wants done.
@@ -499,6 +513,7 @@ impl Shard {
             running: HashMap::new(),
             runs: Runs::default(),
             recovery: Recovery::default(),
+            watchers: Watchers::default(),
             foreign_ids: HashMap::new(),
             outputs: Vec::new(),
             leaving: Vec::new(),
@@ -693,7 +708,10 @@ impl Shard {
                     self.carry_out(now, effect);
                 }
             } else {
-                return;
+                self.light_lamps(now);
+                if self.outputs.is_empty() {
+                    return;
+                }
             }
         }
     }

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use protocol::sip::flow::{Destination, Flow};
 use protocol::sip::message::Request;
 use protocol::sip::registrar::{Binding, Change, Lifetimes, Plan, Registrar, Stored};
-use protocol::sip::stack::RegisterId;
+use protocol::sip::stack::{Package, RegisterId};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use store::{Batch, StoreError, layout};
@@ -131,6 +131,9 @@ impl Shard {
             self.registration_changed(&tenant, &user, before, after);
             self.people_changed(now, &tenant);
         }
+        if changed {
+            self.tell_watchers(now, &tenant, &user, Package::Reg);
+        }
     }
 
     pub(super) fn expire_registrations(&mut self, now: Instant) {
@@ -147,6 +150,7 @@ impl Shard {
             batch = batch.delete(layout::registration(&gone.tenant, &gone.user, &gone.key));
             let left = self.registrar.bindings(now, &gone.tenant, &gone.user).len();
             self.registration_changed(&gone.tenant, &gone.user, left + 1, left);
+            self.tell_watchers(now, &gone.tenant, &gone.user, Package::Reg);
         }
         // One that stays in the store has its end written in it, and is not taken back at a start.
         self.around.node.store.commit(batch, Box::new(|_| {}));

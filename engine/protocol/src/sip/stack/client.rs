@@ -4,7 +4,9 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 
-use super::{BindingId, Cause, Credentials, Event, Output, ProbeId, SessionId, Stack, Who, binding};
+use super::{
+    BindingId, Cause, Credentials, Event, Output, ProbeId, SessionId, Stack, SubscriptionId, Who, binding,
+};
 use crate::sip::compose::Sent;
 use crate::sip::deadlines::{Armed, Deadlines};
 use crate::sip::flow::{Destination, Flow, Transport};
@@ -59,7 +61,8 @@ pub(super) enum Owner {
     Session(SessionId),
     Probe(ProbeId),
     Binding(BindingId),
-    /// The BYE of a forked answer.
+    Subscription(SubscriptionId),
+    /// The BYE of a forked answer, the last word to a subscriber, a message.
     Nobody,
 }
 
@@ -170,7 +173,15 @@ impl Stack {
                 let answer = binding::read(&response, &transaction.sent);
                 out.push(Output::Event(Event::BindingAnswered { id, answer }));
             }
-            (Owner::Session(_) | Owner::Probe(_) | Owner::Binding(_) | Owner::Nobody, _) => {}
+            (Owner::Subscription(id), _) if status >= 200 => self.notified(now, id, status, out),
+            (
+                Owner::Session(_)
+                | Owner::Probe(_)
+                | Owner::Binding(_)
+                | Owner::Subscription(_)
+                | Owner::Nobody,
+                _,
+            ) => {}
         }
     }
 
@@ -297,6 +308,7 @@ impl Stack {
             (Owner::Session(id), "INFO") if cause == Cause::Timeout => self.lose(now, id, out),
             (Owner::Probe(id), _) => out.push(Output::Event(Event::ProbeFailed { id })),
             (Owner::Binding(id), _) => out.push(Output::Event(Event::BindingFailed { id })),
+            (Owner::Subscription(id), _) => self.notified(now, id, 0, out),
             // After a CANCEL the session waits for its INVITE alone.
             (Owner::Session(_) | Owner::Nobody, _) => {}
         }

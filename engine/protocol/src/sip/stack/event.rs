@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
+use super::subscribe::{MessageId, Package, SubscriptionId};
 use crate::sip::digest::Algorithm;
 use crate::sip::flow::{Destination, Flow, Transport};
 use crate::sip::message::Request;
@@ -373,6 +374,45 @@ pub enum Event {
     BindingFailed {
         /// The REGISTER.
         id: BindingId,
+    },
+    /// A user wants to hear of something: [`accept_subscription`](super::Stack::accept_subscription) or
+    /// [`refuse_subscription`](super::Stack::refuse_subscription), at once.
+    Subscribed {
+        /// The subscription.
+        id: SubscriptionId,
+        /// The tenant.
+        tenant: Arc<str>,
+        /// The user, authenticated.
+        user: Arc<str>,
+        /// Of whom.
+        to: Uri,
+        /// Of what.
+        package: Package,
+    },
+    /// A subscription goes on, or is asked for the last time: [`notify`](super::Stack::notify) tells what there is.
+    SubscribedAgain {
+        /// The subscription.
+        id: SubscriptionId,
+    },
+    /// A subscription is over; after that its id names nothing.
+    Unsubscribed {
+        /// The subscription.
+        id: SubscriptionId,
+    },
+    /// A user sends a message: [`respond_message`](super::Stack::respond_message).
+    Message {
+        /// For the response.
+        id: MessageId,
+        /// The tenant.
+        tenant: Arc<str>,
+        /// The user, authenticated.
+        user: Arc<str>,
+        /// For whom.
+        to: Uri,
+        /// The media type.
+        content_type: String,
+        /// At most [`MOST_MESSAGE`](super::MOST_MESSAGE) bytes.
+        body: Bytes,
     },
     /// For logs and metrics.
     Security {

@@ -17,11 +17,13 @@ mod refresh;
 mod reliable;
 mod requests;
 mod server;
+mod subscribe;
 mod update;
 mod verbs;
 
 pub use event::*;
 pub use kept::{KeptSession, NotRestored};
+pub use subscribe::{MAX_SUBSCRIPTIONS, MOST_MESSAGE, MessageId, NewMessage, Package, SubscriptionId};
 
 use std::collections::HashMap;
 use std::time::Instant;
@@ -34,6 +36,7 @@ use super::session::Session;
 use super::transaction::key::{ClientKey, ServerKey};
 use client::ClientTransaction;
 use server::{Reply, ServerTransaction};
+use subscribe::Subscription;
 
 /// Transactions of one stack, both ways. At the bound new calls, registrations and probes are refused with
 /// 503 and Retry-After; requests inside sessions go on.
@@ -53,6 +56,7 @@ pub struct Stack {
     /// Call-ID, From tag and CSeq of the INVITEs among `servers` that began a session (§8.2.2.2).
     merged: HashMap<Box<str>, u64>,
     sessions: HashMap<SessionId, Box<Session>>,
+    subscriptions: HashMap<SubscriptionId, Box<Subscription>>,
     deadlines: Deadlines<Who>,
     /// INVITEs whose senders have heard nothing yet.
     unanswered: Vec<Unanswered>,
@@ -68,6 +72,7 @@ enum Who {
     Client(ClientKey),
     Server(u64),
     Session(SessionId),
+    Subscription(SubscriptionId),
     /// A REGISTER that its server forgot.
     Register(u64),
 }
@@ -90,6 +95,8 @@ pub struct Load {
     pub server_transactions: usize,
     /// Calls, each leg its own.
     pub sessions: usize,
+    /// Those who subscribed to something.
+    pub subscriptions: usize,
 }
 
 impl Stack {
@@ -107,6 +114,7 @@ impl Stack {
             by_request: HashMap::new(),
             merged: HashMap::new(),
             sessions: HashMap::new(),
+            subscriptions: HashMap::new(),
             deadlines: Deadlines::new(),
             unanswered: Vec::new(),
             last_server: 0,
@@ -146,6 +154,7 @@ impl Stack {
                 Who::Client(key) => self.client_timeout(now, at, key, out),
                 Who::Server(id) => self.server_timeout(now, at, id, out),
                 Who::Session(id) => self.session_timeout(now, at, id, out),
+                Who::Subscription(id) => self.subscription_timeout(now, at, id, out),
                 Who::Register(id) => self.register_forgotten(id),
             }
         }
@@ -169,6 +178,7 @@ impl Stack {
             client_transactions: self.clients.len(),
             server_transactions: self.servers.len(),
             sessions: self.sessions.len(),
+            subscriptions: self.subscriptions.len(),
         }
     }
 
@@ -180,7 +190,7 @@ impl Stack {
     fn new_session_id(&mut self) -> SessionId {
         loop {
             let id = SessionId(self.ids.number());
-            if !self.sessions.contains_key(&id) {
+            if !self.sessions.contains_key(&id) && !self.subscriptions.contains_key(&SubscriptionId(id.0)) {
                 return id;
             }
         }

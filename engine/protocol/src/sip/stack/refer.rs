@@ -78,7 +78,7 @@ impl Stack {
                 headers.push(("Refer-Sub", "false"));
             }
             self.respond(now, server, Reply { headers: &headers, ..Reply::new(202) }, out);
-            self.notify(now, &mut session, 100, out);
+            self.send_progress(now, &mut session, 100, out);
         }
         self.put(session);
     }
@@ -96,7 +96,7 @@ impl Stack {
     pub fn report_refer(&mut self, now: Instant, session: SessionId, status: u16, out: &mut Vec<Output>) {
         let Some(mut session) = self.sessions.remove(&session) else { return };
         if session.refer.as_ref().is_some_and(|refer| refer.server.is_none()) {
-            self.notify(now, &mut session, status.clamp(101, 699), out);
+            self.send_progress(now, &mut session, status.clamp(101, 699), out);
             if status >= 200 {
                 session.refer = None;
             }
@@ -112,7 +112,7 @@ impl Stack {
     }
 
     /// NOTIFY with the status as a fragment of a message (RFC 3420, RFC 3515 §2.4.5).
-    fn notify(&mut self, now: Instant, session: &mut Session, status: u16, out: &mut Vec<Output>) {
+    fn send_progress(&mut self, now: Instant, session: &mut Session, status: u16, out: &mut Vec<Output>) {
         let (Some(refer), State::Talking { dialog, .. }, false) =
             (&session.refer, &mut session.state, session.over)
         else {

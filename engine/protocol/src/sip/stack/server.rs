@@ -176,7 +176,10 @@ impl Stack {
     fn request_in_dialog(&mut self, now: Instant, received: Received, out: &mut Vec<Output>) {
         let Received { echo, request, essentials, .. } = &received;
         let Some(id) = self.session_named(essentials) else {
-            return send(echo, 481, "", &[], out);
+            return match request.method {
+                Method::Subscribe => self.subscribed_again(now, received, out),
+                _ => send(echo, 481, "", &[], out),
+            };
         };
         if let Some(refusal) = self.extensions_refused(request) {
             return send(echo, 420, "", &[("Unsupported", &refusal)], out);
@@ -201,7 +204,7 @@ impl Stack {
         let Received { echo, flow, request, essentials, .. } = &received;
         let (flow, tag) = (*flow, self.stateless_tag(essentials));
         match &request.method {
-            Method::Invite | Method::Register | Method::Options => {}
+            Method::Invite | Method::Register | Method::Options | Method::Subscribe | Method::Message => {}
             Method::Bye | Method::Info | Method::Update | Method::Prack => {
                 return send(echo, 481, &tag, &[], out);
             }
@@ -252,6 +255,12 @@ impl Stack {
         };
         match (request.method == Method::Invite, peer) {
             (true, peer) => self.session_invited(now, received, merged, peer, out),
+            (false, peer) if received.request.method == Method::Subscribe => {
+                self.subscribed(now, received, peer, out)
+            }
+            (false, peer) if received.request.method == Method::Message => {
+                self.message_came(received, peer, &tag, out)
+            }
             (false, Peer::User { tenant, name: user }) => {
                 let Received { key, echo, request, .. } = received;
                 let id = self.begin_server(key, None, echo, None, &tag, false);

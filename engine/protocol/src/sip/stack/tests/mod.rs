@@ -10,6 +10,7 @@ mod races;
 mod refers;
 mod reliable;
 mod sizes;
+mod subscriptions;
 mod timers;
 mod updates;
 mod whole;

@@ -1,0 +1,300 @@
+//! Who wants to know what (RFC 6665): busy lamps (RFC 4235), message lamps (RFC 3842) and telephones of a user
+//! (RFC 3680); and messages between users (RFC 3428). A lamp of anyone in the tenant may be watched, messages and
+//! telephones by the user alone. Nothing is kept over a restart: a telephone whose refresh gets 481 subscribes anew.
+
+use std::collections::HashMap;
+use std::fmt::Write as _;
+use std::sync::Arc;
+use std::time::Instant;
+
+use bytes::Bytes;
+use exchange::Presence;
+use protocol::sip::stack::{MessageId, NewMessage, Package, SubscriptionId};
+use protocol::sip::uri::Uri;
+
+use super::Shard;
+use super::calls::dialled;
+
+/// Subscriptions of one user's telephones together; a further one gets 403.
+const MOST_OF_A_USER: usize = 200;
+
+/// One subscription.
+struct Watch {
+    tenant: Arc<str>,
+    /// Who watches.
+    by: Arc<str>,
+    /// Who is watched.
+    user: String,
+    package: Package,
+    /// Of the next document (RFC 4235 §4.1.1): up by one with each.
+    version: u32,
+    /// What a lamp shows.
+    shown: Option<Presence>,
+}
+
+/// All subscriptions of a shard.
+#[derive(Default)]
+pub(super) struct Watchers {
+    all: HashMap<SubscriptionId, Watch>,
+    /// Those of one user, by tenant and name.
+    of: HashMap<(Arc<str>, String), Vec<SubscriptionId>>,
+}
+
+impl Shard {
+    /// Somebody wants to know something.
+    pub(super) fn subscribed(
+        &mut self,
+        now: Instant,
+        id: SubscriptionId,
+        (tenant, by): (&Arc<str>, &Arc<str>),
+        to: &Uri,
+        package: Package,
+    ) {
+        let world = self.world.clone();
+        let user = world.tenant(tenant).and_then(|tenant| tenant.user(&dialled(to)));
+        let own =
+            self.watchers.all.values().filter(|watch| watch.tenant == *tenant && watch.by == *by).count();
+        let refusal = match user {
+            None => Some(404),
+            Some(user) if package != Package::Dialog && user.name != **by => Some(403),
+            Some(_) if own >= MOST_OF_A_USER => Some(403),
+            Some(_) => None,
+        };
+        if let Some(status) = refusal {
+            return self.stack.refuse_subscription(now, id, status, &mut self.outputs);
+        }
+        let Some(user) = user else { return };
+        let watch = Watch {
+            tenant: tenant.clone(),
+            by: by.clone(),
+            user: user.name.clone(),
+            package,
+            version: 0,
+            shown: None,
+        };
+        self.watchers.of.entry((tenant.clone(), user.name.clone())).or_default().push(id);
+        self.watchers.all.insert(id, watch);
+        self.exchange.watch_users(true);
+        let Some(body) = self.told(now, id) else { return };
+        self.stack.accept_subscription(now, id, body, &mut self.outputs);
+    }
+
+    /// A subscription goes on, or is asked for the last time.
+    pub(super) fn subscribed_again(&mut self, now: Instant, id: SubscriptionId) {
+        match self.told(now, id) {
+            Some(body) => self.stack.notify(now, id, body, &mut self.outputs),
+            None => self.stack.end_subscription(now, id, &mut self.outputs),
+        }
+    }
+
+    /// A subscription is over.
+    pub(super) fn unsubscribed(&mut self, id: SubscriptionId) {
+        let Some(watch) = self.watchers.all.remove(&id) else { return };
+        let key = (watch.tenant, watch.user);
+        if let Some(ids) = self.watchers.of.get_mut(&key) {
+            ids.retain(|other| *other != id);
+            if ids.is_empty() {
+                self.watchers.of.remove(&key);
+            }
+        }
+        if self.watchers.all.is_empty() {
+            self.exchange.watch_users(false);
+        }
+    }
+
+    /// Telephones of users began or ended to ring or to talk.
+    pub(super) fn light_lamps(&mut self, now: Instant) {
+        if self.watchers.all.is_empty() {
+            return;
+        }
+        for (tenant, user) in self.exchange.take_changed_users() {
+            self.tell_watchers(now, &tenant, &user, Package::Dialog);
+        }
+    }
+
+    /// Tells those who watch this of a user.
+    pub(super) fn tell_watchers(&mut self, now: Instant, tenant: &str, user: &str, package: Package) {
+        if self.watchers.all.is_empty() {
+            return;
+        }
+        let Some(ids) = self.watchers.of.get(&(Arc::from(tenant), user.to_owned())).cloned() else { return };
+        for id in ids {
+            let Some(watch) = self.watchers.all.get(&id).filter(|watch| watch.package == package) else {
+                continue;
+            };
+            // A second call on a telephone that talks changes nothing that a lamp shows.
+            let shown = watch.shown;
+            if package == Package::Dialog && shown == Some(self.exchange.presence(tenant, user, false)) {
+                continue;
+            }
+            if let Some(body) = self.told(now, id) {
+                self.stack.notify(now, id, body, &mut self.outputs);
+            }
+        }
+    }
+
+    /// What there is to tell; none when the user is no more.
+    fn told(&mut self, now: Instant, id: SubscriptionId) -> Option<Bytes> {
+        let watch = self.watchers.all.get_mut(&id)?;
+        let tenant = self.world.tenant(&watch.tenant)?;
+        let user = tenant.user_by_name(&watch.user)?;
+        let host = tenant.domains.first().map_or(self.around.host.as_str(), String::as_str);
+        let version = watch.version;
+        watch.version += 1;
+        Some(
+            match watch.package {
+                Package::Dialog => {
+                    let presence = self.exchange.presence(&watch.tenant, &user.name, false);
+                    watch.shown = Some(presence);
+                    dialog_info(&format!("sip:{}@{host}", user.number), &user.number, presence, version)
+                }
+                Package::MessageSummary => {
+                    let counts = self.around.node.mailboxes.counts(&watch.tenant, &watch.user);
+                    message_summary(&format!("sip:{}@{host}", user.name), counts.unheard, counts.heard)
+                }
+                Package::Reg => {
+                    let bindings = self.registrar.bindings(now, &watch.tenant, &user.name);
+                    let contacts: Vec<_> = bindings
+                        .iter()
+                        .map(|binding| (binding.key.as_str(), binding.contact.uri.to_string()))
+                        .collect();
+                    reg_info(&format!("sip:{}@{host}", user.name), &contacts, version)
+                }
+            }
+            .into(),
+        )
+    }
+
+    /// A user writes to another, whose telephones all get it.
+    pub(super) fn message_came(
+        &mut self,
+        now: Instant,
+        id: MessageId,
+        (tenant, from): (&str, &str),
+        to: &Uri,
+        (content_type, body): (&str, &[u8]),
+    ) {
+        let world = self.world.clone();
+        let known = world
+            .tenant(tenant)
+            .and_then(|tenant| Some((tenant, tenant.user_by_name(from)?, tenant.user(&dialled(to))?)));
+        let Some((tenant, sender, user)) = known else {
+            return self.stack.respond_message(now, id, 404, &mut self.outputs);
+        };
+        let devices: Vec<_> = self
+            .registrar
+            .bindings(now, &tenant.name, &user.name)
+            .into_iter()
+            .map(|binding| exchange::Device(binding.key.clone()))
+            .collect();
+        let places: Vec<_> = devices
+            .iter()
+            .filter_map(|device| self.device_place(now, tenant, &user.name, device).ok())
+            .collect();
+        if places.is_empty() {
+            return self.stack.respond_message(now, id, 480, &mut self.outputs);
+        }
+        let host = tenant.domains.first().map_or(self.around.host.as_str(), String::as_str);
+        let from = format!("<sip:{}@{host}>", super::calls::user_part(&sender.number));
+        for place in places {
+            let message = NewMessage {
+                request_uri: &place.request_uri,
+                to: &place.to,
+                from: &from,
+                destination: place.destination,
+                content_type,
+                body,
+            };
+            self.stack.send_message(now, message, &mut self.outputs);
+        }
+        // RFC 3428 §7: it is on its way, which is not yet there.
+        self.stack.respond_message(now, id, 202, &mut self.outputs);
+    }
+}
+
+/// RFC 4235 §4: one dialog while the user rings or talks, none else.
+fn dialog_info(entity: &str, id: &str, presence: Presence, version: u32) -> String {
+    let state = match presence {
+        Presence::Ringing => Some("early"),
+        Presence::Busy => Some("confirmed"),
+        Presence::Free | Presence::Offline => None,
+    };
+    let dialog = state.map_or(String::new(), |state| {
+        format!("<dialog id=\"{}\" direction=\"recipient\"><state>{state}</state></dialog>\n", escaped(id))
+    });
+    format!(
+        "<?xml version=\"1.0\"?>\n<dialog-info xmlns=\"urn:ietf:params:xml:ns:dialog-info\" version=\"{version}\" \
+         state=\"full\" entity=\"{}\">\n{dialog}</dialog-info>\n",
+        escaped(entity)
+    )
+}
+
+/// RFC 3842 §5.2.
+fn message_summary(account: &str, new: u32, old: u32) -> String {
+    let waiting = if new > 0 { "yes" } else { "no" };
+    format!(
+        "Messages-Waiting: {waiting}\r\nMessage-Account: {account}\r\nVoice-Message: {new}/{old} (0/0)\r\n"
+    )
+}
+
+/// RFC 3680 §5.
+fn reg_info(aor: &str, contacts: &[(&str, String)], version: u32) -> String {
+    let state = if contacts.is_empty() { "terminated" } else { "active" };
+    let mut text = format!(
+        "<?xml version=\"1.0\"?>\n<reginfo xmlns=\"urn:ietf:params:xml:ns:reginfo\" version=\"{version}\" \
+         state=\"full\">\n<registration aor=\"{}\" id=\"a\" state=\"{state}\">\n",
+        escaped(aor)
+    );
+    for (key, uri) in contacts {
+        let (key, uri) = (escaped(key), escaped(uri));
+        let _ = writeln!(
+            text,
+            "<contact id=\"{key}\" state=\"active\" event=\"registered\"><uri>{uri}</uri></contact>"
+        );
+    }
+    text + "</registration>\n</reginfo>\n"
+}
+
+fn escaped(text: &str) -> String {
+    let mut safe = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            '&' => safe.push_str("&amp;"),
+            '<' => safe.push_str("&lt;"),
+            '>' => safe.push_str("&gt;"),
+            '"' => safe.push_str("&quot;"),
+            c => safe.push(c),
+        }
+    }
+    safe
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rfc4235_4_a_lamp_is_lit_while_its_user_rings_or_talks() {
+        let info = |presence| dialog_info("sip:101@acme.example", "101", presence, 3);
+        assert!(info(Presence::Ringing).contains("<state>early</state>"));
+        assert!(info(Presence::Busy).contains("<state>confirmed</state>"));
+        assert!(!info(Presence::Free).contains("<dialog "), "no dialog, and the lamp is dark");
+        assert!(
+            info(Presence::Free).contains("version=\"3\" state=\"full\" entity=\"sip:101@acme.example\"")
+        );
+    }
+
+    #[test]
+    fn rfc3842_5_2_new_messages_light_the_lamp_and_old_ones_are_counted() {
+        let lines = |new, old| message_summary("sip:ana@acme.example", new, old);
+        assert!(lines(2, 8).starts_with("Messages-Waiting: yes\r\n"));
+        assert!(lines(2, 8).ends_with("Voice-Message: 2/8 (0/0)\r\n"));
+        assert!(lines(0, 8).starts_with("Messages-Waiting: no\r\n"));
+    }
+
+    #[test]
+    fn what_a_telephone_says_of_itself_stays_text() {
+        let info = reg_info("sip:ana@a", &[("<key>", "sip:ana@192.0.2.1;x=\"&\"".into())], 0);
+        assert!(info.contains("id=\"&lt;key&gt;\"") && info.contains("x=&quot;&amp;&quot;</uri>"), "{info}");
+    }
+}
