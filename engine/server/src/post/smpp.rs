@@ -12,7 +12,6 @@ use std::time::Duration;
 use futures_util::{Stream, StreamExt as _};
 use outbox::Report;
 use rusmpp::extra::concatenation::SubmitSmMultipartExt as _;
-use rusmpp::extra::encoding::ucs2::Ucs2;
 use rusmpp::pdus::{BindTransmitter, SubmitSm};
 use rusmpp::types::COctetString;
 use rusmpp::values::{InterfaceVersion, Npi, Ton};
@@ -37,6 +36,8 @@ const PATIENCE: Duration = Duration::from_secs(15);
 const IDLE: Duration = Duration::from_secs(60);
 /// How often a centre is asked whether it is still there (SMPP 3.4 §7.2).
 const ENQUIRE: Duration = Duration::from_secs(20);
+/// Characters of GSM's alphabet in one message (3GPP TS 23.038 §4); in SMPP each has a byte.
+const SEPTETS: usize = 160;
 /// Bytes of one PDU of a centre; more ends the session.
 const LONGEST_PDU: usize = 64 << 10;
 
@@ -213,8 +214,19 @@ fn messages(centre: &MessageCentre, to: &str, text: &str, reference: u8) -> Resu
         .dest_addr_npi(Npi::Isdn)
         .destination_addr(address(to.trim_start_matches('+'))?)
         .build();
-    let parts = message.multipart(text).reference_u8(reference).gsm7bit_unpacked().fallback(Ucs2::new());
-    parts.build().map_err(|why| format!("the text can't be sent as text messages: {why}"))
+    let gsm = |most| {
+        let parts = message.clone().multipart(text).reference_u8(reference).max_short_message_size(most);
+        parts.gsm7bit_unpacked().build().ok()
+    };
+    match gsm(SEPTETS) {
+        Some(whole) if whole.len() == 1 => Ok(whole),
+        // Each part's header takes seven septets, of which the library counts six.
+        Some(_) => gsm(SEPTETS - 1).ok_or_else(|| "the text is too long for text messages".to_owned()),
+        None => {
+            let parts = message.multipart(text).reference_u8(reference).ucs2().build();
+            parts.map_err(|why| format!("the text can't be sent as text messages: {why}"))
+        }
+    }
 }
 
 /// The sender, and of which kind it is (SMPP 3.4 §5.2.5): a number of the world, a short number, or a name.
