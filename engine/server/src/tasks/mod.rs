@@ -332,12 +332,16 @@ impl Tasks {
     /// # Errors
     /// When the store can't be read.
     pub fn get(&self, tenant: &str, id: TaskId) -> Result<Option<Task>, StoreError> {
-        let open = self.with(tenant, |open| open.get(id).cloned());
-        let done = || self.store.get(&layout::done_task(tenant, id.call.0, id.number));
-        match open {
-            Some(task) => Ok(Some(task)),
-            None => done()?.map(|row| read(&row)).transpose(),
+        if let Some(task) = self.with(tenant, |open| open.get(id).cloned()) {
+            return Ok(Some(task));
         }
+        // One that was closed a moment ago is open on the disk until its call's record gets there; both change at once.
+        for key in [layout::open_task, layout::done_task] {
+            if let Some(row) = self.store.get(&key(tenant, id.call.0, id.number))? {
+                return read(&row).map(Some);
+            }
+        }
+        Ok(None)
     }
 
     /// Tasks that are over, caused before `before`, the newest first: at most `most` are looked at.
