@@ -3,9 +3,8 @@
 //! the session and the stream are known.
 
 use std::collections::VecDeque;
-use std::hash::{BuildHasher, Hasher, RandomState};
 use std::net::SocketAddr;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use bytes::Bytes;
 use exchange::{
@@ -15,29 +14,24 @@ use exchange::{
 use media::Command;
 use notices::Occasion;
 use protocol::sdp::{Codec, Description, Direction as Flows, LocalMedia, Negotiated, Refusal};
-use protocol::sip::flow::{Destination, Flow};
-use protocol::sip::locate;
+use protocol::sip::flow::Flow;
 use protocol::sip::message::Request;
-use protocol::sip::stack::{
-    Cause as Why, Credentials, EndedBy, Event as Told, Invite, Peer, Security, SessionId, With,
-};
-use protocol::sip::uri::{SipUri, Uri};
+use protocol::sip::stack::{Cause as Why, EndedBy, Event as Told, Invite, Peer, Security, SessionId, With};
+use protocol::sip::uri::Uri;
 
 use super::lines::{Elsewhere, Line};
+use super::places::{Nowhere, PLACE_SILENCE};
 use super::trunks::Turn;
 use super::{Input, RINGING, Shard, identity};
 use crate::bans::Offence;
-use crate::config::{FallbackTarget, Tenant, Trunk, TrunkAddress, World};
+use crate::config::{FallbackTarget, Tenant, World};
 use crate::shards::Wanted;
-use crate::signalling::names;
 
 /// Headers of a trusted side that a script may read, and their bytes together; more are left out.
 const MOST_HEADERS: usize = 64;
 const MOST_HEADER_BYTES: usize = 8 << 10;
 /// No leg has this key: a transfer that names a session which is not ours finds nobody.
 const NO_LEG: LegKey = LegKey(0);
-/// A server of a domain that has others is left when it has said nothing for so long: half of what a carrier has.
-const PLACE_SILENCE: Duration = Duration::from_secs(2);
 /// RFC 3261 §8.1.1.6: the recommended start of Max-Forwards.
 const MAX_FORWARDS: u8 = 70;
 
@@ -581,113 +575,6 @@ impl Shard {
         self.lines.can_go_elsewhere(leg, elsewhere);
     }
 
-    /// RFC 3263 §4.3: the place that was tried did not answer, or has no capacity, and there is another one. False:
-    /// there is none.
-    fn go_elsewhere(&mut self, now: Instant, session: SessionId) -> bool {
-        let Some((leg, line)) = self.lines.of_session(session) else { return false };
-        let Some(mut elsewhere) = line.elsewhere.take() else { return false };
-        let Destination { transport, remote, .. } = elsewhere.invite.destination;
-        self.around.transports.names().falters(now, (transport, remote));
-        let Some(next) = elsewhere.places.pop_front() else { return false };
-        tracing::info!(%remote, next = %next.remote, "a server does not answer; the next one of its domain is tried");
-        elsewhere.invite.destination = next;
-        elsewhere.silent_at = now + PLACE_SILENCE;
-        self.lines.end_session(session);
-        let session = self.stack.invite(now, elsewhere.invite.clone(), &mut self.outputs);
-        self.lines.begin_session(leg, session);
-        self.lines.can_go_elsewhere(leg, Some(elsewhere));
-        true
-    }
-
-    /// Places that keep silent are left for the next ones.
-    pub(super) fn leave_silent_places(&mut self, now: Instant) {
-        for session in self.lines.silent(now) {
-            if self.go_elsewhere(now, session) {
-                // Nobody hears of its end: its leg is elsewhere.
-                self.stack.hang_up(now, session, None, &mut self.outputs);
-            }
-        }
-    }
-
-    /// Where an INVITE goes and what it says.
-    fn place(&self, now: Instant, tenant: &Tenant, to: &Goal) -> Result<Place, Nowhere> {
-        match to {
-            Goal::Device { user, device } => self.device_place(now, tenant, user, device),
-            Goal::Trunk { trunk, number } => {
-                let trunk = tenant.trunk(trunk).ok_or(Nowhere::AtAll)?;
-                let host = host_port(&trunk.address);
-                let scheme = if trunk.address.secure { "sips" } else { "sip" };
-                let uri = format!("{scheme}:{}@{host}", user_part(number));
-                let (destination, others) = first(self.trunk_destinations(now, tenant, trunk)?)?;
-                Ok(Place {
-                    to: format!("<{uri}>"),
-                    request_uri: uri,
-                    destination,
-                    others,
-                    route: Vec::new(),
-                    is_device: false,
-                    credentials: trunk.user.as_ref().zip(trunk.password.as_ref()).map(|(user, password)| {
-                        Credentials { user: user.as_str().into(), password: password.expose().into() }
-                    }),
-                })
-            }
-            Goal::Uri(text) => {
-                let uri = Uri::parse(text).map_err(|_| Nowhere::AtAll)?;
-                let sip = uri.as_sip().ok_or(Nowhere::AtAll)?;
-                let (destination, others) = first(self.destinations(now, sip)?)?;
-                Ok(Place {
-                    request_uri: text.clone(),
-                    to: format!("<{text}>"),
-                    destination,
-                    others,
-                    route: Vec::new(),
-                    is_device: false,
-                    credentials: None,
-                })
-            }
-        }
-    }
-
-    /// A carrier's places, the best first.
-    pub(super) fn trunk_destinations(
-        &self,
-        now: Instant,
-        tenant: &Tenant,
-        trunk: &Trunk,
-    ) -> Result<Vec<Destination>, Nowhere> {
-        let address = &trunk.address;
-        let places = match address.socket() {
-            Some(remote) => vec![(address.transport, remote)],
-            None => self.look(now, address.target())?,
-        };
-        let authority = match places.iter().any(|(transport, _)| transport.is_secure()) {
-            true => self.around.transports.authority(&tenant.name, &trunk.name),
-            false => 0,
-        };
-        Ok(destinations(&places, authority))
-    }
-
-    /// The places of a URI elsewhere, the best first.
-    pub(super) fn destinations(&self, now: Instant, uri: &SipUri) -> Result<Vec<Destination>, Nowhere> {
-        let places = self.look(now, locate::Target::of(uri))?;
-        let authority = match places.iter().any(|(transport, _)| transport.is_secure()) {
-            true => self.around.transports.authority("", &uri.host.to_string().to_ascii_lowercase()),
-            false => 0,
-        };
-        Ok(destinations(&places, authority))
-    }
-
-    /// What is known of a target. What has ended is looked up again beside.
-    fn look(&self, now: Instant, target: locate::Target) -> Result<Vec<names::Place>, Nowhere> {
-        let names = self.around.transports.names();
-        let chance = RandomState::new().build_hasher().finish();
-        let Some(found) = names.find(now, &target, chance) else { return Err(Nowhere::Unknown(target)) };
-        if !found.fresh {
-            names.look_up(target, Box::new(|| {}));
-        }
-        Ok(found.places)
-    }
-
     /// A carrier that did not answer, or refused for reasons of its own, is out of service.
     fn judge_trunk(&mut self, now: Instant, leg: LegKey, status: u16, silent: bool) {
         if !silent && status != 503 {
@@ -739,40 +626,6 @@ impl Shard {
 fn warning(refusal: Refusal) -> Vec<(String, String)> {
     let text = refusal.warning().map(|code| format!("{code} strowger \"{refusal}\""));
     text.map(|text| ("Warning".to_string(), text)).into_iter().collect()
-}
-
-/// Where an INVITE goes, and what it says.
-pub(super) struct Place {
-    pub request_uri: String,
-    pub to: String,
-    pub destination: Destination,
-    /// Tried in turn where that one is silent or has no capacity.
-    pub others: Vec<Destination>,
-    pub route: Vec<String>,
-    pub is_device: bool,
-    pub credentials: Option<Credentials>,
-}
-
-/// Why there is no place to send to.
-pub(super) enum Nowhere {
-    /// There is none.
-    AtAll,
-    /// The DNS has to be asked first.
-    Unknown(locate::Target),
-}
-
-fn destinations(places: &[names::Place], authority: u32) -> Vec<Destination> {
-    let to = |(transport, remote): &names::Place| {
-        let authority = if transport.is_secure() { authority } else { 0 };
-        Destination { authority, ..Destination::new(*transport, *remote) }
-    };
-    places.iter().map(to).collect()
-}
-
-/// The place to try, and the others.
-fn first(mut places: Vec<Destination>) -> Result<(Destination, Vec<Destination>), Nowhere> {
-    let others = places.split_off(places.len().min(1));
-    Ok((places.pop().ok_or(Nowhere::AtAll)?, others))
 }
 
 /// The number or name dialled, as the Request-URI has it.
@@ -878,12 +731,4 @@ pub(super) fn user_part(number: &str) -> String {
         }
     }
     part
-}
-
-pub(super) fn host_port(address: &TrunkAddress) -> String {
-    let host = match address.host.contains(':') {
-        true => format!("[{}]", address.host),
-        false => address.host.clone(),
-    };
-    address.port.map_or(host.clone(), |port| format!("{host}:{port}"))
 }

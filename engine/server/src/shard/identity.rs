@@ -9,7 +9,8 @@ use protocol::sip::name_addr::NameAddr;
 use protocol::sip::uri::{SipUri, Uri};
 
 use super::Shard;
-use super::calls::{dialled, host_port, user_part};
+use super::calls::{dialled, user_part};
+use super::places::host_port;
 use crate::config::{Identity, Tenant, Trunk};
 
 impl Shard {

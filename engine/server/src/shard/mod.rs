@@ -14,6 +14,7 @@ mod identity;
 mod lines;
 mod mailbox;
 mod people;
+mod places;
 mod probes;
 mod promises;
 mod queues;

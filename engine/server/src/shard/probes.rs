@@ -10,7 +10,7 @@ use serde_json::json;
 
 use super::Shard;
 use super::bindings::{Standing, Turn};
-use super::calls::Nowhere;
+use super::places::Nowhere;
 use crate::config::Trunk;
 use crate::metrics::OfTenant;
 use crate::shards::TrunkState;

@@ -13,7 +13,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 use store::{Batch, StoreError, layout};
 
-use super::calls::{Nowhere, Place, dialled};
+use super::calls::dialled;
+use super::places::{Nowhere, Place};
 use super::{Input, Shard};
 use crate::config::{Tenant, World};
 use crate::events::wall_millis;
