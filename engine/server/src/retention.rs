@@ -57,6 +57,9 @@ fn before(now: f64, age: Duration) -> u128 {
 
 /// Removes the records of calls before `until` and everything about these calls.
 fn forget(store: &Store, tenant: &str, until: u128) -> Result<u64, StoreError> {
+    // Their tapes and ladders, of which there may be fewer, lie in the same range.
+    remove(store, &layout::tapes_before(tenant, until))?;
+    remove(store, &layout::ladders_before(tenant, until))?;
     let mut forgotten = 0;
     loop {
         let page = store.scan(&layout::calls_between(tenant, 0, until).limit(PAGE))?;
@@ -72,9 +75,6 @@ fn forget(store: &Store, tenant: &str, until: u128) -> Result<u64, StoreError> {
         });
         store.commit_and_wait(batch)?;
         forgotten += page.len() as u64;
-        // Their tapes and ladders, of which there may be fewer, lie in the same range.
-        remove(store, &layout::tapes_before(tenant, until))?;
-        remove(store, &layout::ladders_before(tenant, until))?;
     }
 }
 
