@@ -156,7 +156,8 @@ pub(crate) fn functions(engine: &Engine, component: &Component, kind: Kind) -> R
         for (function, item) in instance.exports(engine) {
             if matches!(item.ty, ComponentItem::ComponentFunc(_)) && !known.contains(function) {
                 let place = format!("import {interface}.{}", quoted(function));
-                let what = format!("this engine's {interface} has no such function");
+                let what =
+                    format!("this engine's {interface} has no such function{}", built_for_another(name));
                 problems.push(Problem { place, what });
             }
         }
@@ -184,9 +185,24 @@ fn unknown_import(import: &str, kind: Kind) -> Problem {
     } else if Worlds::get().call.imports.contains_key(name) {
         format!("world {} may not import it", kind.world())
     } else {
-        format!("this engine does not know it; world {} may import only what wit/ has", kind.world())
+        format!(
+            "this engine does not know it; world {} may import only what wit/ has{}",
+            kind.world(),
+            built_for_another(import)
+        )
     };
     Problem { place: format!("import {}", quoted(name)), what }
+}
+
+/// Of a component that was built for another version of `wit/`: why it asks for what is not here.
+fn built_for_another(import: &str) -> String {
+    let offered = &Worlds::get().version;
+    match import.strip_prefix("strowger:script/").and_then(|import| import.split_once('@')) {
+        Some((_, version)) if version != offered => {
+            format!("; it is built for version {}, and this engine offers {offered}", quoted(version))
+        }
+        _ => String::new(),
+    }
 }
 
 fn unversioned(name: &str) -> &str {

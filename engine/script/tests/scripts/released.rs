@@ -8,12 +8,17 @@ use std::sync::Arc;
 
 use exchange::{Answer, Command};
 use script::{Component, Finish, Kind, Limits, Sandboxes, Tape, Verdict, Version};
-use wit_parser::{Function, Handle, Resolve, Type, TypeDefKind, WorldItem};
+use wit_parser::{Function, Handle, Resolve, Stability, Type, TypeDefKind, WorldItem};
 
 use crate::strategies::snapshot;
 use crate::support::*;
 
 const WIT: &str = include_str!("../../../../wit/strowger.wit");
+
+/// The version of the interface that this engine offers.
+pub(crate) fn offered() -> &'static str {
+    version_of(WIT)
+}
 
 /// The folders of what was released, by version.
 fn released() -> Vec<(String, PathBuf)> {
@@ -50,7 +55,10 @@ fn items(wit: &str) -> BTreeMap<String, String> {
                     WorldItem::Function(function) => signature(&resolve, function),
                     WorldItem::Type { .. } => continue,
                 };
-                items.insert(format!("world {} {what} {}", world.name, resolve.name_world_key(key)), is);
+                let name = resolve.name_world_key(key);
+                // Which version serves which is a question of its own.
+                let name = name.split('@').next().unwrap_or_default();
+                items.insert(format!("world {} {what} {name}", world.name), is);
             }
         }
     }
@@ -125,6 +133,56 @@ fn breaks(earlier: &str, later: &str) -> Vec<String> {
     broken
 }
 
+/// Where `wit` dates an item wrongly: what the `last` release had is as old as it says there, and what is new is of
+/// the version of `wit`, so that a script's author reads from which engine on it may be used.
+fn misdated(last: &str, wit: &str) -> Vec<String> {
+    let (before, now) = (dates(last), dates(wit));
+    let this = format!("since {}", version_of(wit));
+    let expected = |item: &str| before.get(item).map_or(&this, |date| date);
+    let wrong = now.iter().filter(|(item, date)| *date != expected(item));
+    wrong.map(|(item, date)| format!("{item} is {date}, not {}", expected(item))).collect()
+}
+
+/// Every interface, type, function and import, and since when it is there. A method that does not say is as old as its
+/// resource, and an import as the world.
+fn dates(wit: &str) -> BTreeMap<String, String> {
+    let mut resolve = Resolve::default();
+    resolve.push_source("strowger.wit", wit).unwrap_or_else(|why| panic!("{why:#}"));
+    let date = |stability: &Stability, around: &str| match stability {
+        Stability::Stable { since, .. } => format!("since {since}"),
+        Stability::Unknown => around.to_owned(),
+        Stability::Unstable { feature, .. } => format!("unstable, {feature}"),
+    };
+    let mut dates = BTreeMap::new();
+    for (_, interface) in resolve.interfaces.iter() {
+        let name = interface.name.as_deref().unwrap_or("-");
+        let since = date(&interface.stability, "undated");
+        let own = |id| !matches!(resolve.types[id].kind, TypeDefKind::Type(_));
+        for (item, id) in interface.types.iter().filter(|(_, id)| own(**id)) {
+            dates.insert(format!("{name}.{item}"), date(&resolve.types[*id].stability, "undated"));
+        }
+        for function in interface.functions.values() {
+            let around = match function.kind.resource() {
+                Some(resource) => date(&resolve.types[resource].stability, "undated"),
+                None => "undated".to_owned(),
+            };
+            dates.insert(format!("{name}.{}", function.name), date(&function.stability, &around));
+        }
+        dates.insert(name.to_owned(), since);
+    }
+    for (_, world) in resolve.worlds.iter() {
+        let since = date(&world.stability, "undated");
+        for (key, item) in &world.imports {
+            if let WorldItem::Interface { stability, .. } = item {
+                let import = resolve.name_world_key(key);
+                let import = import.split('@').next().unwrap_or_default();
+                dates.insert(format!("world {} import {import}", world.name), date(stability, &since));
+            }
+        }
+    }
+    dates
+}
+
 /// "0.1.0" serves "0.1.7" and the other way round; "0.2.0" is another interface (Semantic Versioning §4).
 fn serves(one: &str, other: &str) -> bool {
     let track = |version: &str| {
@@ -156,6 +214,22 @@ fn todays_interface_is_a_successor_of_each_that_it_serves() {
         "components of tenants would break; wit/ grows by functions and methods:\n{}",
         broken.join("\n")
     );
+}
+
+#[test]
+fn what_is_new_carries_the_version_that_brought_it() {
+    let (_, last) = released().pop().expect("there is one");
+    let last = fs::read_to_string(last.join("strowger.wit")).expect("it was released");
+    let wrong = misdated(&last, WIT);
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    // Nothing may be added to a version once it is out.
+    assert_eq!(version_of(&last) == offered(), items(&last) == items(WIT));
+
+    let function = "  random: func(below: u32) -> u32;\n";
+    assert!(last.contains(function));
+    let new =
+        last.replacen(function, &format!("{function}  @since(version = 0.0.9)\n  moon: func() -> f64;\n"), 1);
+    assert_eq!(misdated(&last, &new), ["clock.moon is since 0.0.9, not since 0.1.0"]);
 }
 
 #[test]
@@ -192,7 +266,7 @@ fn what_breaks_a_component_is_named_and_what_adds_is_let_through() {
     );
     assert_eq!(
         one("  import crm;\n", ""),
-        "world call-script import strowger:script/crm@0.1.0 is gone; it was interface"
+        "world call-script import strowger:script/crm is gone; it was interface"
     );
     assert_eq!(
         one("  export on-ended:", "  export on-moved: func() -> result<_, failure>;\n  export on-ended:"),

@@ -2,6 +2,7 @@
 
 use script::{Kind, Settings};
 
+use crate::released::offered;
 use crate::support::*;
 
 /// Exports of the right names, over functions that take and give nothing.
@@ -28,7 +29,7 @@ fn a_good_component_tells_its_imports_and_exports() {
     let component = compile(&sandboxes(), "actor");
     assert_eq!(component.kind(), Kind::Call);
     assert_eq!(component.exports(), ["on-call", "on-ended"]);
-    assert!(component.imports().contains(&"strowger:script/kv@0.1.0".to_owned()));
+    assert!(component.imports().contains(&format!("strowger:script/kv@{}", offered())));
     assert_eq!(component.hash().len(), 64);
 }
 
@@ -81,7 +82,8 @@ fn another_version_of_the_interface_is_named_with_both() {
         let bytes = wat::parse_str(format!("(component {import} {EXPORTS})")).unwrap();
         let said = objection_to(&bytes);
         let expected = format!(
-            "import strowger:script/kv: it is built for version {asked}, and this engine offers 0.1.0"
+            "import strowger:script/kv: it is built for version {asked}, and this engine offers {}",
+            offered()
         );
         assert_eq!(said.starts_with(&expected), !taken, "{said}");
     }
@@ -90,7 +92,11 @@ fn another_version_of_the_interface_is_named_with_both() {
 #[test]
 fn a_newer_patch_that_asks_for_more_is_refused_by_the_function() {
     let import = r#"(import "strowger:script/kv@0.1.7" (instance (export "fly" (func))))"#;
-    assert_eq!(places(&format!("(component {import} {EXPORTS})")), ["import strowger:script/kv.fly"]);
+    let component = format!("(component {import} {EXPORTS})");
+    assert_eq!(places(&component), ["import strowger:script/kv.fly"]);
+    let said = objection_to(&wat::parse_str(&component).unwrap());
+    let why = format!("it is built for version 0.1.7, and this engine offers {}", offered());
+    assert!(said.ends_with(&why), "{said}");
 }
 
 /// A call script, but for what `start` does.

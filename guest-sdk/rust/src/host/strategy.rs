@@ -18,7 +18,7 @@ pub mod bindings {
         export_macro_name: "export_queue_strategy",
         default_bindings_module: "strowger_script::strategy::entry::bindings",
         runtime_path: "::wit_bindgen::rt",
-        with: { "strowger:script/types@0.1.0": crate::host::types },
+        with: { "strowger:script/types@0.1.1": crate::host::types },
     });
 }
 

@@ -9,7 +9,7 @@ wit_bindgen::generate!({
         interface files { read: func(path: string) -> list<u8>; }
         world intruder {
             import files;
-            include strowger:script/call-script@0.1.0;
+            include strowger:script/call-script@0.1.1;
         }
     "#,
     world: "intruder:host/intruder",
