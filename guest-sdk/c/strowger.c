@@ -350,6 +350,113 @@ const char *contact_field(const Contact *contact, const char *name) {
   return is ? string(value) : NULL;
 }
 
+Why crm_create_task(const char *number, const char *title, const char *responsible, double due, const char **id) {
+  Bytes about = bytes(number), what = bytes(title), who = bytes(responsible), made;
+  Failure failure;
+  if (!strowger_script_crm_create_task(&about, &what, responsible ? &who : NULL, due > 0 ? &due : NULL, &made, &failure)) {
+    return told(&failure);
+  }
+  if (id) *id = string(made);
+  return DONE;
+}
+Why crm_close_task(const char *id) {
+  Bytes task = bytes(id);
+  DO(strowger_script_crm_close_task(&task, &failure_));
+}
+
+/* Names and values in turn, then NULL: how many of both; what is made is to be freed. */
+static call_script_tuple2_string_string_t *pairs_of(const char *const *names_and_values, size_t *count) {
+  *count = 0;
+  while (names_and_values && names_and_values[2 * *count]) ++*count;
+  call_script_tuple2_string_string_t *pairs = calloc(*count + 1, sizeof *pairs);
+  if (!pairs) abort();
+  for (size_t n = 0; n < *count; n++) {
+    pairs[n].f0 = bytes(names_and_values[2 * n]);
+    pairs[n].f1 = bytes(names_and_values[2 * n + 1]);
+  }
+  return pairs;
+}
+
+Why notify(const char *to, const char *text, const char *const *facts) {
+  Bytes recipient = bytes(to), words = bytes(text), receipt;
+  call_script_list_tuple2_string_string_t beside;
+  beside.ptr = pairs_of(facts, &beside.len);
+  Failure failure;
+  bool sent = strowger_script_notify_send(&recipient, &words, &beside, &receipt, &failure);
+  free(beside.ptr);
+  return sent ? DONE : told(&failure);
+}
+
+bool mailbox_find(const char *name_or_number, Mailbox *found) {
+  Bytes whose = bytes(name_or_number), name, greeting;
+  strowger_script_mailbox_own_inbox_t own;
+  if (!strowger_script_mailbox_find(&whose, &own)) return false;
+  strowger_script_mailbox_borrow_inbox_t handle = strowger_script_mailbox_borrow_inbox(own);
+  strowger_script_mailbox_method_inbox_name(handle, &name);
+  bool greets = strowger_script_mailbox_method_inbox_greeting(handle, &greeting);
+  call_script_list_string_t owners;
+  strowger_script_mailbox_method_inbox_owners(handle, &owners);
+  const char **all = calloc(owners.len + 1, sizeof *all);
+  if (!all) abort();
+  for (size_t n = 0; n < owners.len; n++) all[n] = string(owners.ptr[n]);
+  *found = (Mailbox){
+      .name = string(name),
+      .greeting = maybe(greets, greeting),
+      .longest = strowger_script_mailbox_method_inbox_longest(handle) / 1000.0,
+      .silence = strowger_script_mailbox_method_inbox_silence(handle) / 1000.0,
+      .shortest = strowger_script_mailbox_method_inbox_shortest(handle) / 1000.0,
+      .unheard = strowger_script_mailbox_method_inbox_unheard(handle),
+      .heard = strowger_script_mailbox_method_inbox_heard(handle),
+      .full = strowger_script_mailbox_method_inbox_full(handle),
+      .owners = all,
+  };
+  strowger_script_mailbox_inbox_drop_own(own);
+  return true;
+}
+Why mailbox_unlock(const Mailbox *box, const char *pin) {
+  Bytes inbox = bytes(box->name), tried = bytes(pin);
+  DO(strowger_script_mailbox_unlock(&inbox, &tried, &failure_));
+}
+static Message message_of(strowger_script_mailbox_own_message_t own) {
+  strowger_script_mailbox_borrow_message_t handle = strowger_script_mailbox_borrow_message(own);
+  Bytes id, number, name;
+  strowger_script_mailbox_method_message_id(handle, &id);
+  strowger_script_mailbox_method_message_number(handle, &number);
+  bool named = strowger_script_mailbox_method_message_name(handle, &name);
+  Message message = {
+      .id = string(id),
+      .number = string(number),
+      .name = maybe(named, name),
+      .at = strowger_script_mailbox_method_message_at(handle),
+      .length = strowger_script_mailbox_method_message_length(handle) / 1000.0,
+      .heard = strowger_script_mailbox_method_message_heard(handle),
+  };
+  strowger_script_mailbox_message_drop_own(own);
+  return message;
+}
+Why mailbox_messages(const Mailbox *box, Messages *messages) {
+  Bytes inbox = bytes(box->name);
+  strowger_script_mailbox_list_own_message_t found;
+  Failure failure;
+  if (!strowger_script_mailbox_messages(&inbox, &found, &failure)) return told(&failure);
+  *messages = (Messages){calloc(found.len + 1, sizeof *messages->all), found.len};
+  if (!messages->all) abort();
+  for (size_t n = 0; n < found.len; n++) messages->all[n] = message_of(found.ptr[n]);
+  return DONE;
+}
+Why mailbox_keep(const Mailbox *box, const char *id) {
+  Bytes inbox = bytes(box->name), message = bytes(id);
+  DO(strowger_script_mailbox_keep(&inbox, &message, &failure_));
+}
+Why mailbox_delete(const Mailbox *box, const char *id) {
+  Bytes inbox = bytes(box->name), message = bytes(id);
+  DO(strowger_script_mailbox_delete(&inbox, &message, &failure_));
+}
+Why mailbox_greet_with(const Mailbox *box, const char *recording) {
+  Bytes inbox = bytes(box->name), prompt = bytes(recording);
+  DO(strowger_script_mailbox_greet(&inbox, recording ? &prompt : NULL, &failure_));
+}
+
 Why http_send(Request request, Response *response) {
   static const char *const methods[] = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"}; /* As in wit/. */
   uint8_t method = 0;
@@ -360,14 +467,8 @@ Why http_send(Request request, Response *response) {
     last.detail = "method: GET, HEAD, POST, PUT, PATCH or DELETE";
     return INVALID;
   }
-  size_t count = 0;
-  while (request.headers && request.headers[2 * count]) count++;
-  call_script_tuple2_string_string_t *headers = calloc(count + 1, sizeof *headers);
-  if (!headers) abort();
-  for (size_t n = 0; n < count; n++) {
-    headers[n].f0 = bytes(request.headers[2 * n]);
-    headers[n].f1 = bytes(request.headers[2 * n + 1]);
-  }
+  size_t count;
+  call_script_tuple2_string_string_t *headers = pairs_of(request.headers, &count);
   Bytes body = bytes(request.body);
   strowger_script_http_request_t wit = {
       .method = method,

@@ -216,6 +216,46 @@ typedef struct Contact {
 } Contact;
 Why crm_find(const char *number, bool *known, Contact *contact);
 const char *contact_field(const Contact *contact, const char *name); /* NULL when there is none. */
+/* Writes a task down, for whoever looks after the contact when `responsible` is NULL. `due`: seconds since 1970 UTC, or 0.
+ * `id` may be NULL. */
+Why crm_create_task(const char *number, const char *title, const char *responsible, double due, const char **id);
+Why crm_close_task(const char *id); /* An open task is done. */
+
+/* Tells a recipient of the tenant's configuration by name, or everyone who ticked "script" when `to` is "". The text's first
+ * line is the subject, at most 4 KiB in all; `facts` are names and values in turn, then NULL, or just NULL: at most 32 of
+ * 1 KiB. It is written down when this returns, and delivered for certain. */
+Why notify(const char *to, const char *text, const char *const *facts);
+
+/* A box that keeps messages, as it was when looked up. What callers leave after tag("box", name) goes to that box by itself,
+ * also when they hang up while speaking. */
+typedef struct Mailbox {
+  const char *name;
+  const char *greeting; /* The prompt that greets its callers; NULL when nobody recorded one. */
+  double longest;       /* The longest message that it takes ... */
+  double silence;       /* ... so much quiet ends one ... */
+  double shortest;      /* ... and what is shorter is none. */
+  uint32_t unheard, heard;
+  bool full;                 /* It takes no further message. */
+  const char *const *owners; /* Users who need no PIN on their own telephones; NULL behind the last. */
+} Mailbox;
+typedef struct Message {
+  const char *id;     /* A prompt too: recording(message.id). */
+  const char *number; /* "" when withheld. */
+  const char *name;   /* NULL when none was sent. */
+  double at;          /* Seconds since 1970 UTC. */
+  double length;
+  bool heard;
+} Message;
+typedef struct Messages {
+  Message *all;
+  size_t count;
+} Messages;
+bool mailbox_find(const char *name_or_number, Mailbox *found);
+Why mailbox_unlock(const Mailbox *box, const char *pin); /* REFUSED for a wrong one, LIMIT for any after too many. */
+Why mailbox_messages(const Mailbox *box, Messages *messages); /* Those that nobody has heard first; the oldest first. */
+Why mailbox_keep(const Mailbox *box, const char *id);         /* It was heard, and stays. */
+Why mailbox_delete(const Mailbox *box, const char *id);
+Why mailbox_greet_with(const Mailbox *box, const char *recording); /* NULL: as if nobody had recorded one. */
 
 /* A server outside, asked over HTTP: one that the tenant allows in [tenant.http]. */
 typedef struct Request {

@@ -62,7 +62,7 @@ pub(crate) fn tests(project: &Path) -> Result<Option<PathBuf>, BuildError> {
         return Ok(None);
     }
     let simulator = match kind_of(&sources)? {
-        Kind::Call => &["strowger/sim/strowger_sim.c", "strowger/sim/world.c"][..],
+        Kind::Call => &["strowger/sim/strowger_sim.c", "strowger/sim/mailbox.c", "strowger/sim/world.c"][..],
         Kind::Queue => &["strowger/sim/strowger_queue_sim.c"],
     };
     let mut cc = tools::cc()?;

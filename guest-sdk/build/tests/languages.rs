@@ -160,6 +160,7 @@ fn reception(folder: &Path, language: Language) -> PathBuf {
 fn the_sdks_own_tests_pass() {
     let sdks = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
     passes(&sdks.join("js"), "node", &["--test", "test/"]);
+    passes(&sdks.join("python"), "python3", &["-m", "unittest", "discover", "-s", "test"]);
     for language in [Language::JavaScript, Language::Python, Language::C] {
         let folder = tempfile::tempdir().unwrap();
         assert!(unit_tests_pass(&reception(folder.path(), language)), "{language:?}");
@@ -171,7 +172,7 @@ fn the_sdks_own_tests_pass() {
 fn the_c_sdks_own_tests_pass() {
     let sdk = Path::new(env!("CARGO_MANIFEST_DIR")).join("../c");
     let folder = tempfile::tempdir().unwrap();
-    let call = ["test/sim_test.c", "sim/strowger_sim.c", "sim/world.c"];
+    let call = ["test/sim_test.c", "sim/strowger_sim.c", "sim/mailbox.c", "sim/world.c"];
     let queue = ["test/queue_sim_test.c", "sim/strowger_queue_sim.c"];
     for (compiler, sanitize) in
         [("clang", &[][..]), ("gcc", &["-g", "-fsanitize=address,undefined", "-fno-sanitize-recover=all"])]

@@ -31,10 +31,15 @@ static void write_line(uint8_t level, const char *line) {
 }
 
 /* A verb fails. */
-static Why fails(Why why, const char *detail) {
+Why fails(Why why, const char *detail) {
   last.status = 0;
   last.detail = detail;
   return why;
+}
+Why refused(uint16_t status) {
+  fails(REFUSED, "");
+  last.status = status;
+  return REFUSED;
 }
 
 static bool same(const char *a, const char *b) { return a && b && !strcmp(a, b); }
@@ -60,10 +65,16 @@ static const Side *side_of(Leg leg) {
 static bool is_caller(Leg leg) { return side_of(leg) == playing()->legs; }
 
 /* Somebody has answered. */
-static Leg add_leg(const char *number, const char *name, const char *user, double talks) {
+static Leg add_leg(const char *number, const char *name, const char *user, const Somebody *one) {
   Playing *is = playing();
   if (is->leg_count == MOST_LEGS) breaks(format("more than %d legs", MOST_LEGS));
-  is->legs[is->leg_count] = (Side){{number, NULL, format("sip:%s", name)}, user, talks};
+  Side side = {{number, NULL, format("sip:%s", name)}, user, FOR_EVER, FOR_EVER, NULL};
+  if (one && one->talks > 0) side.hangs_up_at = is->now + one->talks;
+  if (one && one->transfers_to) {
+    side.transfers_at = is->now + one->transfers;
+    side.transfers_to = one->transfers_to;
+  }
+  is->legs[is->leg_count] = side;
   return (Leg){(int32_t)is->leg_count++};
 }
 
@@ -276,8 +287,7 @@ Why dial(Dial how, Leg *agent) {
     const Somebody *one = find(*answers);
     bool is_user = answers->kind == STROWGER_SCRIPT_TYPES_TARGET_USER;
     const char *known = is_user ? one->number : one->name;
-    *agent = add_leg(known && *known ? known : answers->name, answers->name, is_user ? answers->name : NULL,
-                     otherwise(one->talks, FOR_EVER));
+    *agent = add_leg(known && *known ? known : answers->name, answers->name, is_user ? answers->name : NULL, one);
     return DONE;
   }
   TRY(passes(fmin(limit, all_failed_at), "", NULL));
@@ -287,51 +297,84 @@ Why dial(Dial how, Leg *agent) {
   while (best < 3 && !heard_of[order[best]]) best++;
   note("nobody answers: %s", names[best]);
   fails(order[best], "");
-  if (order[best] == REFUSED) last.status = heard_of[REFUSED];
-  return order[best];
+  return order[best] == REFUSED ? refused(heard_of[REFUSED]) : order[best];
 }
 
-Why bridge_until(Leg a, Leg b, const char *keys, TalkEnd *end) {
+static const char *who(const Side *side) { return side->user ? side->user : side->party.number; }
+
+Why talk(Leg a, Leg b, const char *keys, TalkEnd *end) {
   Playing *is = playing();
   TRY(passes(0, "", NULL));
   Leg other = is_caller(a) ? b : a;
   const Side *with = side_of(other);
-  const char *who = with->user ? with->user : with->party.number;
-  note("bridged with %s", who);
-  happens(is_caller(other) ? HEARS_ITSELF : TALKS_WITH, who);
+  bool is_b = other.handle == b.handle;
+  note("bridged with %s", who(with));
+  happens(is_caller(other) ? HEARS_ITSELF : TALKS_WITH, who(with));
   char key;
-  if (passes(with->talks, keys, &key) != DONE) {
-    *end = (TalkEnd){.why = A_HUNG_UP};
+  if (passes(fmax(0, fmin(with->hangs_up_at, with->transfers_at) - is->now), keys, &key) != DONE) {
+    *end = (TalkEnd){.why = is_b ? A_HUNG_UP : B_HUNG_UP};
+  } else if (key) {
+    *end = (TalkEnd){.why = DIGIT, .key = key};
+    is->keys[strlen(is->keys) - 1] = 0;
+  } else if (with->hangs_up_at <= with->transfers_at) {
+    *end = (TalkEnd){.why = is_b ? B_HUNG_UP : A_HUNG_UP};
   } else {
-    *end = (TalkEnd){.why = key ? DIGIT : B_HUNG_UP, .key = key};
-    if (key) is->keys[strlen(is->keys) - 1] = 0;
+    *end = (TalkEnd){.why = TRANSFER, .transfer = {other.handle}};
+    is->legs[other.handle].transfers_at = FOR_EVER;
+    is->asks = other.handle;
+    is->asks_as_b = is_b;
+    note("%s asks for a transfer to %s", who(with), transfer_to(end->transfer).name);
   }
   return DONE;
 }
-Why talk(Leg a, Leg b, const char *keys, TalkEnd *end) { return bridge_until(a, b, keys, end); }
 
-/* Telephones ask for nothing here. */
+/* Transfers are carried out as asked; if one fails, the two go on as they were. */
+Why bridge_until(Leg a, Leg b, const char *keys, TalkEnd *end) {
+  for (;;) {
+    TRY(talk(a, b, keys, end));
+    if (end->why != TRANSFER) return DONE;
+    if (transfer_carry_out(end->transfer, NULL, 20) == HUNG_UP) return HUNG_UP;
+  }
+}
+
 bool transfer_by_b(Transfer transfer) {
   (void)transfer;
-  return false;
+  return playing()->asks_as_b;
 }
 bool transfer_attended(Transfer transfer) {
   (void)transfer;
   return false;
 }
 Target transfer_to(Transfer transfer) {
-  (void)transfer;
-  return user("");
+  const char *name = side_of((Leg){transfer.handle})->transfers_to;
+  const Somebody *one = find(user(name));
+  return one ? user(one->name) : number(name);
+}
+
+/* Whether it is open still; it is not from here on. */
+static bool decides(Transfer transfer) {
+  bool open = playing()->asks == transfer.handle;
+  playing()->asks = -1;
+  return open;
 }
 Why transfer_carry_out(Transfer transfer, const Target *to, double ring) {
-  (void)transfer, (void)to, (void)ring;
-  return fails(INVALID, "no transfer is asked for");
+  Playing *is = playing();
+  if (!decides(transfer)) return fails(INVALID, "no transfer is asked for");
+  Target whom = to ? *to : transfer_to(transfer);
+  Leg came;
+  happens(HEARS_MUSIC, NULL);
+  TRY(dial((Dial){.stages = {{0, targets(whom)}}, .for_secs = ring}, &came));
+  note("%s takes the place of %s", who(side_of(came)), who(&is->legs[transfer.handle]));
+  /* The script holds this leg and goes on with it. */
+  is->legs[transfer.handle] = is->legs[came.handle];
+  return DONE;
 }
 Why transfer_refuse(Transfer transfer, uint16_t status) {
-  (void)status;
-  return transfer_carry_out(transfer, NULL, 0);
+  if (!decides(transfer)) return fails(INVALID, "no transfer is asked for");
+  note("%s may not transfer: %u", who(side_of((Leg){transfer.handle})), status);
+  return DONE;
 }
-const char *transferred_by(void) { return NULL; }
+const char *transferred_by(void) { return playing()->there.transferred_by; }
 
 Why park(Leg leg, const char *slot, double most, Prompt hears, Leg *who) {
   (void)leg, (void)hears, (void)who;
@@ -415,6 +458,25 @@ const char *contact_field(const Contact *contact, const char *name) {
   return value_among(playing()->there.contacts[contact->handle % THERE].fields, name, false);
 }
 
+Why crm_create_task(const char *number, const char *title, const char *responsible, double due, const char **id) {
+  (void)due;
+  note("task%s%s about %s: %s", responsible ? " for " : "", responsible ? responsible : "", number, title);
+  if (id) *id = "simulated-task";
+  return DONE;
+}
+Why crm_close_task(const char *id) {
+  note("task %s is done", id);
+  return DONE;
+}
+
+Why notify(const char *to, const char *text, const char *const *facts) {
+  (void)facts;
+  note("notify %s: %.*s", *to ? to : "everyone", (int)strcspn(text, "\n"), text);
+  add_line(&playing()->made.notices, to);
+  add_line(&playing()->made.notices, text);
+  return DONE;
+}
+
 Why http_send(Request request, Response *response) {
   note("asks %s %s", request.method ? request.method : "GET", request.url);
   const Server *all = playing()->there.servers;
@@ -471,7 +533,7 @@ Why place_wait(Place place, const char *keys, const Prompt *hears, Waited *end) 
     *end = (Waited){.why = LONGEST_WAIT, .word = ""};
   } else {
     const char *agent = is->place.queue->agent;
-    *end = (Waited){.why = CONNECTED, .agent = add_leg(agent, agent, agent, FOR_EVER), .word = ""};
+    *end = (Waited){.why = CONNECTED, .agent = add_leg(agent, agent, agent, NULL), .word = ""};
   }
   return DONE;
 }

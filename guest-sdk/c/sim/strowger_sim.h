@@ -20,7 +20,7 @@
  * its end, or when the script fails and the plan does not say so. Lengths are seconds, and what is left out or 0 is as it says.
  * A prompt takes its nominal time: a recording or words two seconds, a digit half of one.
  *
- * Left out: transfers, headers, and the C library's clocks and rand(), which are the machine's here and the call's there. */
+ * Left out: headers, and the C library's clocks and rand(), which are the machine's here and the call's there. */
 #ifndef STROWGER_SIM_H
 #define STROWGER_SIM_H
 
@@ -42,6 +42,8 @@ typedef struct Somebody {
   bool never_answers;        /* It rings until the time is up. */
   bool busy;                 /* On a call already. */
   bool offline;              /* No device is registered. */
+  double transfers;          /* So long after answering it asks for a transfer; never. */
+  const char *transfers_to;  /* To this user or number. */
 } Somebody;
 
 typedef struct Calendar {
@@ -72,6 +74,16 @@ typedef struct Queue {
   Why refuses;       /* In place of a place: BUSY when it is full, UNREACHABLE when it is closed or nobody serves it. */
 } Queue;
 
+/* A box and what is in it; its lengths are 120, 4 and 1 s. One that no test names is there too, empty. */
+typedef struct Box {
+  const char *name; /* A user's, or any other. */
+  const char *pin;  /* None: it can't be unlocked. */
+  const char *owners[THERE];
+  const char *greeting;
+  bool full;
+  Message messages[THERE]; /* Ten seconds long. */
+} Box;
+
 typedef struct Remembered {
   const char *key, *value;
 } Remembered;
@@ -89,6 +101,8 @@ typedef struct World {
   Known contacts[THERE];
   Server servers[THERE];
   Queue queues[THERE];
+  Box boxes[THERE];
+  const char *transferred_by; /* The user who transferred the caller here; nobody. */
   Remembered remembered[THERE]; /* What earlier calls left in the tenant's memory. */
 } World;
 
@@ -127,6 +141,7 @@ typedef struct Call {
   const char *handed_over_to; /* NULL: it was not. */
   const char *handed_over_settings;
   Lines tags, kept;           /* Names and values in turn. */
+  Lines notices;              /* Who was told what, in turn; "" is everyone. */
 } Call;
 const char *call_tag(const Call *call, const char *key);       /* The last of the name; NULL when there is none. */
 const char *call_remembers(const Call *call, const char *key); /* What is in the tenant's memory; NULL for nothing. */

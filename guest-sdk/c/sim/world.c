@@ -242,8 +242,9 @@ static void begin(Playing *is, const World *there) {
     const Somebody *one = &world->users[n];
     if (!strcmp(one->name, world->from) || (one->number && !strcmp(one->number, world->from))) user = one->name;
   }
-  is->legs[0] = (Side){{world->from, NULL, format("tel:%s", world->from)}, user, FOR_EVER};
+  is->legs[0] = (Side){{world->from, NULL, format("tel:%s", world->from)}, user, FOR_EVER, FOR_EVER, NULL};
   is->leg_count = 1;
+  is->asks = -1;
   for (size_t n = 0; n < THERE && world->remembered[n].key; n++) {
     add_line(&is->made.kept, world->remembered[n].key);
     add_line(&is->made.kept, world->remembered[n].value);

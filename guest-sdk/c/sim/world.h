@@ -34,7 +34,8 @@ typedef enum Kind {
 typedef struct Side {
   Party party;
   const char *user; /* NULL when it is none of the tenant's. */
-  double talks;
+  double hangs_up_at, transfers_at;
+  const char *transfers_to;
 } Side;
 
 typedef struct Playing {
@@ -51,6 +52,8 @@ typedef struct Playing {
     const Queue *queue; /* The queue that was entered last. */
     double entered, ends;
   } place;
+  int32_t asks;  /* The leg that asks for a transfer and waits for the answer; -1: none. */
+  bool asks_as_b; /* And it is the second one of talk(). */
   Call made;
 } Playing;
 
@@ -76,7 +79,11 @@ const char *heard(Prompt prompt);
 double moment(const char *text);
 LocalTime local_time(double at);
 
-/* What strowger_sim.c has for world.c. */
+/* A verb fails. */
+Why fails(Why why, const char *detail);
+Why refused(uint16_t status);
+
+/* What strowger_sim.c has for world.c and mailbox.c. */
 void begin_settings(const char *json);
 const char *words_of(Why why);
 

@@ -178,3 +178,95 @@ TEST(static_variables_begin_anew) {
 }
 
 TEST(static_variables_begin_anew_in_the_next_test) { static_variables_begin_anew(); }
+
+static Why decides_about_transfers(Leg caller) {
+  Leg ana;
+  TRY(dial((Dial){.stages = {{0, targets(user("ana"))}}}, &ana));
+  for (TalkEnd end;;) {
+    TRY(talk(caller, ana, "", &end));
+    if (end.why != TRANSFER) return tag("ended", end.why == B_HUNG_UP ? "by b" : "otherwise");
+    CHECK(transfer_by_b(end.transfer) && !transfer_attended(end.transfer));
+    Target to = transfer_to(end.transfer), vera = user("vera");
+    TRY(tag("to", to.name));
+    if (!strcmp(to.name, "boris")) {
+      TRY(transfer_carry_out(end.transfer, &vera, 10));
+    } else {
+      TRY(transfer_refuse(end.transfer, 603));
+    }
+    CHECK(transfer_refuse(end.transfer, 603) == INVALID);
+  }
+}
+
+TEST(a_transfer_is_the_scripts_to_carry_out_to_turn_elsewhere_or_to_refuse) {
+  script = decides_about_transfers;
+  World there = {
+      .users = {
+          {.name = "ana", .transfers = 5, .transfers_to = "102"},
+          {.name = "boris", .number = "102"},
+          {.name = "vera", .after = 3, .talks = 20, .transfers = 7, .transfers_to = "+1"},
+      },
+  };
+  Call call = run(there, talks_with("ana"), talks_with("vera"), is_hung_up());
+  CHECK_TEXT(call_tag(&call, "to"), "+1");
+  CHECK_TEXT(call_tag(&call, "ended"), "by b");
+  /* Two until ana answers, five with ana, three until vera answers, twenty with vera. */
+  CHECK_NUMBER(call.length, 30);
+}
+
+static Why connects(Leg caller) {
+  Leg ana;
+  TRY(dial((Dial){.stages = {{0, targets(user("ana"))}}}, &ana));
+  return bridge(caller, ana);
+}
+
+TEST(without_a_scripts_say_a_transfer_is_carried_out_and_one_that_fails_changes_nothing) {
+  script = connects;
+  World there = {
+      .users = {
+          {.name = "ana", .talks = 60, .transfers = 5, .transfers_to = "boris"},
+          {.name = "boris", .talks = 10},
+      },
+  };
+  CHECK_NUMBER(run(there, talks_with("ana"), talks_with("boris"), is_hung_up()).length, 2 + 5 + 2 + 10);
+  there.users[0].transfers_to = "+1";
+  CHECK_NUMBER(run(there, talks_with("ana"), talks_with("ana"), is_hung_up()).length, 2 + 60);
+}
+
+static Why hears_messages(Leg caller) {
+  Mailbox box;
+  Messages messages;
+  CHECK(mailbox_find("101", &box));
+  CHECK(mailbox_unlock(&box, "0000") == REFUSED && why_status(REFUSED) == 403);
+  TRY(mailbox_unlock(&box, "1234"));
+  TRY(mailbox_messages(&box, &messages));
+  CHECK_TEXT(box.name, "ana");
+  CHECK(box.unheard == 1 && box.heard == 1 && messages.count == 2);
+  CHECK(!strcmp(box.owners[0], "ana") && !box.owners[1]);
+  CHECK_TEXT(messages.all[0].id, "m-2");
+  CHECK_NUMBER(messages.all[0].length, 10);
+  TRY(leg_play(caller, recording(messages.all[0].id)));
+  TRY(mailbox_keep(&box, "m-2"));
+  TRY(mailbox_delete(&box, "m-1"));
+  CHECK(mailbox_delete(&box, "m-1") == NOT_FOUND);
+  TRY(mailbox_greet_with(&box, "recording-1"));
+  CHECK(mailbox_find("ana", &box));
+  CHECK_TEXT(box.greeting, "recording-1");
+  CHECK(box.unheard == 0 && box.heard == 1);
+  TRY(notify("ana", "Heard\nby telephone", (const char *[]){"messages", "2", NULL}));
+  TRY(crm_create_task("+1", "call back", "ana", 0, NULL));
+  return notify("", "All heard", NULL);
+}
+
+TEST(a_box_is_unlocked_heard_and_emptied_and_people_are_told) {
+  script = hears_messages;
+  World there = {
+      .users = {{.name = "ana", .number = "101"}},
+      .boxes = {{.name = "ana", .pin = "1234", .messages = {{.id = "m-1", .at = 1, .heard = true}, {.id = "m-2", .at = 2}}}},
+  };
+  Call call = run(there, hears(recording("m-2")), is_hung_up());
+  CHECK_NUMBER((double)call.notices.count, 4);
+  CHECK_TEXT(call.notices.all[0], "ana");
+  CHECK_TEXT(call.notices.all[1], "Heard\nby telephone");
+  CHECK_TEXT(call.notices.all[2], "");
+  CHECK_TEXT(call.timeline.all[call.timeline.count - 2], "    2.0 s  notify everyone: All heard");
+}

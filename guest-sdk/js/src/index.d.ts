@@ -248,6 +248,61 @@ export declare const crm: {
   closeTask(id: string): void;
 };
 
+/** People and programs outside: what they are told is written down when this returns, and delivered for certain. */
+export declare const notify: {
+  /**
+   * Tells a recipient of the tenant's configuration by name. The text's first line is the subject, at most 4 KiB in all;
+   * `facts` stand beside those of the call, at most 32 of 1 KiB. Answers a receipt: the letter's name in the outbox.
+   */
+  send(to: string, text: string, facts?: Record<string, string | number>): string;
+  /** Tells everyone who ticked "script"; the receipt is empty when nobody did. */
+  tell(text: string, facts?: Record<string, string | number>): string;
+};
+
+/** A message in a box. */
+export interface Message {
+  /** Also a prompt: `caller.play(message.id)`. */
+  id: string;
+  /** E.164 with "+", or an extension; empty when withheld. */
+  number: string;
+  name: string | null;
+  /** Seconds since 1970 UTC. */
+  at: number;
+  length: number;
+  heard: boolean;
+}
+/** A box, as it was when looked up. Lengths are seconds. */
+export interface Mailbox {
+  name: string;
+  /** The prompt that greets its callers, where somebody recorded one. */
+  greeting: string | null;
+  /** The longest message that it takes; so much quiet ends one, and what is shorter than `shortest` is none. */
+  longest: number;
+  silence: number;
+  shortest: number;
+  unheard: number;
+  heard: number;
+  /** It takes no further message. */
+  full: boolean;
+  /** Users who need no PIN on their own telephones. */
+  owners: string[];
+  /** "refused" is thrown for a wrong PIN, "limit" with "pin" for any after too many. */
+  unlock(pin: string): void;
+  /** Those that nobody has heard first, then the others; of each the oldest first. */
+  messages(): Message[];
+  /** The message was heard, and stays; "not-found" when it is gone. */
+  keep(message: { id: string }): void;
+  /** The message goes, and its recording with it. */
+  delete(message: { id: string }): void;
+  /** Greets with this recording of the call from now on; with null as if nobody had recorded one. */
+  greetWith(recording: string | null): void;
+}
+/** What callers leave after `tag("box", name)` goes to that box by itself, also when they hang up while speaking. */
+export declare const mailbox: {
+  /** A box by its name, or a user's by the user's name or extension. */
+  find(nameOrNumber: string): Mailbox | null;
+};
+
 export interface RequestOptions {
   /** GET unless said. */
   method?: "GET" | "HEAD" | "POST" | "PUT" | "PATCH" | "DELETE";

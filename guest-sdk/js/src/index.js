@@ -4,6 +4,7 @@ export { clock, crm, directory, kv } from "./around.js";
 export { bridge, bridgeUntil, dial, handOver, park, pickUp, retrieve, tag, talk, transferredBy } from "./dial.js";
 export { http } from "./http.js";
 export { log } from "./log.js";
+export { mailbox, notify } from "./messages.js";
 export { Refusal, agents, queue } from "./queue.js";
 export { script } from "./script.js";
 export {

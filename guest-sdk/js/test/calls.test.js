@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { Failure, bridge, dial, http, kv, number, queue, script, silence } from "@strowger/script";
+import { Failure, bridge, dial, http, kv, mailbox, notify, number, queue, script, silence, talk, transferredBy } from "@strowger/script";
 import { Caller, Telephone, User, snapshot } from "@strowger/script/sim";
 import { pairUp } from "@strowger/script/strategy";
 
@@ -110,4 +110,80 @@ test("a server that is there answers, and others are not allowed", () => {
   assert.deepEqual(found, [201, true, "gold", null, true, "timed-out", undefined, "limit", "http_allow"]);
   assert.equal(call.length, 2);
   assert.match(call.timeline.join("\n"), /asks POST https:\/\/crm\.example\/who\?a%20b=%D0%B6%26/);
+});
+
+test("a transfer is the script's to carry out, to turn elsewhere, or to refuse", () => {
+  const seen = [];
+  const decides = script({
+    onCall(caller) {
+      const ana = dial("ana");
+      for (;;) {
+        const end = talk(caller, ana);
+        seen.push(end.why === "transfer" ? `${end.transfer.byB} ${end.transfer.to.val}` : end.why);
+        if (end.why !== "transfer") return;
+        if (end.transfer.to.val === "boris") end.transfer.carryOut({ to: "vera", ringSecs: 10 });
+        else end.transfer.refuse();
+      }
+    },
+  });
+  const call = Caller.from("1")
+    .there(new User("ana").transfersAfter(5, "102"))
+    .there(new User("boris").numbered("102"))
+    .there(new User("vera").answersAfter(3).transfersAfter(7, "+1").hangsUpAfter(20))
+    .talksWith("ana")
+    .talksWith("vera")
+    .isHungUp()
+    .run(decides);
+  assert.deepEqual(seen, ["true boris", "true +1", "b-hung-up"]);
+  // Two until ana answers, five with ana, three until vera answers, twenty with vera.
+  assert.equal(call.length, 30);
+});
+
+test("without a script's say a transfer is carried out, and one that fails changes nothing", () => {
+  const connects = script({ onCall: (caller) => bridge(caller, dial("ana")) });
+  const run = (to) =>
+    Caller.from("1")
+      .there(new User("ana").transfersAfter(5, to).hangsUpAfter(60))
+      .there(new User("boris").hangsUpAfter(10))
+      .talksWith("ana")
+      .talksWith(to === "boris" ? "boris" : "ana")
+      .isHungUp()
+      .run(connects).length;
+  assert.equal(run("boris"), 2 + 5 + 2 + 10);
+  assert.equal(run("+1"), 2 + 60);
+  const asks = script({ onCall: (caller) => caller.play(transferredBy()) });
+  Caller.from("1").transferredByUser("ana").hears("ana").isHungUp().run(asks);
+});
+
+test("a box is unlocked, heard and emptied, and people are told", () => {
+  const hears = script({
+    onCall(caller) {
+      const box = mailbox.find("101");
+      assert.throws(() => box.unlock("0000"), { why: "refused", detail: 403 });
+      box.unlock("1234");
+      const [first, second] = box.messages();
+      assert.deepEqual([box.name, box.unheard, box.heard, box.owners], ["ana", 1, 1, ["ana"]]);
+      assert.deepEqual([first.id, first.heard, first.length, second.id], ["m-2", false, 10, "m-1"]);
+      caller.play(first.id);
+      box.keep(first);
+      box.delete(second);
+      assert.throws(() => box.delete(second), { why: "not-found", detail: "m-1" });
+      box.greetWith("recording-1");
+      assert.equal(mailbox.find("ana").greeting, "recording-1");
+      assert.equal(mailbox.find("nobody").unlock.length, 1);
+      notify.send("ana", "Heard\nby telephone", { messages: 2 });
+      notify.tell("All heard");
+    },
+  });
+  const messages = [{ id: "m-1", at: 1, heard: true }, { id: "m-2", at: 2 }];
+  const call = Caller.from("1")
+    .there(new User("ana").numbered("101"))
+    .mailbox("ana", { pin: "1234", messages })
+    .hears("m-2")
+    .isHungUp()
+    .run(hears);
+  assert.deepEqual(call.notices, [
+    { to: "ana", text: "Heard\nby telephone", facts: { messages: "2" } },
+    { to: "", text: "All heard", facts: {} },
+  ]);
 });

@@ -35,6 +35,7 @@ from ._dial import (
 )
 from ._http import Response, http
 from ._leg import Gathered, Leg, Recorded
+from ._messages import Mailbox, Message, mailbox, notify
 from ._queue import Outlook, Place, Refusal, agents, queue
 from ._script import CallRecord
 from ._words import (

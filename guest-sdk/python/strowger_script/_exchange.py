@@ -15,12 +15,12 @@ except ImportError:
 
 if IN_COMPONENT:
     try:
-        from wit_world.imports import call, clock, crm, directory, ended, http, kv, queue, settings
+        from wit_world.imports import call, clock, crm, directory, ended, http, kv, mailbox, notify, queue, settings
     except ImportError:
         # The world of queue strategies has none of these.
-        call = clock = crm = directory = ended = http = kv = queue = settings = None
+        call = clock = crm = directory = ended = http = kv = mailbox = notify = queue = settings = None
 else:
-    from .sim._wit import call, clock, crm, directory, ended, http, kv, queue, settings
+    from .sim._wit import call, clock, crm, directory, ended, http, kv, mailbox, notify, queue, settings
 
 __all__ = [
     "Err",
@@ -33,6 +33,8 @@ __all__ = [
     "http",
     "kv",
     "log",
+    "mailbox",
+    "notify",
     "queue",
     "settings",
     "types",

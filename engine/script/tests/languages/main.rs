@@ -3,6 +3,8 @@
 //!
 //! Needs the tools of tests/install-tools.sh; without one of them a test fails and says which.
 
+mod answering;
+
 use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, LazyLock, Mutex, PoisonError};

@@ -10,5 +10,7 @@ export const crm = from("crm", ["find", "createTask", "closeTask"]);
 export const directory = from("directory", ["find", "group", "lastSpokeWith", "conversations"]);
 export const http = from("http", ["fetch"]);
 export const kv = from("kv", ["get", "set", "swap", "add", "delete"]);
+export const mailbox = from("mailbox", ["find", "unlock", "messages", "keep", "delete", "greet"]);
+export const notify = from("notify", ["send"]);
 export const queue = from("queue", ["enter", "look", "agent", "makeAvailable", "pause", "signIn", "signOut"]);
 export const settings = from("settings", ["get"]);

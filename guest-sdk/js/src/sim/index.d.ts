@@ -12,7 +12,7 @@
  *
  * @packageDocumentation
  */
-import type { Contact, Prompt, Script, Why } from "../index.js";
+import type { Contact, Message, Prompt, Script, Why } from "../index.js";
 import type { Snapshot } from "../strategy.js";
 
 declare class Party {
@@ -23,6 +23,8 @@ declare class Party {
   rejectsAfter(secs: number, status: number): this;
   /** So long after answering. */
   hangsUpAfter(secs: number): this;
+  /** Asks, so long after answering, that this user or number takes its place. */
+  transfersAfter(secs: number, to: string): this;
 }
 /** A user of the tenant, registered and free unless said. */
 export declare class User extends Party {
@@ -49,6 +51,19 @@ export interface ServerAnswer {
   fails?: Why;
 }
 
+/** A box and what is in it; what is left out is usual. */
+export interface Box {
+  /** Without one it can't be unlocked; its owners need none. */
+  pin?: string;
+  owners?: string[];
+  greeting?: string;
+  longest?: number;
+  silence?: number;
+  shortest?: number;
+  full?: boolean;
+  messages?: ({ id: string } & Partial<Message>)[];
+}
+
 export declare class Caller {
   static from(number: string): Caller;
   /** The number dialled; "700" unless said. */
@@ -65,6 +80,10 @@ export declare class Caller {
   /** What an earlier call left in the tenant's memory. */
   remembers(key: string, text: string): this;
   spokeWithUser(name: string): this;
+  /** A box of this name. One that no test names is there too, empty. */
+  mailbox(name: string, box?: Box): this;
+  /** This user has transferred the caller here. */
+  transferredByUser(name: string): this;
 
   isAnswered(): this;
   hears(what: string | Prompt): this;
@@ -86,6 +105,8 @@ export declare class Caller {
     log: string[];
     timeline: string[];
     handedOver: { script: string; settings: any } | null;
+    /** Who was told what; `to` is empty for everyone. */
+    notices: { to: string; text: string; facts: Record<string, string> }[];
     length: number;
     tag(key: string): string | undefined;
     remembers(key: string): string | null;

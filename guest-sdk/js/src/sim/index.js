@@ -30,6 +30,10 @@ class Party {
     this.talks = secs;
     return this;
   }
+  transfersAfter(secs, to) {
+    this.transfers = { after: secs, to };
+    return this;
+  }
   manner(skipBusy) {
     if (this.presence === "offline") return { fails: "unreachable", after: 0 };
     return this.presence === "busy" && skipBusy ? { fails: "busy", after: 0 } : this.does;
@@ -77,7 +81,9 @@ export class Caller {
     this.contacts = {};
     this.servers = [];
     this.lines = {};
+    this.mailboxes = {};
     this.remembered = {};
+    this.transferredBy = null;
     this.spokeWith = null;
     this.steps = [];
   }
@@ -115,6 +121,12 @@ export class Caller {
   }
   queue(name, line) {
     return this.#with(() => (this.lines[name] = { after: 20, ...line }));
+  }
+  mailbox(name, box = {}) {
+    return this.#with(() => (this.mailboxes[name] = box));
+  }
+  transferredByUser(name) {
+    return this.#with(() => (this.transferredBy = name));
   }
   remembers(key, text) {
     return this.#with(() => (this.remembered[key] = text));
@@ -184,6 +196,7 @@ export class Caller {
       log: world.log,
       timeline: world.timeline,
       handedOver: world.handedOver,
+      notices: world.notices,
       length: world.now,
       tag: (key) => world.tags.findLast(([name]) => name === key)?.[1],
       remembers: (key) => (world.kept.has(key) ? new TextDecoder().decode(world.kept.get(key)) : null),

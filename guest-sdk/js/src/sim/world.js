@@ -3,6 +3,8 @@
 import { decode, encode } from "../utf8.js";
 import { Failure } from "../words.js";
 import { lines } from "./log.js";
+import { mailboxes } from "./mailbox.js";
+import { bridge, talk } from "./moves.js";
 
 const RECORDING = 2;
 const CHARACTER = 0.5;
@@ -44,6 +46,7 @@ export class World {
     this.timeline = [];
     this.log = [];
     this.tags = [];
+    this.notices = [];
     this.kept = new Map(Object.entries(plan.remembered).map(([key, text]) => [key, encode(text)]));
     this.handedOver = null;
     this.drawn = 0;
@@ -51,9 +54,9 @@ export class World {
     const world = this;
     this.call = {
       dial: (stages, options) => world.dial(stages, options),
-      bridge: (a, b, keys) => world.bridge(a, b, keys),
-      talk: (a, b, keys) => world.bridge(a, b, keys),
-      transferredBy: () => null,
+      bridge: (a, b, keys) => bridge(world, a, b, keys),
+      talk: (a, b, keys) => talk(world, a, b, keys),
+      transferredBy: () => plan.transferredBy,
       park: (_leg, slot, most) => (world.note(`park in ${slot}`), world.passes(most / 1000), fails("no-answer")),
       retrieve: (slot) => fails("not-found", slot),
       pickUp: (user) => fails("not-found", user),
@@ -78,6 +81,14 @@ export class World {
         return "simulated-task";
       },
       closeTask: (id) => world.note(`task ${id} is done`),
+    };
+    this.mailbox = mailboxes(world);
+    this.notify = {
+      send(to, text, facts) {
+        world.note(`notify ${to || "everyone"}: ${text.split("\n")[0]}`);
+        world.notices.push({ to, text, facts: Object.fromEntries(facts) });
+        return "simulated-letter";
+      },
     };
     this.http = { fetch: (request) => world.fetch(request) };
     this.directory = {
@@ -137,7 +148,6 @@ export class World {
     return next?.kind === "hangs up" ? { ...next, at: this.callerAt + next.secs } : null;
   }
 
-  // Time goes by, for so long, or until a key that `stops` accepts; the caller may leave meanwhile.
   fetch({ method, url, timeout }) {
     this.note(`asks ${method.toUpperCase()} ${url}`);
     const server = this.plan.servers.find((server) => fits(server.url, url));
@@ -154,6 +164,7 @@ export class World {
     };
   }
 
+  // Time goes by, for so long, or until a key that `stops` accepts; the caller may leave meanwhile.
   passes(length, stops = () => false) {
     if (this.left) fails("hung-up");
     const until = this.now + length;
@@ -285,7 +296,12 @@ export class World {
       this.note(`${answers.target.val} answers`);
       const { val, tag } = answers.target;
       const party = { number: answers.party.number || val, name: null, uri: `sip:${val}` };
-      return Object.assign(this.leg(party, "outbound", tag === "user" ? val : null), { talks: answers.party.talks });
+      const { talks = Infinity, transfers } = answers.party;
+      return Object.assign(this.leg(party, "outbound", tag === "user" ? val : null), {
+        hangsUpAt: this.now + talks,
+        transfersAt: transfers ? this.now + transfers.after : Infinity,
+        transfersTo: transfers?.to,
+      });
     }
     this.passes(Math.min(limit, allFailedAt));
     const order = ["refused", "busy", "no-answer", "unreachable"];
@@ -293,20 +309,6 @@ export class World {
     const best = failed.sort((a, b) => order.indexOf(a.tag) - order.indexOf(b.tag))[0] ?? { tag: "unreachable" };
     this.note(`nobody answers: ${best.tag}`);
     return fails(best.tag, best.val);
-  }
-
-  bridge(a, b, keys) {
-    this.passes(0);
-    const other = a === this.caller ? b : a;
-    this.note(`bridged with ${other.who}`);
-    this.happens(other === this.caller ? "hears itself" : "talks with", other === this.caller ? undefined : other.who);
-    try {
-      const key = this.passes(other.talks ?? Infinity, (key) => keys.includes(key));
-      return key === null ? { tag: "b-hung-up" } : { tag: "digit", val: this.keys.pop() };
-    } catch (thrown) {
-      if (thrown.tag !== "hung-up") throw thrown;
-      return { tag: "a-hung-up" };
-    }
   }
 
   enter(name, { longest }) {

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from ._wit import Direction, EndOfDigits, Gathered, Recorded, types
 
 if TYPE_CHECKING:
+    from ._plan import Party
     from ._world import World
 
 CHARACTER = 0.5
@@ -15,12 +16,14 @@ CHARACTER = 0.5
 class Leg:
     """A leg's handle."""
 
-    def __init__(self, world: World, party: Any, direction: Any, user: str | None, talks: float) -> None:
+    def __init__(self, world: World, party: Any, direction: Any, user: str | None, by: Party | None = None) -> None:
         self._world = world
         self._party = party
         self._direction = direction
         self._user = user
-        self.talks = talks
+        self.hangs_up_at = world.now + by.talks if by else float("inf")
+        self.transfers_at = world.now + by.transfers[0] if by else float("inf")
+        self.transfers_to = by.transfers[1] if by else ""
         self.who = user or party.number
 
     def party(self) -> Any:

@@ -19,6 +19,7 @@ class Party:
         self._after = ANSWERS_AFTER
         self._fails: Any = None
         self.talks = float("inf")
+        self.transfers = (float("inf"), "")
         self.presence = "FREE"
 
     def answers_after(self, length: float) -> Any:
@@ -40,6 +41,11 @@ class Party:
     def hangs_up_after(self, length: float) -> Any:
         """So long after answering."""
         self.talks = length
+        return self
+
+    def transfers_after(self, length: float, to: str) -> Any:
+        """Asks, so long after answering, that this user or number takes its place."""
+        self.transfers = (length, to)
         return self
 
     def manner(self, skip_busy: bool) -> tuple[float, Any]:
@@ -102,6 +108,8 @@ class Call:
     timeline: list[str]
     tags: list[tuple[str, str]]
     kept: dict[str, bytes]
+    #: Who was told what, with which facts; "" is everyone.
+    notices: list[tuple[str, str, dict[str, str]]]
     handed_over: tuple[str, Any] | None
     length: float
 
@@ -124,7 +132,9 @@ class Caller:
         self.contacts: dict[str, dict[str, Any]] = {}
         self.servers: list[tuple[str, dict[str, Any]]] = []
         self.lines: dict[str, tuple[str | None, float]] = {}
+        self.mailboxes: dict[str, dict[str, Any]] = {}
         self.remembered: dict[str, bytes] = {}
+        self.transferred_by: str | None = None
         self.spoke: str | None = None
         self.steps: list[Step] = []
 
@@ -176,6 +186,17 @@ class Caller:
     def queue(self, name: str, agent: str | None = None, after: float = 20.0) -> Caller:
         """There is this queue, with an agent for the caller after so long, or none."""
         self.lines[name] = (agent, after)
+        return self
+
+    def mailbox(self, name: str, **box: Any) -> Caller:
+        """A box: pin, owners, greeting, longest, silence, shortest, full, and `messages` with their id, number, name, at,
+        length, heard. One that no test names is there too, empty."""
+        self.mailboxes[name] = box
+        return self
+
+    def transferred_by_user(self, user: str) -> Caller:
+        """This user has transferred the caller here."""
+        self.transferred_by = user
         return self
 
     def remembers(self, key: str, text: str) -> Caller:
@@ -270,4 +291,4 @@ class Caller:
         finally:
             _wit.play(before)
         world.finish(thrown)
-        return Call(world.log, world.timeline, world.tags, world.kept, world.handed_over, world.now)
+        return Call(world.log, world.timeline, world.tags, world.kept, world.notices, world.handed_over, world.now)

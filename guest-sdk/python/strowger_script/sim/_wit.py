@@ -43,7 +43,7 @@ types = SimpleNamespace(
     AgentState=_enum("AgentState", "OFFLINE", "AVAILABLE", "OFFERED", "TALKING", "WRAP_UP", "PAUSED"),
 )
 ENDS = SimpleNamespace(
-    **_variant("BridgeEnd", "AHungUp", "BHungUp", "Digit="), **_variant("Waited", "Connected=", "Digit=", "LongestWait")
+    **_variant("BridgeEnd", "AHungUp", "BHungUp", "Digit=", "Transfer="), **_variant("Waited", "Connected=", "Digit=", "LongestWait")
 )
 Presence = _enum("Presence", "OFFLINE", "FREE", "RINGING", "BUSY")
 Direction = _enum("Direction", "INBOUND", "OUTBOUND", "INTERNAL")
@@ -78,10 +78,9 @@ call = SimpleNamespace(
     GatherOptions=make_dataclass("GatherOptions", ["prompts", "most", "terminator", "first", "between"]),
     Stage=make_dataclass("Stage", ["after", "targets"]),
     DialOptions=make_dataclass("DialOptions", ["timeout", "ringback", "present", "skip_busy"]),
-    transferred_by=lambda: None,
-    **_of_world("call_dial", "call_bridge", "call_tag", "call_hand_over", "call_retrieve", "call_pick_up"),
+    **_of_world("call_dial", "call_bridge", "call_talk", "call_transferred_by", "call_park", "call_retrieve"),
+    **_of_world("call_pick_up", "call_tag", "call_hand_over"),
 )
-call.talk = call.bridge
 clock = SimpleNamespace(
     **_of_world("clock_now", "clock_local_time", "clock_time_in", "clock_scheme", "clock_random", "clock_sleep")
 )
@@ -96,6 +95,10 @@ http = SimpleNamespace(
     **_of_world("http_fetch"),
 )
 kv = SimpleNamespace(**_of_world("kv_get", "kv_set", "kv_swap", "kv_add", "kv_delete"))
+mailbox = SimpleNamespace(
+    **_of_world("mailbox_find", "mailbox_unlock", "mailbox_messages", "mailbox_keep", "mailbox_delete", "mailbox_greet")
+)
+notify = SimpleNamespace(**_of_world("notify_send"))
 queue = SimpleNamespace(
     Entry=make_dataclass("Entry", ["priority", "skills", "longest"]),
     **_of_world("queue_enter", "queue_look", "queue_agent", "queue_make_available", "queue_pause"),

@@ -10,6 +10,8 @@ from types import SimpleNamespace
 from typing import Any
 
 from ._leg import CHARACTER, Leg
+from ._mailbox import Mailboxes, boxes_of
+from ._moves import bridge, talk
 from ._plan import Caller, Party, Step, User
 from ._wit import ENDS, Direction, Err, Presence, types
 
@@ -23,7 +25,7 @@ def _fits(pattern: str, text: str) -> bool:
     return re.fullmatch(".*".join(map(re.escape, pattern.split("*"))), text, re.DOTALL) is not None
 
 
-class World:
+class World(Mailboxes):
     def __init__(self, plan: Caller) -> None:
         self.plan = plan
         self.steps = list(plan.steps)
@@ -35,11 +37,13 @@ class World:
         self.log: list[str] = []
         self.tags: list[tuple[str, str]] = []
         self.kept = dict(plan.remembered)
+        self.boxes = boxes_of(plan)
+        self.notices: list[tuple[str, str, dict[str, str]]] = []
         self.handed_over: tuple[str, Any] | None = None
         self.drawn = -1
         known = next((user.name for user in plan.users if plan.number in (user.name, user.extension)), None)
         party = types.Party(plan.number, None, f"tel:{plan.number}")
-        self.caller = Leg(self, party, Direction.INBOUND, known, float("inf"))
+        self.caller = Leg(self, party, Direction.INBOUND, known)
 
     def note(self, line: str) -> None:
         self.timeline.append(f"{self.now:7.1f} s  {line}")
@@ -148,7 +152,7 @@ class World:
             self.note(f"{target.value} answers")
             user = target.value if isinstance(target, types.Target_User) else None
             shown = types.Party(party.extension or target.value, None, f"sip:{target.value}")
-            return Leg(self, shown, Direction.OUTBOUND, user, party.talks)
+            return Leg(self, shown, Direction.OUTBOUND, user, party)
         self.passes(min(limit, all_failed_at))
         if all_failed_at > limit:
             failures.append(types.Failure_NoAnswer())
@@ -156,15 +160,13 @@ class World:
         raise Err(min(failures, key=lambda failure: order.index(type(failure))))
 
     def call_bridge(self, a: Any, b: Any, keys: str) -> Any:
-        self.passes(0)
-        other = b if a is self.caller else a
-        self.note(f"bridged with {other.who}")
-        self.happens("talks with", other.who)
-        try:
-            key = self.passes(other.talks, lambda key: key in keys)
-        except Err:
-            return ENDS.BridgeEnd_AHungUp()
-        return ENDS.BridgeEnd_BHungUp() if key is None else ENDS.BridgeEnd_Digit(self.keys.pop())
+        return bridge(self, a, b, keys)
+
+    def call_talk(self, a: Any, b: Any, keys: str) -> Any:
+        return talk(self, a, b, keys)
+
+    def call_transferred_by(self) -> str | None:
+        return self.plan.transferred_by
 
     def call_tag(self, key: str, value: str) -> None:
         self.note(f"tag {key} = {value}")
@@ -174,10 +176,20 @@ class World:
         self.note(f"hand over to {script}")
         self.handed_over = (script, json.loads(settings))
 
+    def call_park(self, _leg: Any, slot: str, most: int, _hears: Any) -> Any:
+        self.note(f"park in {slot}")
+        self.passes(most / 1000)
+        raise Err(types.Failure_NoAnswer())
+
     def call_retrieve(self, slot: str) -> None:
         raise Err(types.Failure_NotFound(slot))
 
     call_pick_up = call_retrieve
+
+    def notify_send(self, to: str, text: str, facts: list[tuple[str, str]]) -> str:
+        self.note(f"notify {to or 'everyone'}: {text.splitlines()[0] if text else ''}")
+        self.notices.append((to, text, dict(facts)))
+        return "simulated-letter"
 
     def clock_now(self) -> float:
         return self.plan.at.timestamp() + self.now
@@ -285,7 +297,7 @@ class World:
             if ends <= connects:
                 return ENDS.Waited_LongestWait()
             party = types.Party(agent, None, f"sip:{agent}")
-            return ENDS.Waited_Connected(Leg(self, party, Direction.OUTBOUND, agent, float("inf")))
+            return ENDS.Waited_Connected(Leg(self, party, Direction.OUTBOUND, agent))
 
         return SimpleNamespace(
             wait=wait,

@@ -1,0 +1,75 @@
+"""The simulated exchange, and the SDK over it: timelines of what a caller hears and does."""
+
+import unittest
+from types import SimpleNamespace
+
+from strowger_script import NotFound, Refused, bridge, dial, mailbox, notify, talk, transferred_by
+from strowger_script.sim import Caller, User
+
+
+def script(on_call):
+    """A script with this part alone."""
+    return SimpleNamespace(on_call=on_call)
+
+
+class Calls(unittest.TestCase):
+    def test_a_transfer_is_the_scripts_to_carry_out_to_turn_elsewhere_or_to_refuse(self):
+        seen = []
+
+        def decides(caller, _settings):
+            ana = dial("ana")
+            while (end := talk(caller, ana)).why == "transfer":
+                seen.append((end.transfer.by_b, end.transfer.to.value))
+                if end.transfer.to.value == "boris":
+                    end.transfer.carry_out("vera", ring=10)
+                else:
+                    end.transfer.refuse()
+            seen.append(end.why)
+
+        vera = User("vera").answers_after(3).transfers_after(7, "+1").hangs_up_after(20)
+        plan = Caller("1").there(User("ana").transfers_after(5, "102")).there(User("boris").numbered("102")).there(vera)
+        call = plan.talks_with("ana").talks_with("vera").is_hung_up().run(script(decides))
+        self.assertEqual(seen, [(True, "boris"), (True, "+1"), "b-hung-up"])
+        # Two until ana answers, five with ana, three until vera answers, twenty with vera.
+        self.assertEqual(call.length, 30)
+
+    def test_without_a_scripts_say_a_transfer_is_carried_out_and_one_that_fails_changes_nothing(self):
+        def length(to, with_whom):
+            ana = User("ana").transfers_after(5, to).hangs_up_after(60)
+            plan = Caller("1").there(ana).there(User("boris").hangs_up_after(10))
+            plan.talks_with("ana").talks_with(with_whom).is_hung_up()
+            return plan.run(script(lambda caller, _: bridge(caller, dial("ana")))).length
+
+        self.assertEqual(length("boris", "boris"), 2 + 5 + 2 + 10)
+        self.assertEqual(length("+1", "ana"), 2 + 60)
+        tells = script(lambda caller, _: caller.play(transferred_by()))
+        Caller("1").transferred_by_user("ana").hears("ana").is_hung_up().run(tells)
+
+    def test_a_box_is_unlocked_heard_and_emptied_and_people_are_told(self):
+        def hears(caller, _settings):
+            box = mailbox.find("101")
+            with self.assertRaises(Refused):
+                box.unlock("0000")
+            box.unlock("1234")
+            first, second = box.messages()
+            self.assertEqual((box.name, box.unheard, box.heard, box.owners), ("ana", 1, 1, ["ana"]))
+            self.assertEqual((first.id, first.heard, first.length, second.id), ("m-2", False, 10.0, "m-1"))
+            caller.play(first.id)
+            box.keep(first)
+            box.delete(second)
+            with self.assertRaises(NotFound):
+                box.delete(second)
+            box.greet_with("recording-1")
+            self.assertEqual(mailbox.find("ana").greeting, "recording-1")
+            notify.send("ana", "Heard\nby telephone", {"messages": 2})
+            notify.tell("All heard")
+
+        plan = Caller("1").there(User("ana").numbered("101"))
+        plan.mailbox("ana", pin="1234", messages=[{"id": "m-1", "at": 1, "heard": True}, {"id": "m-2", "at": 2}])
+        call = plan.hears("m-2").is_hung_up().run(script(hears))
+        told = [("ana", "Heard\nby telephone", {"messages": "2"}), ("", "All heard", {})]
+        self.assertEqual(call.notices, told)
+
+
+if __name__ == "__main__":
+    unittest.main()
