@@ -240,6 +240,7 @@ fn called_from(phone: std::net::SocketAddrV4) -> String {
         r#"  [tenant.limits]
   concurrent_calls = 10000
   calls_per_second = 1000
+  requests_per_user = 0
   [[tenant.trunk]]
   name = "inbound"
   address = "sip:{phone}"

@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use serde_json::Value;
 use tests::kamailio;
-use tests::sipp::{Sipp, UAC_LISTENS, UAS, UAS_OPTIONS, UAS_REFUSES};
+use tests::sipp::{Sipp, UAC, UAC_AUTH, UAC_LISTENS, UAS, UAS_OPTIONS, UAS_REFUSES};
 
-use crate::world::{LATER, SOON, World};
+use crate::world::{LATER, SOON, World, password};
 
 const A_SECOND: Duration = Duration::from_secs(1);
 
@@ -131,4 +131,95 @@ fn an_exchange_without_any_carrier_in_service_says_so_soon() {
     let call = world.exchange.calls(1).remove(0);
     assert_ne!(call["outcome"], "answered", "{call}");
     world.carrier_calls("702").calls(1, 1).talks(A_SECOND).run(SOON).assert_all(1);
+}
+
+#[test]
+fn each_carrier_reads_and_writes_numbers_its_own_way_and_is_shown_its_own() {
+    let mut carrier = None;
+    let mut world = World::with(|net| {
+        let at = net.sip();
+        carrier = Some(at);
+        format!(
+            "  [tenant.numbering]\n  country = \"359\"\n  area = \"2\"\n\
+             \x20 [[tenant.number]]\n  number = \"+35921112233\"\n  script = \"strowger/echo\"\n\
+             \x20 [[tenant.trunk]]\n  name = \"other\"\n  address = \"sip:{at}\"\n  inbound_from = [\"{ip}/32\"]\n  \
+             probe = 0\n  numbers = {{ in = \"plain\", out = \"national\", prefix = \"9\" }}\n  \
+             number = \"+35921112233\"\n  own_numbers = [\"+3592111*\"]\n",
+            ip = at.ip(),
+        )
+    });
+    let carrier = carrier.expect("it has an address");
+    let listens = Sipp::scenario(UAS, carrier).trace().start();
+    // The world's own carrier is asked first, as the number was dialled, and is not there.
+    let call = |user: &'static str, number: &str| {
+        let sipp = Sipp::scenario(UAC_AUTH, world.net.sip()).to(world.exchange.sip()).service(number);
+        sipp.auth(user, password(user))
+            .word("from", user)
+            .calls(1, 1)
+            .talks(A_SECOND)
+            .run(LATER)
+            .assert_all(1);
+    };
+    call("ana", "9876543");
+    call("ana", "0044 20 7946 0018".replace(' ', "").as_str());
+    let sent = listens.stop().messages;
+    for line in ["INVITE sip:9029876543@", "INVITE sip:900442079460018@", "<sip:021112233@"] {
+        assert!(sent.contains(line), "{line}: {sent}");
+    }
+    assert!(!sent.contains("sip:101@") && !sent.contains("+359"), "{sent}");
+
+    let sipp = Sipp::scenario(UAC, carrier).to(world.exchange.sip()).service("35921112233");
+    sipp.word("from", "359888123456").calls(1, 1).talks(A_SECOND).run(LATER).assert_all(1);
+    let calls = world.exchange.calls(3);
+    let call = calls.iter().find(|call| call["dialled"] == "+35921112233").expect("the customer's call");
+    assert_eq!(call["from"]["number"], "+359888123456", "{call}");
+}
+
+#[test]
+fn a_carrier_that_refuses_calls_is_left_alone_and_tried_by_one_call_after_a_rest() {
+    let mut carriers = Vec::new();
+    let mut world = World::with(|net| {
+        let mut text = RINGS.to_owned();
+        for (name, more) in [("flaky", "breaker = { failures = 2, rest = \"2 s\" }"), ("good", "order = 5")] {
+            let at = net.sip();
+            carriers.push(at);
+            text += &format!(
+                "  [[tenant.trunk]]\n  name = \"{name}\"\n  address = \"sip:{at}\"\n  probe = 0\n  {more}\n"
+            );
+        }
+        text
+    });
+    let flaky = Sipp::scenario(UAS_REFUSES, carriers[0]).start();
+    let _good = Sipp::scenario(UAS, carriers[1]).start();
+    let mut count = 0;
+    let mut through = |world: &mut World| {
+        world.carrier_calls("900").calls(1, 1).talks(A_SECOND / 4).run(LATER).assert_all(1);
+        count += 1;
+        let call = world.exchange.calls(count).remove(count - 1);
+        let names = legs(&call).map(|leg| leg["trunk"].as_str().unwrap_or("-").to_owned());
+        names.filter(|name| name != "carrier").collect::<Vec<_>>()
+    };
+    let breaker = |exchange: &tests::exchange::Exchange| {
+        let trunks = exchange.get("/tenants/demo/trunks");
+        let flaky = trunks["trunks"].as_array()?.iter().find(|trunk| trunk["name"] == "flaky")?.clone();
+        Some((flaky["breaker"].as_str()?.to_owned(), flaky["reason"].as_str().map(str::to_owned)))
+    };
+    assert_eq!(through(&mut world), ["flaky", "good"]);
+    assert_eq!(breaker(&world.exchange), Some(("closed".into(), None)), "once is nothing");
+    assert_eq!(through(&mut world), ["flaky", "good"]);
+    assert_eq!(breaker(&world.exchange), Some(("open".into(), Some("503".into()))));
+    assert_eq!(through(&mut world), ["good"], "nobody waits for it");
+    world
+        .exchange
+        .eventually("a trial is due", |exchange| breaker(exchange).filter(|(state, _)| state == "half-open"));
+    assert_eq!(through(&mut world), ["flaky", "good"], "one caller tries it, and hears nothing of it");
+    assert_eq!(breaker(&world.exchange).map(|(state, _)| state).as_deref(), Some("open"));
+    assert_eq!(flaky.stop().successful, 3);
+    // It works again: the next trial shows it.
+    let _works = Sipp::scenario(UAS, carriers[0]).start();
+    world.exchange.eventually("the second, longer rest is over", |exchange| {
+        breaker(exchange).filter(|(state, _)| state == "half-open")
+    });
+    assert_eq!(through(&mut world), ["flaky"]);
+    assert_eq!(breaker(&world.exchange), Some(("closed".into(), None)));
 }

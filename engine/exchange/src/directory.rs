@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use crate::effect::Route;
 use crate::queue::QueuePlan;
+use crate::tolls::TollLimits;
 use crate::verb::Prompt;
 
 /// A person or desk.
@@ -35,6 +36,14 @@ pub struct Trunk {
     pub in_service: bool,
     /// Calls at once, both ways; 0 for no limit.
     pub channels: u32,
+    /// Calls at once that it sends; one more gets 503. 0 for no limit of its own.
+    pub channels_in: u32,
+    /// Calls at once that it is sent; 0 for no limit of its own.
+    pub channels_out: u32,
+    /// Those with a lower one are tried first.
+    pub order: u32,
+    /// Of those with the same order, how often it is the first, beside the others' weights. All zero: as they come.
+    pub weight: u32,
 }
 
 /// Named limits of one tenant that calls are counted against.
@@ -78,6 +87,18 @@ pub trait Directory {
     fn devices(&self, tenant: &str, user: &str) -> Vec<Device>;
     /// In the order they are tried.
     fn trunks(&self, tenant: &str) -> Vec<Trunk>;
+    /// Whether any of the tenant's calls may go to this number at a carrier.
+    fn may_call(&self, _tenant: &str, _number: &str) -> bool {
+        true
+    }
+    /// Whether calls to this number are never counted or held back: emergency services.
+    fn is_vital(&self, _tenant: &str, _number: &str) -> bool {
+        false
+    }
+    /// What calls to carriers are bounded by.
+    fn tolls(&self, _tenant: &str) -> TollLimits {
+        TollLimits::default()
+    }
     /// Whether the number is the tenant's own, with a script for whoever calls it.
     fn is_number(&self, _tenant: &str, _dialled: &str) -> bool {
         false

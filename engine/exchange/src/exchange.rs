@@ -15,6 +15,7 @@ use crate::directory::Directory;
 use crate::effect::{Arrival, Effect, Event, LegKey, Note, Origin, Signal, Token};
 use crate::load::{Load, Seat};
 use crate::queue::Floor;
+use crate::tolls::Tolls;
 use crate::verb::{Answer, CallId, Command, Failure, LegInfo, LegNo, Presence, Supervision, Target};
 
 /// Calls of one shard; the next one gets 503.
@@ -80,7 +81,7 @@ impl Keys {
     }
 
     /// splitmix64: chance from the seed alone.
-    fn chance(&mut self) -> u64 {
+    pub fn chance(&mut self) -> u64 {
         self.seed = self.seed.wrapping_add(0x9E37_79B9_7F4A_7C15);
         let mut z = self.seed;
         z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
@@ -103,6 +104,7 @@ pub struct Exchange {
     epoch: (Instant, f64),
     keys: Keys,
     load: Load,
+    tolls: Tolls,
     floor: Floor,
     calls: HashMap<CallId, Call>,
     tallies: HashMap<String, Tally>,
@@ -121,6 +123,7 @@ impl Exchange {
             epoch: (now, wall),
             keys: Keys { next_leg: first_leg, next_token: 0, seed, legs: HashMap::new() },
             load: Load::default(),
+            tolls: Tolls::default(),
             floor: Floor::new(seed),
             calls: HashMap::new(),
             tallies: HashMap::new(),
@@ -142,7 +145,8 @@ impl Exchange {
         let wall = self.wall(now);
         let id = self.name_call(wall);
         let key = self.keys.leg(id, LegNo::CALLER);
-        if let Some(limit) = self.reached_limit(now, &arrival.tenant, directory) {
+        let limit = self.reached_limit(now, &arrival.tenant, directory);
+        if let Some(limit) = limit.or_else(|| self.full_trunk(&arrival, directory)) {
             self.keys.legs.remove(&key);
             let about = format!("limit reached: {limit}");
             let tenant = arrival.tenant;
@@ -223,6 +227,15 @@ impl Exchange {
             return Some("concurrent_calls");
         }
         (tally.arrivals > limits.calls_per_second).then_some("calls_per_second")
+    }
+
+    /// Whether the carrier sends more calls at once than it may.
+    fn full_trunk(&self, arrival: &Arrival, directory: &dyn Directory) -> Option<&'static str> {
+        let (tenant, trunk) = (arrival.tenant.clone(), arrival.trunk.clone()?);
+        let most = directory.trunks(&tenant).into_iter().find(|known| known.name == trunk)?.channels_in;
+        let out = self.load.taken(&Seat::TrunkOut { tenant: tenant.clone(), trunk: trunk.clone() });
+        let all = self.load.taken(&Seat::Trunk { tenant, trunk });
+        (most > 0 && all.saturating_sub(out) >= most).then_some("channels_in")
     }
 
     /// A command of the call's script; its answer leaves as `Effect::Reply`.
@@ -411,7 +424,10 @@ impl Exchange {
     pub fn is_empty(&self) -> bool {
         debug_assert!(
             !self.calls.is_empty()
-                || self.load.is_empty() && self.keys.legs.is_empty() && self.floor.is_empty()
+                || self.load.is_empty()
+                    && self.tolls.is_empty()
+                    && self.keys.legs.is_empty()
+                    && self.floor.is_empty()
         );
         self.calls.is_empty()
     }
@@ -483,6 +499,7 @@ impl Exchange {
             wall,
             directory,
             load: &mut self.load,
+            tolls: &mut self.tolls,
             keys: &mut self.keys,
             floor: &mut self.floor,
             out,
@@ -526,6 +543,7 @@ impl Exchange {
             wall,
             directory,
             load: &mut self.load,
+            tolls: &mut self.tolls,
             keys: &mut self.keys,
             floor: &mut self.floor,
             out,

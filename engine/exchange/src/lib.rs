@@ -21,6 +21,7 @@ mod prompt;
 pub mod queue;
 mod record;
 pub mod strategy;
+mod tolls;
 pub mod verb;
 
 pub use call::{KeptCall, Past};
@@ -34,4 +35,5 @@ pub use queue::{
     About, AgentPlan, AgentView, AgentWish, Decided, Figures, KeptAgent, KeptCallBack, KeptFigures, KeptWork,
     MemberView, Question, QueuePlan, QueueView, WaitingView,
 };
+pub use tolls::TollLimits;
 pub use verb::*;

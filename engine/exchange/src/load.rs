@@ -8,8 +8,19 @@ use crate::verb::Presence;
 /// What a leg occupies.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Seat {
-    User { tenant: String, user: String },
-    Trunk { tenant: String, trunk: String },
+    User {
+        tenant: String,
+        user: String,
+    },
+    Trunk {
+        tenant: String,
+        trunk: String,
+    },
+    /// Beside that, of a leg that we began.
+    TrunkOut {
+        tenant: String,
+        trunk: String,
+    },
 }
 
 #[derive(Clone, Copy, Default)]

@@ -22,6 +22,8 @@ pub enum Occasion {
     TrunkDown,
     /// It answers again.
     TrunkBack,
+    /// Calls to carriers are held back: a destination that is not allowed, or as many as there may be.
+    HeldBack,
     /// Any call to one of the tenant's numbers is over, however it went.
     Ended,
     /// A script has something to tell.
@@ -30,7 +32,7 @@ pub enum Occasion {
 
 impl Occasion {
     /// Every one, in the order in which they are listed.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Missed,
         Self::Abandoned,
         Self::Voicemail,
@@ -39,6 +41,7 @@ impl Occasion {
         Self::CallBackLate,
         Self::TrunkDown,
         Self::TrunkBack,
+        Self::HeldBack,
         Self::Ended,
         Self::Script,
     ];
@@ -54,6 +57,7 @@ impl Occasion {
             Self::CallBackLate => "call-back-late",
             Self::TrunkDown => "trunk-down",
             Self::TrunkBack => "trunk-back",
+            Self::HeldBack => "held-back",
             Self::Ended => "ended",
             Self::Script => "script",
         }

@@ -93,6 +93,15 @@ impl Words<'_> {
                 facts.trunk.clone(),
                 "",
             ),
+            Occasion::HeldBack => (
+                of(
+                    "Calls outside are held back: ",
+                    "Спират се обаждания навън: ",
+                    "Звонки наружу остановлены: ",
+                ),
+                facts.text.clone(),
+                "",
+            ),
             Occasion::Ended => (of("Call ended: ", "Приключено обаждане: ", "Звонок завершён: "), who, ""),
             Occasion::Script if facts.text.is_empty() => {
                 (of("Notice: ", "Известие: ", "Уведомление: "), who, "")

@@ -188,7 +188,7 @@ impl Bans {
 }
 
 /// Whoever has an IPv6 address has 2^64 of them (RFC 4291 §2.5.4): the network stands for all.
-fn place(from: IpAddr) -> IpAddr {
+pub(crate) fn place(from: IpAddr) -> IpAddr {
     match from.to_canonical() {
         IpAddr::V6(ip) => IpAddr::V6(Ipv6Addr::from_bits(ip.to_bits() >> 64 << 64)),
         v4 => v4,

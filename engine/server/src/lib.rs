@@ -35,6 +35,7 @@ pub mod simulation;
 pub mod sounds;
 pub mod speech;
 pub mod tasks;
+mod throttle;
 pub mod timeline;
 pub mod traces;
 mod words;

@@ -12,6 +12,7 @@ use prometheus_client::registry::{Registry, Unit};
 use protocol::sip::flow::Transport;
 
 use crate::signalling::Ended;
+use crate::throttle::Pace;
 
 /// A tenant.
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
@@ -99,6 +100,28 @@ impl OfEnd {
     }
 }
 
+/// Messages of sources that ask too much, by what became of them.
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+pub struct OfPace {
+    /// "refused": answered with 503, or read later where it came on a connection; "unread"; "account": a user's request.
+    pub what: &'static str,
+}
+
+impl OfPace {
+    /// The label; none for what is taken.
+    pub fn new(pace: Pace) -> Option<Self> {
+        let what = match pace {
+            Pace::Free => return None,
+            Pace::Busy => "refused",
+            Pace::Flood => "unread",
+        };
+        Some(Self { what })
+    }
+
+    /// A user's account asks too much.
+    pub const ACCOUNT: Self = Self { what: "account" };
+}
+
 /// Everything that is counted.
 pub struct Metrics {
     registry: Registry,
@@ -120,6 +143,8 @@ pub struct Metrics {
     pub sip_bans: Counter,
     /// Datagrams and connections of banned addresses, unread.
     pub sip_unheard: Counter,
+    /// Messages of sources that ask too much.
+    pub sip_throttled: Family<OfPace, Counter>,
     /// Connections that are open, or being opened.
     pub sip_connections: Family<OfTransport, Gauge>,
     /// Connections that ended.
@@ -128,6 +153,8 @@ pub struct Metrics {
     pub calls_up: Family<OfTenant, Gauge>,
     /// Calls that ended.
     pub calls: Family<OfOutcome, Counter>,
+    /// Calls to carriers that were held back, by the bound.
+    pub calls_held_back: Family<OfOutcome, Counter>,
     /// Contacts that are registered.
     pub registered: Family<OfTenant, Gauge>,
     /// Bytes of the tapes of calls that are over, as last looked.
@@ -198,10 +225,12 @@ impl Default for Metrics {
             sip_refused: Counter::default(),
             sip_bans: Counter::default(),
             sip_unheard: Counter::default(),
+            sip_throttled: Family::default(),
             sip_connections: Family::default(),
             sip_connections_ended: Family::default(),
             calls_up: Family::default(),
             calls: Family::default(),
+            calls_held_back: Family::default(),
             registered: Family::default(),
             tapes_size: Family::default(),
             tapes_removed: Family::default(),
@@ -252,11 +281,15 @@ impl Default for Metrics {
             "Datagrams and connections of banned addresses",
             metrics.sip_unheard.clone(),
         );
+        let throttled = metrics.sip_throttled.clone();
+        registry.register("sip_throttled", "Messages of sources that ask too much", throttled);
         registry.register("sip_connections", "Connections open", metrics.sip_connections.clone());
         let ended = metrics.sip_connections_ended.clone();
         registry.register("sip_connections_ended", "Connections that ended, by why", ended);
         registry.register("calls_up", "Calls that are up", metrics.calls_up.clone());
         registry.register("calls", "Calls that ended", metrics.calls.clone());
+        let held_back = metrics.calls_held_back.clone();
+        registry.register("calls_held_back", "Calls to carriers held back, by the bound", held_back);
         registry.register("registered_contacts", "Contacts registered", metrics.registered.clone());
         registry.register_with_unit("tapes", "Tapes that are kept", Unit::Bytes, metrics.tapes_size.clone());
         registry.register("tapes_removed", "Tapes kept no longer", metrics.tapes_removed.clone());

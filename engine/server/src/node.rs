@@ -21,7 +21,7 @@ use crate::crm::contacts::Writing;
 use crate::events::{EventBus, wall};
 use crate::mailboxes::Mailboxes;
 use crate::memory::Memory;
-use crate::metrics::{Metrics, OfTenant};
+use crate::metrics::{Metrics, OfPace, OfTenant};
 use crate::outside::Fetcher;
 use crate::post::Post;
 use crate::prompts::Prompts;
@@ -30,6 +30,7 @@ use crate::retention;
 use crate::scripts::{Compiler, NoScripts, Scripts};
 use crate::shards::Shards;
 use crate::tasks::Tasks;
+use crate::throttle::{Doors, Pace};
 use crate::traces::Traces;
 
 /// Log lines kept of each script.
@@ -88,6 +89,8 @@ pub struct Node {
     pub metrics: Metrics,
     /// Who is not heard for a while.
     pub bans: Bans,
+    /// Who asks too much.
+    pub doors: Doors,
     /// Where scripts run: a runtime of their own, so that a slow request never waits for a guest.
     pub script_runtime: tokio::runtime::Handle,
     shards: OnceLock<Arc<dyn Shards>>,
@@ -167,6 +170,8 @@ impl Node {
         let (metrics, epoch) = (Metrics::default(), (wall() * 1000.0) as u64);
         let (sent, dropped) = (metrics.traces_sent.clone(), metrics.traces_dropped.clone());
         let traces = Traces::start(world.traces.as_ref(), epoch, &script_runtime, sent, dropped);
+        let doors = Doors::default();
+        doors.configure(&world);
         let node = Self {
             config,
             epoch,
@@ -185,6 +190,7 @@ impl Node {
             traces,
             metrics,
             bans: Bans::default(),
+            doors,
             script_runtime,
             shards: OnceLock::new(),
             draining: AtomicBool::new(false),
@@ -222,6 +228,18 @@ impl Node {
         hears
     }
 
+    /// What becomes of a message that comes from there; counts what is not taken.
+    pub fn pace(&self, from: IpAddr) -> Pace {
+        if !self.hears(from) {
+            return Pace::Flood;
+        }
+        let pace = self.doors.ask(Instant::now(), from);
+        if let Some(of) = OfPace::new(pace) {
+            self.metrics.sip_throttled.get_or_create(&of).inc();
+        }
+        pace
+    }
+
     /// No new calls are taken.
     pub fn is_draining(&self) -> bool {
         self.draining.load(Relaxed)
@@ -239,6 +257,7 @@ impl Node {
         let world = Arc::new(world);
         self.scripts.load_files(&world);
         *self.world.write().unwrap_or_else(PoisonError::into_inner) = world.clone();
+        self.doors.configure(&world);
         if let Some(shards) = self.shards() {
             shards.reload(world.clone());
         }

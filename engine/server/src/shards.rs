@@ -151,7 +151,13 @@ pub struct TrunkState {
     pub address: String,
     /// Whether calls are sent there.
     pub in_service: bool,
-    /// Why not: "timed out", "503" ...
+    /// "closed": they are; "open": they are not; "half-open": one at a time tries it.
+    pub breaker: String,
+    /// Calls of the last ten minutes that it carried, and those of them that were answered.
+    pub recent_calls: u32,
+    /// See `recent_calls`.
+    pub recent_answered: u32,
+    /// Why not: "no answer", "503", "answers 3 of 40 calls" ...
     pub reason: Option<String>,
     /// When that was seen last, seconds since 1970 UTC; none when never probed.
     pub checked: Option<f64>,

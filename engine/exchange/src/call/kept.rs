@@ -483,6 +483,8 @@ impl Resumed {
 fn answered(kept: KeptLeg, key: LegKey, tenant: &str, at: &impl Fn(f64) -> Instant) -> Leg {
     let user = kept.info.user.clone().map(|user| Seat::User { tenant: tenant.into(), user });
     let trunk = kept.record.trunk.clone().map(|trunk| Seat::Trunk { tenant: tenant.into(), trunk });
+    let out = kept.record.trunk.clone().filter(|_| kept.info.direction == Direction::Outbound);
+    let out = out.map(|trunk| Seat::TrunkOut { tenant: tenant.into(), trunk });
     Leg {
         key,
         state: if kept.up { State::Up } else { State::Ended },
@@ -491,7 +493,7 @@ fn answered(kept: KeptLeg, key: LegKey, tenant: &str, at: &impl Fn(f64) -> Insta
         sounding: false,
         relayed: None,
         held: kept.held,
-        seats: if kept.up { user.into_iter().chain(trunk).collect() } else { Vec::new() },
+        seats: if kept.up { user.into_iter().chain(trunk).chain(out).collect() } else { Vec::new() },
         tap: None,
         served: kept.served.filter(|_| kept.up).map(|(queue, agent, since)| Served {
             queue,

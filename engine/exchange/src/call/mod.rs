@@ -27,6 +27,7 @@ use crate::gather::Asking;
 use crate::leg::{Leg, State};
 use crate::load::{Load, Seat};
 use crate::queue::{Floor, Moment};
+use crate::tolls::Tolls;
 use crate::verb::{CallId, Direction, LegInfo, LegNo, LegRecord, Party, Prompt};
 pub(crate) use kept::Resumed;
 pub use kept::{KeptCall, Past};
@@ -50,6 +51,7 @@ pub(crate) struct Around<'a> {
     pub wall: f64,
     pub directory: &'a dyn Directory,
     pub load: &'a mut Load,
+    pub tolls: &'a mut Tolls,
     pub keys: &'a mut Keys,
     pub floor: &'a mut Floor,
     pub out: &'a mut Vec<Effect>,

@@ -117,6 +117,7 @@ impl Call {
         leg.state = State::Up;
         leg.record.answered = Some(around.wall);
         leg.seats.iter().for_each(|seat| around.load.talks(seat));
+        around.tolls.answered(around.now, leg.key);
         let party = leg.record.party.clone();
         self.note("leg.answered", no, party, around);
         self.win_dial(no, around)

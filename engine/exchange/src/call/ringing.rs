@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use super::waiting::MOST_QUEUE_LEGS;
 use super::{Around, Call, Pending};
 use crate::dial::{Attempt, Dialling, TRUNK_SILENCE, failure_of, is_carriers_fault};
-use crate::directory::Device;
+use crate::directory::{Device, Trunk};
 use crate::effect::{Cause, Destination, Effect, Invite, Signal};
 use crate::leg::{Leg, State};
 use crate::load::Seat;
@@ -140,8 +140,11 @@ impl Call {
                 }
             }
             Target::Number(number) => {
+                if let Some(why) = self.held_back(&number, around) {
+                    return self.note_failure(why);
+                }
                 let trunks = around.directory.trunks(&self.tenant).into_iter().filter(|t| t.in_service);
-                let spare = trunks.map(|trunk| trunk.name).collect();
+                let spare = in_turn(trunks.collect(), || around.keys.chance());
                 self.ring_number(number, spare, around);
             }
             Target::Uri(uri) => {
@@ -151,21 +154,47 @@ impl Call {
         }
     }
 
+    /// Why a number may not be called at a carrier; counts it if it may.
+    fn held_back(&self, number: &str, around: &mut Around) -> Option<Failure> {
+        if around.directory.is_vital(&self.tenant, number) {
+            return None;
+        }
+        let user = self.pays();
+        let limits = around.directory.tolls(&self.tenant);
+        let (reason, failure) = if !around.directory.may_call(&self.tenant, number) {
+            ("destinations", Failure::Refused(403))
+        } else if let Some(name) = around.tolls.reached(around.now, &self.tenant, user, &limits) {
+            (name, Failure::Limit(name.into()))
+        } else {
+            around.tolls.called(around.now, &self.tenant, user);
+            return None;
+        };
+        let whose = user.map(|user| format!(" for {user}")).unwrap_or_default();
+        self.note("call.held-back", LegNo::CALLER, format!("{reason}: {number}{whose}"), around);
+        Some(failure)
+    }
+
+    /// The user on whose account calls to carriers are.
+    fn pays(&self) -> Option<&str> {
+        self.caller().info.user.as_deref()
+    }
+
     /// Rings a number at the first carrier of these that has a channel free.
     pub(super) fn ring_number(&mut self, number: String, mut spare: VecDeque<String>, around: &mut Around) {
-        let channels = |name: &str| {
-            let trunks = around.directory.trunks(&self.tenant);
-            trunks.into_iter().find(|trunk| trunk.name == name).map_or(0, |trunk| trunk.channels)
-        };
+        let trunks = around.directory.trunks(&self.tenant);
         while let Some(trunk) = spare.pop_front() {
-            let seat = Seat::Trunk { tenant: self.tenant.clone(), trunk: trunk.clone() };
-            let most = channels(&trunk);
-            if most > 0 && around.load.taken(&seat) >= most {
+            let tenant = || self.tenant.clone();
+            let seat = Seat::Trunk { tenant: tenant(), trunk: trunk.clone() };
+            let out = Seat::TrunkOut { tenant: tenant(), trunk: trunk.clone() };
+            let known = trunks.iter().find(|known| known.name == trunk);
+            let is_full = |seat: &Seat, most: u32| most > 0 && around.load.taken(seat) >= most;
+            if known.is_some_and(|known| is_full(&seat, known.channels) || is_full(&out, known.channels_out))
+            {
                 continue;
             }
             let party = Party { number: number.clone(), name: None, uri: format!("tel:{number}") };
             let to = Destination::Trunk { trunk, number: number.clone() };
-            return self.begin_leg(to, party, None, vec![seat], Some((number, spare)), around);
+            return self.begin_leg(to, party, None, vec![seat, out], Some((number, spare)), around);
         }
         self.note_failure(Failure::Unreachable);
     }
@@ -218,9 +247,13 @@ impl Call {
         let key = around.keys.leg(self.id, no);
         let Some(dialling) = self.dialling() else { return };
         let present = dialling.options.present.clone().unwrap_or(from);
+        let to_carrier = spare.is_some();
         let silent_at = spare.as_ref().map(|_| around.now + TRUNK_SILENCE);
         dialling.attempts.push(Attempt { leg: no, spare, silent_at });
         seats.iter().for_each(|seat| around.load.rings(seat));
+        if to_carrier {
+            around.tolls.began(key, &self.tenant, self.pays());
+        }
         let trunk = match &to {
             Destination::Trunk { trunk, .. } => Some(trunk.clone()),
             _ => None,
@@ -260,5 +293,58 @@ impl Call {
         });
         let invite = Invite { tenant: self.tenant.clone(), call: self.id, to, present };
         around.out.push(Effect::Signal(key, Signal::Invite(Box::new(invite))));
+    }
+}
+
+/// Carriers in the order in which this call tries them: by `order`, and among those of one by chance and weight, as RFC
+/// 2782 draws them.
+fn in_turn(mut trunks: Vec<Trunk>, mut chance: impl FnMut() -> u64) -> VecDeque<String> {
+    trunks.sort_by_key(|trunk| trunk.order);
+    let mut turn = VecDeque::new();
+    while let Some(first) = trunks.first() {
+        let order = first.order;
+        let among = trunks.iter().take_while(|trunk| trunk.order == order);
+        let all: u64 = among.clone().map(|trunk| u64::from(trunk.weight)).sum();
+        let mut drawn = if all == 0 { 0 } else { chance() % all };
+        let at = among.take_while(|trunk| {
+            let passed = all > 0 && drawn >= u64::from(trunk.weight);
+            drawn = drawn.saturating_sub(u64::from(trunk.weight));
+            passed
+        });
+        let at = at.count();
+        turn.push_back(trunks.remove(at).name);
+    }
+    turn
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn trunk(name: &str, order: u32, weight: u32) -> Trunk {
+        let name = name.to_owned();
+        Trunk { name, in_service: true, channels: 0, channels_in: 0, channels_out: 0, order, weight }
+    }
+
+    #[test]
+    fn rfc2782_carriers_of_one_order_share_calls_by_weight_and_others_wait_for_them() {
+        let mut state = 1_u64;
+        let mut first = std::collections::HashMap::new();
+        for _ in 0..10_000 {
+            let all = vec![trunk("spare", 2, 0), trunk("a", 1, 30), trunk("b", 1, 10), trunk("never", 1, 0)];
+            let turn = in_turn(all, || {
+                state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+                state >> 33
+            });
+            assert_eq!((turn.len(), turn[3].as_str()), (4, "spare"));
+            *first.entry(turn[0].clone()).or_insert(0) += 1;
+        }
+        assert!((7_300..7_700).contains(&first["a"]) && first["a"] + first["b"] == 10_000, "{first:?}");
+    }
+
+    #[test]
+    fn without_weights_carriers_are_tried_as_they_come() {
+        let all = || vec![trunk("a", 0, 0), trunk("b", 0, 0), trunk("c", 0, 0)];
+        assert_eq!(in_turn(all(), || 7), ["a", "b", "c"]);
     }
 }

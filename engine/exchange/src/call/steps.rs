@@ -73,6 +73,7 @@ impl Call {
         for seat in std::mem::take(&mut leg.seats) {
             around.load.leaves(&seat, talked);
         }
+        around.tolls.ended(around.now, leg.key);
         if let Some(served) = leg.served.take() {
             let talked = around.now.saturating_duration_since(served.since);
             let (floor, mut moment) = around.floor();

@@ -20,6 +20,7 @@ pub struct Shop {
     pub devices: HashMap<&'static str, usize>,
     pub trunks: Vec<Trunk>,
     pub limits: CallLimits,
+    pub tolls: TollLimits,
     /// How conversations of the number 700 are recorded.
     pub recording: Option<RecordingPlan>,
 }
@@ -43,6 +44,18 @@ impl Directory for Shop {
 
     fn trunks(&self, _: &str) -> Vec<Trunk> {
         self.trunks.clone()
+    }
+
+    fn may_call(&self, _: &str, number: &str) -> bool {
+        !number.starts_with("+882")
+    }
+
+    fn is_vital(&self, _: &str, number: &str) -> bool {
+        number == "112"
+    }
+
+    fn tolls(&self, _: &str) -> TollLimits {
+        self.tolls
     }
 
     fn is_number(&self, _: &str, dialled: &str) -> bool {
@@ -98,10 +111,9 @@ impl Scene {
         Self {
             shop: Shop {
                 devices: [("ana", 1), ("boris", 1), ("vera", 2)].into(),
-                trunks: ["first", "second"]
-                    .map(|name| Trunk { name: name.into(), in_service: true, channels: 0 })
-                    .into(),
+                trunks: ["first", "second"].map(trunk).into(),
                 limits: LIMITS,
+                tolls: TollLimits::default(),
                 recording: None,
             },
             exchange: Exchange::new(now, 1_795_000_000.0, 7, 0),
@@ -226,6 +238,12 @@ pub fn where_to(to: &Destination) -> String {
         Destination::Trunk { trunk, number } => format!("{number}@{trunk}"),
         Destination::Uri(uri) => uri.clone(),
     }
+}
+
+/// A carrier without bounds.
+pub fn trunk(name: &str) -> Trunk {
+    let name = name.into();
+    Trunk { name, in_service: true, channels: 0, channels_in: 0, channels_out: 0, order: 0, weight: 0 }
 }
 
 pub fn secs(seconds: u64) -> Duration {

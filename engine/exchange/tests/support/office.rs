@@ -47,7 +47,7 @@ impl Directory for House {
     }
 
     fn trunks(&self, _: &str) -> Vec<Trunk> {
-        ["first", "second"].map(|name| Trunk { name: name.into(), in_service: true, channels: 0 }).into()
+        ["first", "second"].map(trunk).into()
     }
 
     fn limits(&self, _: &str) -> CallLimits {

@@ -416,12 +416,13 @@ fn line(out: &mut Vec<u8>, name: &str, value: &[&str]) {
     out.extend_from_slice(b"\r\n");
 }
 
-/// Line breaks become spaces, so no value can smuggle in a header of its own.
+/// Every value of every line comes through here. Line breaks and zeros become spaces, so that none can smuggle in a
+/// header of its own, or end early for whoever reads it.
 fn text(out: &mut Vec<u8>, text: &str) {
     let from = out.len();
     out.extend_from_slice(text.as_bytes());
     for byte in &mut out[from..] {
-        if matches!(byte, b'\r' | b'\n') {
+        if matches!(byte, b'\r' | b'\n' | 0) {
             *byte = b' ';
         }
     }
@@ -477,6 +478,66 @@ mod tests {
         assert_eq!(text(&invite.bytes), expected);
         assert_eq!((invite.uri(), invite.call_id()), ("sip:bob@biloxi.com", "987asjd97y7atg"));
         assert_eq!(invite.from(), "Alice <sip:alice@atlanta.com>;tag=88sja8x");
+    }
+
+    /// Ten thousand requests, their companions and responses, whose every value is whatever it likes.
+    #[test]
+    fn no_value_of_any_field_begins_a_line_of_its_own() {
+        let seed = 20_261_122_u64;
+        let mut state = seed;
+        let mut any = || {
+            let pieces =
+                ["\r\n", "\r", "\n", "\0", "\r\n\r\n", "Route: <sip:e.example>", "é", ",", "<sip:a@b>", " "];
+            let mut text = String::from("x");
+            for _ in 0..4 {
+                state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+                text += pieces[(state >> 33) as usize % pieces.len()];
+            }
+            text
+        };
+        let head = |bytes: &[u8]| {
+            let end = bytes.windows(4).position(|four| four == b"\r\n\r\n").expect("the headers end");
+            let lines = bytes[..end].split(|byte| *byte == b'\n').collect::<Vec<_>>();
+            let last = lines.len() - 1;
+            for (n, line) in lines.iter().enumerate() {
+                let text = line.strip_suffix(b"\r").unwrap_or(if n == last { line } else { b"\r" });
+                assert!(!text.iter().any(|byte| matches!(byte, b'\r' | 0)), "seed {seed}: {bytes:?}");
+            }
+            (lines.len(), bytes.len() - end - 4)
+        };
+        for _ in 0..10_000 {
+            let (uri, branch, from, call_id, to, value, name, kind, reason) =
+                (any(), any(), any(), any(), any(), any(), any(), any(), any());
+            let sent = NewRequest {
+                method: "INVITE",
+                uri: &uri,
+                to_transport: Transport::Udp,
+                sent_by: "192.0.2.33:5060".parse().unwrap(),
+                branch: &branch,
+                cseq: 1,
+                authorization: &[],
+                max_forwards: 70,
+                routes: &[any()],
+                from: &from,
+                call_id: &call_id,
+                to: &to,
+                headers: &[(&name, &value)],
+                body: Some((&kind, b"v=0\r\n")),
+            }
+            .write();
+            assert_eq!(head(&sent.bytes), (11, 5));
+            assert_eq!(head(&sent.acknowledgement(&to)), (9, 0));
+            assert_eq!(head(&sent.cancellation(Some(&reason)).bytes), (10, 0));
+            let mut response = super::super::Response {
+                status: 503,
+                reason,
+                headers: super::super::Headers::new(),
+                body: Bytes::new(),
+            };
+            response.headers.push(HeaderName::Other(&name), &value);
+            response.headers.set(HeaderName::Contact, &uri);
+            assert_eq!(head(&response.to_bytes()), (4, 0));
+        }
     }
 
     #[test]

@@ -417,8 +417,8 @@ struct OneLine<'a>(&'a mut String);
 
 impl fmt::Write for OneLine<'_> {
     fn write_str(&mut self, text: &str) -> fmt::Result {
-        for piece in text.split_inclusive(['\r', '\n']) {
-            match piece.strip_suffix(['\r', '\n']) {
+        for piece in text.split_inclusive(['\r', '\n', '\0']) {
+            match piece.strip_suffix(['\r', '\n', '\0']) {
                 Some(line) => {
                     self.0.push_str(line);
                     self.0.push(' ');

@@ -360,7 +360,7 @@ impl Response {
     /// Appends the response as it goes on the wire.
     pub fn write(&self, out: &mut Vec<u8>) {
         use std::io::Write;
-        let reason = self.reason.replace(['\r', '\n'], " ");
+        let reason = self.reason.replace(['\r', '\n', '\0'], " ");
         let _ = write!(out, "SIP/2.0 {} {reason}\r\n", self.status);
         finish(&self.headers, &self.body, out);
     }

@@ -76,6 +76,7 @@ impl Of {
                 ("TRUNK", "name"),
                 ("ADDRESS", "address"),
                 ("IN SERVICE", "in_service"),
+                ("BREAKER", "breaker"),
                 ("WHY", "reason"),
                 ("REGISTERED", "registered"),
                 ("WHY NOT", "not_registered"),

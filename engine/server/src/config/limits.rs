@@ -16,6 +16,9 @@ pub struct Limits {
     pub legs_per_call: u32,
     /// `contacts_per_user`: one more REGISTER gets 403.
     pub contacts_per_user: u32,
+    /// `requests_per_user`: REGISTER, INVITE and the like of one user in a second, ten times as many at once; one more gets
+    /// 503 with Retry-After. Zero: as many as there are.
+    pub requests_per_user: u32,
     /// `script_size`: a larger component gets 413 at upload.
     pub script_size: u64,
     /// `script_memory`: a sandbox that wants more traps, and its call goes to the fallback.
@@ -65,6 +68,7 @@ impl Default for Limits {
             call_length: Duration::from_secs(4 * 3600),
             legs_per_call: 64,
             contacts_per_user: 10,
+            requests_per_user: 20,
             script_size: 4 << 20,
             script_memory: 16 << 20,
             script_cpu: Duration::from_millis(20),

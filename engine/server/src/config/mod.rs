@@ -12,6 +12,7 @@ mod limits;
 mod mailbox;
 mod missed;
 mod notify;
+mod numbering;
 mod outside;
 mod policy;
 mod queue;
@@ -20,6 +21,7 @@ pub(crate) mod section;
 mod speech;
 mod tenant;
 mod tls;
+mod tolls;
 mod traces;
 mod world;
 
@@ -40,16 +42,19 @@ pub use missed::Missed;
 pub use notify::{
     HttpTemplate, MailSecurity, MailServer, MessageCentre, Notify, Recipient, SmsService, Webhook,
 };
+pub use numbering::{Notation, Numbering, TrunkNumbers};
 pub use outside::{Outside, Server};
 pub use policy::{Refuse, ScriptPolicy};
 pub use recording::Recording;
 pub use section::Mistake;
 pub use speech::{HttpMethod, HttpSpeech, Speech, SpeechAnswer, SpeechEngine, SpeechSettings};
 pub use tenant::is_name;
+pub use tolls::Tolls;
 pub use traces::TraceSettings;
 pub use world::*;
 
 use crate::signalling::Limits as ConnectionLimits;
+use crate::throttle::Rate;
 use section::{Section, Source, Text};
 
 /// A file larger than this is not read: nobody writes it by hand.
@@ -257,6 +262,17 @@ fn banning(section: Section<'_, '_>) -> Banning {
     banning
 }
 
+/// What one address may send: an office of thousands of telephones whose power is back, and no more.
+const THROTTLE: Rate = Rate { per_second: 400, burst: 4_000 };
+
+fn throttle(section: Section<'_, '_>) -> Rate {
+    let per_second = section.integer("messages_per_second", 0..=1_000_000, THROTTLE.per_second.into()) as u32;
+    let usual = (u64::from(per_second) * 10).max(1);
+    let rate = Rate { per_second, burst: section.integer("burst", 1..=10_000_000, usual) as u32 };
+    section.finish();
+    rate
+}
+
 impl NodeSettings {
     /// The defaults, with state in `data`.
     pub fn at(data: PathBuf) -> Self {
@@ -338,6 +354,7 @@ fn sip(section: Section<'_, '_>) -> SipSettings {
             default.session_expires_min,
         ),
         bans: section.section("bans").map(banning).unwrap_or_default(),
+        throttle: section.section("throttle").map_or(default.throttle, throttle),
         tls: section.section("tls").and_then(tls::shown),
         connections: tls::connections(&section),
     };
@@ -370,6 +387,7 @@ impl Default for SipSettings {
             session_expires: HOUR / 2,
             session_expires_min: LEAST_SESSION,
             bans: Banning::default(),
+            throttle: THROTTLE,
             tls: None,
             connections: ConnectionLimits::default(),
         }

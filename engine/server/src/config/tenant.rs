@@ -18,6 +18,7 @@ use super::limits::Limits;
 use super::mailbox::mailbox;
 use super::missed::{Missed, missed};
 use super::notify::notify;
+use super::numbering::{numbering, trunk_numbers};
 use super::outside::outside;
 use super::policy::{ScriptPolicy, policy};
 use super::queue::queue;
@@ -25,9 +26,10 @@ use super::recording;
 use super::section::{Mistake, Section, Text, hint};
 use super::speech::{self, SpeechParts};
 use super::tls;
+use super::tolls::{Tolls, tolls};
 use super::world::{
-    Calls, FallbackTarget, Group, Identity, Number, Playlist, Register, Role, ScriptFile, TenantParts, Token,
-    Transport, Trunk, TrunkAddress, User,
+    Breaker, Calls, FallbackTarget, ForeignCaller, Group, Identity, Number, Playlist, Register, Role,
+    ScriptFile, TenantParts, Token, Transport, Trunk, TrunkAddress, User,
 };
 use crate::flow;
 use crate::shipped::{self, SHIPPED};
@@ -54,6 +56,8 @@ pub(super) fn tenant(section: Section<'_, '_>) -> Option<TenantParts> {
         );
     }
     let digest = digest(&section);
+    let numbering = section.section("numbering").and_then(numbering);
+    let tolls = section.section("tolls").map_or_else(Tolls::default, tolls);
 
     let users = section.sections("user");
     let groups = section.sections("group");
@@ -124,6 +128,8 @@ pub(super) fn tenant(section: Section<'_, '_>) -> Option<TenantParts> {
         tls,
         timezone: timezone?,
         language,
+        numbering,
+        tolls,
         digest,
         speech,
         users,
@@ -480,15 +486,20 @@ fn trunk(section: Section<'_, '_>, names: &mut Names<'_>) -> Option<Trunk> {
         check_name(&section, name, "carrier-a");
         names.claim(&section, name);
     }
-    let address = section.required("address", "sip:192.0.2.10");
-    let parsed = address.and_then(|text| {
+    let read = |text: Text<'_>| {
         let parsed = trunk_address(text.value);
         if parsed.is_none() {
-            let what = format!("\"{}\" is no trunk address; write \"sip:HOST\", \"sip:HOST:PORT\", \"sip:HOST;transport=tcp\" or \"sips:HOST\"", text.value);
+            let what = format!(
+                "\"{}\" is no trunk address; write \"sip:HOST\", \"sip:HOST:PORT\", \"sip:HOST;transport=tcp\" or \"sips:HOST\"",
+                text.value
+            );
             section.mistake(text.line, what);
         }
         parsed
-    });
+    };
+    let parsed = section.required("address", "sip:192.0.2.10").and_then(read);
+    let others = section.texts("other_addresses", r#"["sip:192.0.2.11"]"#).unwrap_or_default();
+    let other_addresses = others.into_iter().filter_map(read).collect();
     let inbound_from = networks(&section, "inbound_from", r#"["192.0.2.10/32"]"#);
     let number = section.text("number", "+35921234567");
     if let Some(number) = number.filter(|number| !is_e164(number.value)) {
@@ -513,6 +524,14 @@ fn trunk(section: Section<'_, '_>, names: &mut Names<'_>) -> Option<Trunk> {
         Register { expires, domain: domain.map(|domain| domain.value.to_owned()) }
     });
     let channels = section.integer("channels", 1..=100_000, 30) as u32;
+    let count = |key, range, default: u64| section.integer(key, range, default) as u32;
+    let (channels_in, channels_out) =
+        (count("channels_in", 0..=100_000, 0), count("channels_out", 0..=100_000, 0));
+    let (order, weight) = (count("order", 0..=65_535, 0), count("weight", 0..=65_535, 0));
+    let numbers = section.section("numbers").map(trunk_numbers).unwrap_or_default();
+    let own_numbers = own_numbers(&section);
+    let foreign_caller = foreign_caller(&section, number.is_some(), !own_numbers.is_empty());
+    let breaker = section.section("breaker").map(breaker).unwrap_or_default();
     let probe = section.duration("probe", Duration::ZERO..=DAY, 30 * SECOND);
     let trusted = section.flag("trusted", true);
     let identity = match section.text("identity", "from") {
@@ -558,6 +577,15 @@ fn trunk(section: Section<'_, '_>, names: &mut Names<'_>) -> Option<Trunk> {
         password,
         register,
         channels,
+        channels_in,
+        channels_out,
+        order,
+        weight,
+        other_addresses,
+        numbers,
+        own_numbers,
+        foreign_caller,
+        breaker,
         probe,
         tls,
         trusted,
@@ -568,6 +596,64 @@ fn trunk(section: Section<'_, '_>, names: &mut Names<'_>) -> Option<Trunk> {
     tls::check_trunk(&section, &trunk, tls_line.unwrap_or(section.line));
     section.finish();
     Some(trunk)
+}
+
+/// Numbers, and beginnings that end with "*".
+fn own_numbers(section: &Section<'_, '_>) -> Vec<String> {
+    let texts = section.texts("own_numbers", r#"["+35921234567", "+3592987*"]"#).unwrap_or_default();
+    for text in &texts {
+        let may = match text.value.strip_suffix('*') {
+            Some(beginning) => beginning
+                .strip_prefix('+')
+                .is_some_and(|digits| !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit())),
+            None => is_e164(text.value),
+        };
+        if !may {
+            let what = format!(
+                "\"{}\" is no number; write E.164 like \"+35921234567\", or a beginning like \"+3592987*\"",
+                text.value
+            );
+            section.mistake(text.line, what);
+        }
+    }
+    texts.into_iter().map(|text| text.value.to_owned()).collect()
+}
+
+fn foreign_caller(section: &Section<'_, '_>, has_number: bool, has_own: bool) -> ForeignCaller {
+    let text = section.text("foreign_caller", "refuse");
+    let foreign = match text.map(|text| text.value) {
+        None | Some("number") => ForeignCaller::Number,
+        Some("refuse") => ForeignCaller::Refuse,
+        Some(other) => {
+            let what = format!("\"foreign_caller\" is \"{other}\"; write \"number\" or \"refuse\"");
+            section.mistake(text.map_or(section.line, |text| text.line), what);
+            ForeignCaller::Number
+        }
+    };
+    if foreign == ForeignCaller::Number && has_own && !has_number {
+        section.mistake(
+            section.line,
+            "a caller who is not in \"own_numbers\" is shown as the trunk's number, which has none; write number = \"+35921234567\", or foreign_caller = \"refuse\"",
+        );
+    }
+    foreign
+}
+
+fn breaker(section: Section<'_, '_>) -> Breaker {
+    let default = Breaker::default();
+    let count = |key, range, default: u32| section.integer(key, range, default.into()) as u32;
+    let breaker = Breaker {
+        failures: count("failures", 1..=1_000, default.failures),
+        answered: count("answered", 0..=100, default.answered),
+        of: count("of", 1..=10_000, default.of),
+        rest: section.duration("rest", SECOND..=3600 * SECOND, default.rest),
+        rest_max: section.duration("rest_max", SECOND..=DAY, default.rest_max),
+    };
+    if breaker.rest_max < breaker.rest {
+        section.mistake(section.line, "\"rest_max\" is shorter than \"rest\"; write it as long at least");
+    }
+    section.finish();
+    breaker
 }
 
 /// Prompts of one playlist; one more is a mistake.
@@ -648,6 +734,7 @@ fn limits(section: Section<'_, '_>) -> Limits {
         call_length: section.duration("call_length", 10 * SECOND..=DAY, d.call_length),
         legs_per_call: count("legs_per_call", 2..=1024, d.legs_per_call),
         contacts_per_user: count("contacts_per_user", 1..=100, d.contacts_per_user),
+        requests_per_user: count("requests_per_user", 0..=100_000, d.requests_per_user),
         script_size: section.size("script_size", 1 << 10..=64 << 20, d.script_size),
         script_memory: section.size("script_memory", 1 << 20..=256 << 20, d.script_memory),
         script_cpu: section.duration("script_cpu", Duration::from_millis(1)..=5 * SECOND, d.script_cpu),

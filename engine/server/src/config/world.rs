@@ -24,15 +24,18 @@ use super::limits::Limits;
 use super::mailbox::Mailbox;
 use super::missed::Missed;
 use super::notify::Notify;
+use super::numbering::{Numbering, TrunkNumbers};
 use super::outside::Outside;
 use super::policy::ScriptPolicy;
 use super::recording::Recording;
 use super::speech::{Speech, SpeechParts, SpeechSettings};
+use super::tolls::Tolls;
 use super::traces::TraceSettings;
 use crate::calendar::Calendar;
 use crate::crm::Crm;
 use crate::signalling::Limits as ConnectionLimits;
 use crate::signalling::tls::Proof;
+use crate::throttle::Rate;
 
 /// Everything configured, checked as a whole.
 #[derive(Debug, Clone)]
@@ -122,7 +125,8 @@ impl World {
         let proven = proof.map_or_else(Vec::new, |proof| self.trunks_by_certificate(proof));
         let trunks = if proven.is_empty() { self.trunks_by_source(source) } else { proven };
         let owner = trunks.iter().find_map(|(tenant, trunk)| {
-            tenant.number(dialled).map(|number| Inbound { tenant, trunk, number: Some(number) })
+            let number = tenant.number(&tenant.heard(trunk, dialled))?;
+            Some(Inbound { tenant, trunk, number: Some(number) })
         });
         owner.or_else(|| trunks.first().map(|(tenant, trunk)| Inbound { tenant, trunk, number: None }))
     }
@@ -189,6 +193,9 @@ pub struct SipSettings {
     pub dns: Vec<SocketAddr>,
     /// `[sip.bans]`
     pub bans: Banning,
+    /// `[sip.throttle]`: `messages_per_second` and `burst` of one address; networks of `never` and of trunks are outside of
+    /// it.
+    pub throttle: Rate,
     /// `[sip.tls]`: shown to whoever asks for no tenant's domain that has its own.
     pub tls: Option<CertificateFiles>,
     /// `[sip.connections]` and `[sip.websocket]`
@@ -272,6 +279,10 @@ pub struct Tenant {
     pub timezone: TimeZone,
     /// `language` of prompts: BCP 47.
     pub language: String,
+    /// `[tenant.numbering]`: how numbers are dialled where the tenant is; none: every number is as it is.
+    pub numbering: Option<Numbering>,
+    /// `[tenant.tolls]`
+    pub tolls: Tolls,
     /// `digest`: the hashes that users may prove their passwords with (RFC 8760), the best first; never empty.
     pub digest: Arc<[Algorithm]>,
     /// `[tenant.speech]`, and what it leaves out as `[speech]` has it.
@@ -328,6 +339,8 @@ pub(super) struct TenantParts {
     pub tls: Option<CertificateFiles>,
     pub timezone: TimeZone,
     pub language: String,
+    pub numbering: Option<Numbering>,
+    pub tolls: Tolls,
     pub digest: Arc<[Algorithm]>,
     pub speech: SpeechParts,
     pub users: Vec<User>,
@@ -362,6 +375,8 @@ impl Tenant {
             tls: parts.tls,
             timezone: parts.timezone,
             language: parts.language,
+            numbering: parts.numbering,
+            tolls: parts.tolls,
             digest: parts.digest,
             speech: Arc::new(parts.speech.over(speech)),
             user_by_name: users.iter().enumerate().map(|(i, u)| (u.name.clone(), i)).collect(),
@@ -408,6 +423,38 @@ impl Tenant {
         found(&plain)
             .or_else(|| found(&format!("+{plain}")))
             .or_else(|| plain.strip_prefix("00").and_then(|rest| found(&format!("+{rest}"))))
+    }
+
+    /// A number as a carrier writes it, in E.164 where the tenant's numbering reads it.
+    pub fn heard(&self, trunk: &Trunk, number: &str) -> String {
+        match &self.numbering {
+            Some(numbering) => numbering.read(trunk.numbers.incoming, number),
+            None => number.to_owned(),
+        }
+    }
+
+    /// A number as a carrier wants it.
+    pub fn written(&self, trunk: &Trunk, number: &str) -> String {
+        match &self.numbering {
+            Some(numbering) => numbering.write(trunk.numbers.outgoing, number),
+            None => number.to_owned(),
+        }
+    }
+
+    /// The same of a number that is called: with the trunk's prefix.
+    pub fn called(&self, trunk: &Trunk, number: &str) -> String {
+        format!("{}{}", trunk.numbers.prefix, self.written(trunk, number))
+    }
+
+    /// Whether a number is one of those that the carrier knows as the tenant's; every one is where it names none.
+    pub fn owns(&self, trunk: &Trunk, number: &str) -> bool {
+        let e164 = self.numbering.as_ref().and_then(|numbering| numbering.e164(number));
+        let number = e164.as_deref().unwrap_or(number);
+        trunk.own_numbers.is_empty()
+            || trunk.own_numbers.iter().any(|own| match own.strip_suffix('*') {
+                Some(beginning) => number.starts_with(beginning),
+                None => number == own,
+            })
     }
 
     /// A group by name.
@@ -488,8 +535,26 @@ pub struct Trunk {
     pub password: Option<Secret>,
     /// `register`: we are registered with the carrier, which sends calls here for as long.
     pub register: Option<Register>,
-    /// `channels`: calls at once, both ways.
+    /// `channels`: calls at once, both ways; one more of ours takes another trunk.
     pub channels: u32,
+    /// `channels_in`: calls at once that it sends; one more gets 503. Zero: as many as come.
+    pub channels_in: u32,
+    /// `channels_out`: calls at once that it is sent; one more takes another trunk. Zero: `channels` alone bounds them.
+    pub channels_out: u32,
+    /// `order`: trunks with a lower one are tried first; those with the same one in the order of the file, ...
+    pub order: u32,
+    /// ... or by chance where they have a `weight`: each is the first as often as its weight says.
+    pub weight: u32,
+    /// `other_addresses`: tried in turn where `address` keeps silent or has no capacity.
+    pub other_addresses: Vec<TrunkAddress>,
+    /// `numbers`: how numbers are written on this trunk.
+    pub numbers: TrunkNumbers,
+    /// `own_numbers`: callers that the carrier may be shown: numbers, and beginnings that end with "*". All if empty.
+    pub own_numbers: Vec<String>,
+    /// `foreign_caller`: what becomes of a call with any other caller.
+    pub foreign_caller: ForeignCaller,
+    /// `breaker`: when calls are sent to other trunks, and for how long.
+    pub breaker: Breaker,
     /// `probe`: between two OPTIONS; zero never probes.
     pub probe: Duration,
     /// `[tenant.trunk.tls]`: what differs from the usual when connections are secured.
@@ -502,6 +567,45 @@ pub struct Trunk {
     pub diversion: bool,
     /// `sent_on` has "history-info": it is told so by History-Info.
     pub history_info: bool,
+}
+
+impl Trunk {
+    /// Where its calls are sent, the first one first.
+    pub fn addresses(&self) -> impl Iterator<Item = &TrunkAddress> {
+        std::iter::once(&self.address).chain(&self.other_addresses)
+    }
+}
+
+/// What becomes of a call whose caller the carrier may not be shown.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum ForeignCaller {
+    /// "number": it is shown as the trunk's own `number`.
+    #[default]
+    Number,
+    /// "refuse": it takes another trunk, or fails with 403.
+    Refuse,
+}
+
+/// `breaker = { failures = 3, answered = 20, of = 30 }`: when a carrier is left alone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Breaker {
+    /// `failures`: so many calls one after the other that it refused for reasons of its own, or did not answer.
+    pub failures: u32,
+    /// `answered`: percent of calls that are answered at least; zero: as few as may be.
+    pub answered: u32,
+    /// `of`: of so many calls within ten minutes; fewer say nothing.
+    pub of: u32,
+    /// `rest`: for so long at first; twice as long each time that one call then shows that nothing has changed.
+    pub rest: Duration,
+    /// `rest_max`: and no longer.
+    pub rest_max: Duration,
+}
+
+impl Default for Breaker {
+    fn default() -> Self {
+        let (rest, rest_max) = (Duration::from_secs(5), Duration::from_secs(300));
+        Self { failures: 1, answered: 0, of: 20, rest, rest_max }
+    }
 }
 
 /// How a carrier is told who calls.

@@ -322,6 +322,13 @@ impl Node {
         self.post_at_once(tenant, &facts, occasion);
     }
 
+    /// Tells that calls to carriers are held back. Never waits. `why`: which bound, and the number.
+    pub fn post_held_back(self: &std::sync::Arc<Self>, tenant: &Tenant, why: &str) {
+        let now = wall_millis();
+        let facts = Facts { text: why.to_owned(), at: now as f64 / 1000.0, ..Facts::default() };
+        self.post_at_once(tenant, &facts, Occasion::HeldBack);
+    }
+
     /// Tells of a caller who left a queue's line, if that is one who was promised a call back and did not get it in time.
     /// Never waits.
     pub fn post_late(self: &std::sync::Arc<Self>, tenant: &Tenant, about: &[(&'static str, String)]) {

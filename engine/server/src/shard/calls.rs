@@ -4,12 +4,12 @@
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use exchange::{
-    Arrival, Cause, Destination as Goal, Direction, Event, Fallback, Invite as Begin, LegKey, LegNo, Origin,
-    Party, Route, Signal, Target,
+    Arrival, Cause, Destination as Goal, Direction, Event, Fallback, Invite as Begin, LegKey, LegNo, Note,
+    Origin, Party, Route, Signal, Target,
 };
 use media::Command;
 use notices::Occasion;
@@ -22,9 +22,10 @@ use protocol::sip::uri::Uri;
 use super::lines::{Elsewhere, Line};
 use super::places::{Nowhere, PLACE_SILENCE};
 use super::trunks::Turn;
-use super::{Input, RINGING, Shard, identity};
+use super::{Input, RINGING, Shard, identity, trunks};
 use crate::bans::Offence;
 use crate::config::{FallbackTarget, Tenant, World};
+use crate::metrics::OfOutcome;
 use crate::shards::Wanted;
 
 /// Headers of a trusted side that a script may read, and their bytes together; more are left out.
@@ -32,8 +33,22 @@ const MOST_HEADERS: usize = 64;
 const MOST_HEADER_BYTES: usize = 8 << 10;
 /// No leg has this key: a transfer that names a session which is not ours finds nobody.
 const NO_LEG: LegKey = LegKey(0);
+/// People hear of calls that are held back by one bound no more often than that.
+const HELD_BACK_TOLD: Duration = Duration::from_secs(3600);
 /// RFC 3261 §8.1.1.6: the recommended start of Max-Forwards.
 const MAX_FORWARDS: u8 = 70;
+
+/// What a leg to a carrier saw of it.
+enum Seen {
+    /// 101 to 199.
+    Rings,
+    /// 2xx.
+    Answers,
+    /// It rang until the time was up.
+    RangOut,
+    /// 300 to 699; `silent`: it never spoke.
+    Refuses { status: u16, silent: bool },
+}
 
 impl Shard {
     /// Something that the SIP stack tells.
@@ -51,6 +66,9 @@ impl Shard {
                 if let Some(elsewhere) = &mut line.elsewhere {
                     elsewhere.silent_at = now + RINGING;
                 }
+                if status > 100 {
+                    self.judge_trunk(now, leg, Seen::Rings);
+                }
                 let event = match status {
                     100 => Event::Trying,
                     _ => Event::Ringing { early_media: sdp.is_some_and(|sdp| self.agree(leg, &sdp)) },
@@ -65,6 +83,7 @@ impl Shard {
                     None => line.negotiated.is_some(),
                 };
                 self.lines.can_go_elsewhere(leg, None);
+                self.judge_trunk(now, leg, Seen::Answers);
                 if agreed {
                     self.reports.push_back((leg, Event::Answered));
                 } else {
@@ -80,7 +99,7 @@ impl Shard {
                 let Some(leg) = self.lines.end_session(session) else { return };
                 let to = self.elsewhere(leg, &contacts);
                 let silent = cause != Why::Remote;
-                self.judge_trunk(now, leg, status, silent);
+                self.judge_trunk(now, leg, Seen::Refuses { status, silent });
                 self.close_stream(leg);
                 let event = match to.is_empty() {
                     true => Event::Refused { status, silent },
@@ -195,7 +214,11 @@ impl Shard {
         let world = self.world.clone();
         let (Peer::User { tenant, .. } | Peer::Trunk { tenant, .. }) = peer;
         let dialled = match peer {
-            Peer::Trunk { name, .. } => meant(&world, tenant, name, request),
+            Peer::Trunk { name, .. } => {
+                let number = meant(&world, tenant, name, request);
+                let known = world.tenant(tenant).and_then(|tenant| Some((tenant, tenant.trunk(name)?)));
+                known.map_or(number.clone(), |(tenant, trunk)| tenant.heard(trunk, &number))
+            }
             Peer::User { .. } => dialled(&request.uri),
         };
         let route = world.tenant(tenant).and_then(|tenant| {
@@ -227,10 +250,15 @@ impl Shard {
             Peer::User { name, .. } => (Some(name.to_string()), None),
             Peer::Trunk { name, .. } => (None, Some(name.to_string())),
         };
-        let trusted = trunk.as_deref().and_then(|name| tenant.trunk(name)).is_some_and(|trunk| trunk.trusted);
+        let by = trunk.as_deref().and_then(|name| tenant.trunk(name));
+        let trusted = by.is_some_and(|trunk| trunk.trusted);
+        let mut from = identity::caller(request, tenant, user.as_deref(), trusted);
+        if let Some(trunk) = by {
+            from.number = tenant.heard(trunk, &from.number);
+        }
         let arrival = Arrival {
             tenant: tenant.name.to_string(),
-            from: identity::caller(request, tenant, user.as_deref(), trusted),
+            from,
             dialled,
             direction: if user.is_some() { Direction::Internal } else { Direction::Inbound },
             headers: if trunk.is_some() && trusted { headers(request) } else { Vec::new() },
@@ -452,8 +480,12 @@ impl Shard {
             }
             Signal::HangUp(cause) => {
                 self.lines.can_go_elsewhere(leg, None);
-                if cause == Cause::Q850(102) {
-                    self.judge_trunk(now, leg, 408, true);
+                match cause {
+                    Cause::Q850(102) => {
+                        self.judge_trunk(now, leg, Seen::Refuses { status: 408, silent: true })
+                    }
+                    Cause::Q850(19) => self.judge_trunk(now, leg, Seen::RangOut),
+                    _ => {}
                 }
                 let reason = match cause {
                     Cause::AnsweredElsewhere => "SIP;cause=200;text=\"Call completed elsewhere\"".to_string(),
@@ -499,6 +531,17 @@ impl Shard {
             }
             Err(_) => return self.reports.push_back((leg, Event::Refused { status: 503, silent: true })),
         };
+        let (trunk_name, to_trunk) = match &begin.to {
+            Goal::Trunk { trunk, .. } => (Some(trunk.clone()), tenant.trunk(trunk)),
+            _ => (None, None),
+        };
+        let present = match to_trunk {
+            Some(trunk) => identity::presented(trunk, tenant, &begin.present),
+            None => Some(begin.present.clone()),
+        };
+        let Some(present) = present else {
+            return self.foreign_caller(leg, &begin);
+        };
         let caller = self.running.get(&call).and_then(|running| self.lines.get(running.caller));
         let beside = caller.and_then(|line| line.stream);
         let max_forwards = caller.map_or(MAX_FORWARDS, |line| line.max_forwards);
@@ -506,10 +549,6 @@ impl Shard {
         let codecs = match caller.and_then(|line| line.negotiated.as_ref()).map(|agreed| agreed.codec) {
             Some(Codec::Pcma) => [Codec::Pcma, Codec::Pcmu],
             _ => Codec::ALL,
-        };
-        let trunk = match &begin.to {
-            Goal::Trunk { trunk, .. } => Some(trunk.clone()),
-            _ => None,
         };
         self.lines.insert(
             leg,
@@ -522,7 +561,7 @@ impl Shard {
                 local: None,
                 negotiated: None,
                 answer: None,
-                trunk: trunk.clone(),
+                trunk: trunk_name,
                 max_forwards,
                 elsewhere: None,
                 loading: None,
@@ -536,23 +575,22 @@ impl Shard {
         let Some(local) = self.lines.get_mut(leg).and_then(|line| line.local.as_mut()) else { return };
         let sdp = Bytes::from(local.offer(&codecs, Flows::SendRecv));
         let from_host = tenant.domains.first().map_or(self.around.host.as_str(), String::as_str);
-        let trunk = trunk.and_then(|trunk| tenant.trunk(&trunk));
-        let shown = trunk.and_then(|trunk| identity::shown_by(trunk, tenant, &begin.present));
-        let present = shown.as_ref().unwrap_or(&begin.present);
-        let mut headers = trunk.map(|trunk| identity::told(trunk, present, from_host)).unwrap_or_default();
+        let mut headers =
+            to_trunk.map(|trunk| identity::told(trunk, &present, from_host)).unwrap_or_default();
         let sent_on =
             self.running.get(&call).and_then(|running| running.first.as_ref()).map(|first| &first.caller);
-        if let (Some(trunk), Goal::Trunk { number, .. }) = (trunk, &begin.to)
+        if let (Some(trunk), Goal::Trunk { number, .. }) = (to_trunk, &begin.to)
             && let Some(caller) = sent_on.filter(|caller| caller.direction == Direction::Inbound)
         {
-            headers.extend(identity::sent_on(trunk, &caller.dialled, number, from_host));
+            let (dialled, number) = (tenant.written(trunk, &caller.dialled), tenant.called(trunk, number));
+            headers.extend(identity::sent_on(trunk, &dialled, &number, from_host));
         }
         // The leg's Call-ID names the call, so that a trace of the wire finds it.
         let call_id = format!("{call}.{}", no.0);
         let invite = Invite {
             request_uri: place.request_uri,
             to: place.to,
-            from: identity::name_addr(present, from_host),
+            from: identity::name_addr(&present, from_host),
             contact_user: user_part(&present.number),
             destination: place.destination,
             keep_to_destination: place.is_device,
@@ -564,6 +602,9 @@ impl Shard {
             max_forwards,
         };
         self.exchange.set_sip_call_id(leg, &call_id);
+        if let Some(trunk) = to_trunk {
+            self.trunks.tries(now, &begin.tenant, &trunk.name);
+        }
         // The offer names an address of ours that those of the other family can't reach.
         let is_v6 = invite.destination.remote.is_ipv6();
         let places: VecDeque<_> =
@@ -575,35 +616,68 @@ impl Shard {
         self.lines.can_go_elsewhere(leg, elsewhere);
     }
 
-    /// A carrier that did not answer, or refused for reasons of its own, is out of service.
-    fn judge_trunk(&mut self, now: Instant, leg: LegKey, status: u16, silent: bool) {
-        if !silent && status != 503 {
-            return;
-        }
+    /// The carrier may not be shown who calls.
+    fn foreign_caller(&mut self, leg: LegKey, begin: &Begin) {
+        let Goal::Trunk { trunk, .. } = &begin.to else { return };
+        let told = serde_json::json!({ "trunk": trunk, "caller": begin.present.number });
+        self.around.node.events.publish(&begin.tenant, "trunk.caller-refused", told);
+        self.reports.push_back((leg, Event::Refused { status: 403, silent: false }));
+    }
+
+    /// A call to a carrier tells how the carrier is.
+    fn judge_trunk(&mut self, now: Instant, leg: LegKey, told: Seen) {
         let Some(line) = self.lines.get(leg) else { return };
         let Some(trunk) = line.trunk.clone().filter(|_| line.no != LegNo::CALLER) else { return };
         let tenant = line.tenant.clone();
-        let why = if silent { "no answer".to_string() } else { status.to_string() };
-        if let Some(turn) = self.trunks.note_failure(now, &tenant, &trunk, &why) {
+        let (what, counts) = match told {
+            Seen::Rings => (Some(trunks::Told::Carried), false),
+            Seen::Answers => (Some(trunks::Told::Answered), true),
+            Seen::RangOut => (None, true),
+            Seen::Refuses { silent: true, .. } => (Some(trunks::Told::Failed("no answer")), false),
+            Seen::Refuses { status: 503, .. } => (Some(trunks::Told::Failed("503")), false),
+            Seen::Refuses { status, .. } => (Some(trunks::Told::Carried), status != 487),
+        };
+        let turn = what.and_then(|what| self.trunks.told(now, &tenant, &trunk, what));
+        let counted = if counts { self.trunks.counted(now, &tenant, &trunk) } else { None };
+        for turn in [turn, counted].into_iter().flatten() {
             self.trunk_turned(&tenant, &trunk, &turn);
         }
     }
 
     pub(super) fn trunk_turned(&self, tenant: &str, trunk: &str, turn: &Turn) {
-        let (kind, text, occasion) = match turn {
-            Turn::Back => ("trunk.back", "answers again", Occasion::TrunkBack),
-            Turn::Lost => {
-                ("trunk.lost", "does not answer; calls go to the next carrier", Occasion::TrunkDown)
+        let (kind, text, why, occasion) = match turn {
+            Turn::Back => ("trunk.back", "carries calls again", "", Some(Occasion::TrunkBack)),
+            Turn::Trial => ("trunk.trial", "is tried by the next call", "", None),
+            Turn::Lost(why) => {
+                let text = "is left alone; calls go to the next carrier";
+                ("trunk.lost", text, why.as_str(), Some(Occasion::TrunkDown))
             }
         };
-        if *turn == Turn::Lost {
+        if let Turn::Lost(_) = turn {
             let of = crate::metrics::OfTenant { tenant: tenant.into() };
             self.around.node.metrics.trunks_lost.get_or_create(&of).inc();
         }
-        tracing::warn!(tenant, trunk, "{text}");
-        self.around.node.events.publish(tenant, kind, serde_json::json!({ "trunk": trunk }));
-        if let Some(tenant) = self.world.tenant(tenant) {
+        tracing::warn!(tenant, trunk, why, "{text}");
+        let told = serde_json::json!({ "trunk": trunk, "reason": why });
+        self.around.node.events.publish(tenant, kind, told);
+        if let (Some(tenant), Some(occasion)) = (self.world.tenant(tenant), occasion) {
             self.around.node.post_trunk(tenant, trunk, occasion);
+        }
+    }
+
+    /// A call to a carrier was held back: counted, and told to people once in a while.
+    pub(super) fn held_back(&mut self, now: Instant, note: &Note) {
+        let (bound, _) = note.about.split_once(':').unwrap_or((&note.about, ""));
+        let of = OfOutcome { tenant: note.tenant.clone(), outcome: bound.to_owned() };
+        self.around.node.metrics.calls_held_back.get_or_create(&of).inc();
+        let key = (note.tenant.clone(), bound.to_owned());
+        let told = self.told_held_back.get(&key);
+        if told.is_none_or(|told| now.saturating_duration_since(*told) >= HELD_BACK_TOLD) {
+            self.told_held_back.insert(key, now);
+            tracing::warn!(tenant = note.tenant, about = note.about, "calls to carriers are held back");
+            if let Some(tenant) = self.world.tenant(&note.tenant) {
+                self.around.node.post_held_back(tenant, &note.about);
+            }
         }
     }
 

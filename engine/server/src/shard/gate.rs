@@ -5,7 +5,10 @@
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::net::IpAddr;
 use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Instant;
 
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
 use protocol::sip::digest::Algorithm;
 use protocol::sip::flow::Flow;
 use protocol::sip::message::Request;
@@ -14,16 +17,21 @@ use protocol::sip::stack::{Admission, Gatekeeper};
 
 use super::calls::dialled;
 use crate::config::{Inbound, Tenant, World};
+use crate::metrics::OfPace;
 use crate::signalling::tls::{Certificates, Proof};
+use crate::throttle::{Pace, Rate, Throttle};
 
 pub(super) struct Gate {
     world: RwLock<Arc<World>>,
     certificates: Arc<Certificates>,
+    accounts: Throttle,
+    metrics: Family<OfPace, Counter>,
 }
 
 impl Gate {
-    pub fn new(world: Arc<World>, certificates: Arc<Certificates>) -> Self {
-        Self { world: RwLock::new(world), certificates }
+    /// `metrics`: counts what accounts ask too much.
+    pub fn new(world: Arc<World>, certificates: Arc<Certificates>, metrics: Family<OfPace, Counter>) -> Self {
+        Self { world: RwLock::new(world), certificates, accounts: Throttle::default(), metrics }
     }
 
     pub fn world(&self) -> Arc<World> {
@@ -70,6 +78,16 @@ impl Gatekeeper for Gate {
         let world = self.world();
         let user = world.tenant(tenant)?.user_by_name(user)?;
         Some(user.password.as_ref()?.expose().into())
+    }
+
+    fn has_room(&self, now: Instant, tenant: &str, user: &str) -> bool {
+        let most = self.world().tenant(tenant).map_or(0, |tenant| tenant.limits.requests_per_user);
+        let rate = Rate { per_second: most, burst: most.saturating_mul(10) };
+        let has_room = self.accounts.ask(now, (tenant, user), rate) == Pace::Free;
+        if !has_room {
+            self.metrics.get_or_create(&OfPace::ACCOUNT).inc();
+        }
+        has_room
     }
 
     fn algorithms(&self, tenant: &str) -> Arc<[Algorithm]> {

@@ -11,7 +11,7 @@ use protocol::sip::uri::{SipUri, Uri};
 use super::Shard;
 use super::calls::{dialled, user_part};
 use super::places::host_port;
-use crate::config::{Identity, Tenant, Trunk};
+use crate::config::{ForeignCaller, Identity, Tenant, Trunk};
 
 impl Shard {
     /// Who is meant by a URI that the other side names.
@@ -122,9 +122,23 @@ pub(super) fn sent_on(trunk: &Trunk, dialled: &str, number: &str, host: &str) ->
     headers
 }
 
+/// Who calls as this carrier is shown it, in its own notation; none where it may not be: its `own_numbers` do not have the
+/// caller, and the trunk refuses such calls.
+pub(super) fn presented(trunk: &Trunk, tenant: &Tenant, present: &Party) -> Option<Party> {
+    let mut shown = shown_by(trunk, tenant, present).unwrap_or_else(|| present.clone());
+    if !shown.number.is_empty() && !tenant.owns(trunk, &shown.number) {
+        if trunk.foreign_caller == ForeignCaller::Refuse {
+            return None;
+        }
+        shown = Party { number: trunk.number.clone()?, name: None, uri: String::new() };
+    }
+    shown.number = tenant.written(trunk, &shown.number);
+    Some(shown)
+}
+
 /// Whom the outside sees when a user of the tenant calls, where the trunk has a number: all of them call from that one,
 /// which the carrier knows. Whoever else calls, a customer who is sent on to a mobile, is shown as they are.
-pub(super) fn shown_by(trunk: &Trunk, tenant: &Tenant, present: &Party) -> Option<Party> {
+fn shown_by(trunk: &Trunk, tenant: &Tenant, present: &Party) -> Option<Party> {
     let number = trunk.number.clone()?;
     tenant.user(&present.number)?;
     Some(Party { number, name: None, uri: String::new() })

@@ -62,6 +62,7 @@ use crate::shards::{Asked, NotSet, Rung, Shards, TrunkState, UserState, Wanted};
 use crate::signalling::names::Place;
 use crate::signalling::{Ear, Ended, Inbox, Transports};
 use crate::sounds::Sounds;
+use crate::throttle::Pace;
 use gate::Gate;
 use lines::Lines;
 use mailbox::Mailbox;
@@ -70,7 +71,7 @@ use queues::Days;
 use recovery::Recovery;
 use running::Running;
 use runs::Runs;
-use trunks::Trunks;
+use trunks::{Configured, Trunks};
 use watchers::Watchers;
 
 /// Inputs handled before timers and sockets are looked at again.
@@ -110,6 +111,8 @@ pub struct Surroundings {
 /// Something for a shard to do.
 enum Input {
     Message(Flow, Box<Message>),
+    /// A message of a source that asks too much.
+    Excess(Flow, Box<Message>),
     Unreadable(Flow, Box<ReadError>),
     FlowFailed(Flow),
     Media(media::Event),
@@ -164,7 +167,11 @@ impl Inboxes {
         let count = count.clamp(1, INSTANCES.len());
         Ok(Self {
             boxes: (0..count).map(|_| Mailbox::new()).collect::<io::Result<_>>()?,
-            gate: Arc::new(Gate::new(node.world(), transports.certificates())),
+            gate: Arc::new(Gate::new(
+                node.world(),
+                transports.certificates(),
+                node.metrics.sip_throttled.clone(),
+            )),
             transports: transports.clone(),
             node: node.clone(),
             live: (0..count).map(|_| AtomicUsize::new(0)).collect(),
@@ -415,6 +422,10 @@ impl Inbox for Inboxes {
         self.node.hears(from)
     }
 
+    fn pace(&self, from: IpAddr) -> Pace {
+        self.node.pace(from)
+    }
+
     fn message(&self, flow: Flow, message: Message) {
         let number = self.shard_for(&flow, &message);
         self.offer(number, Input::Message(flow, Box::new(message)));
@@ -476,6 +487,8 @@ pub(crate) struct Shard {
     effects: Vec<Effect>,
     /// What the exchange is to hear.
     reports: VecDeque<(LegKey, exchange::Event)>,
+    /// When people were last told that calls of a tenant are held back, and by which bound.
+    told_held_back: HashMap<(String, String), Instant>,
     /// When the wall clock was last asked.
     clock_read: Instant,
     /// Of the tenants that have queues.
@@ -520,6 +533,7 @@ impl Shard {
             leaving: Vec::new(),
             effects: Vec::new(),
             reports: VecDeque::new(),
+            told_held_back: HashMap::new(),
             clock_read: now,
             days: Days::default(),
             next_day: now,
@@ -549,7 +563,7 @@ impl Shard {
             self.read_clock(Instant::now());
             if datagrams {
                 let node = self.around.node.clone();
-                ear.read(|from| node.hears(from), |flow, read| self.datagram(flow, read));
+                ear.read(|from| node.pace(from), |flow, read, busy| self.datagram(flow, read, busy));
             }
             // What one input causes often comes back as another, from the script or from itself.
             for _ in 0..BATCH {
@@ -583,12 +597,14 @@ impl Shard {
     }
 
     /// What a socket of this shard's has received: for itself, or for another.
-    fn datagram(&mut self, flow: Flow, read: Result<Message, ReadError>) {
+    /// `busy`: its source asks too much.
+    fn datagram(&mut self, flow: Flow, read: Result<Message, ReadError>, busy: bool) {
         let number = match &read {
             Ok(message) => self.shards.shard_for(&flow, message),
             Err(_) => self.number,
         };
         let input = match read {
+            Ok(message) if busy => Input::Excess(flow, Box::new(message)),
             Ok(message) => Input::Message(flow, Box::new(message)),
             Err(error) => Input::Unreadable(flow, Box::new(error)),
         };
@@ -649,6 +665,11 @@ impl Shard {
                 self.around.node.metrics.sip_received.inc();
                 let gate = self.shards.gate.clone();
                 self.stack.handle_message(now, flow, *message, &*gate, &mut self.outputs);
+            }
+            Input::Excess(flow, message) => {
+                self.around.node.metrics.sip_received.inc();
+                let gate = self.shards.gate.clone();
+                self.stack.handle_excess(now, flow, *message, &*gate, &mut self.outputs);
             }
             Input::Unreadable(flow, error) => {
                 self.around.node.metrics.sip_malformed.inc();
@@ -732,7 +753,12 @@ impl Shard {
         self.stack.set_timers(timers(&world.sip));
         let ours = world.tenants.iter().filter(|tenant| gate.shard_of(&tenant.name, count) == number);
         let trunks = ours.clone().flat_map(|tenant| {
-            tenant.trunks.iter().map(|trunk| (tenant.name.to_string(), trunk.name.clone(), trunk.probe))
+            tenant.trunks.iter().map(|trunk| Configured {
+                tenant: tenant.name.to_string(),
+                name: trunk.name.clone(),
+                probe: trunk.probe,
+                breaker: trunk.breaker,
+            })
         });
         let now = Instant::now();
         self.trunks.configure(now, trunks);
@@ -780,7 +806,12 @@ impl Shard {
                 }
             }
             Effect::Sound(leg, sound) => self.sound(now, leg, sound),
-            Effect::Note(note) => self.around.node.events.note(&note),
+            Effect::Note(note) => {
+                if note.kind == "call.held-back" {
+                    self.held_back(now, &note);
+                }
+                self.around.node.events.note(&note);
+            }
             Effect::Decide { ticket, tenant, queue, strategy, question } => {
                 self.decide(ticket, tenant, queue, strategy, question);
             }

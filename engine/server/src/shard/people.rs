@@ -4,7 +4,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use exchange::{CallLimits, Conversation, Device, Directory, QueuePlan, RecordingPlan, Route, Trunk, User};
+use exchange::{
+    CallLimits, Conversation, Device, Directory, QueuePlan, RecordingPlan, Route, TollLimits, Trunk, User,
+};
 use jiff::Timestamp;
 use protocol::sip::registrar::Registrar;
 use store::Store;
@@ -63,8 +65,27 @@ impl Directory for People<'_> {
             name: trunk.name.clone(),
             in_service: self.trunks.in_service(tenant, &trunk.name),
             channels: trunk.channels,
+            channels_in: trunk.channels_in,
+            channels_out: trunk.channels_out,
+            order: trunk.order,
+            weight: trunk.weight,
         };
         configured.trunks.iter().map(|configured| trunk(configured)).collect()
+    }
+
+    fn may_call(&self, tenant: &str, number: &str) -> bool {
+        let tenant = self.world.tenant(tenant);
+        tenant.is_some_and(|tenant| tenant.tolls.allows(tenant.numbering.as_ref(), number))
+    }
+
+    fn is_vital(&self, tenant: &str, number: &str) -> bool {
+        self.world
+            .tenant(tenant)
+            .is_some_and(|tenant| tenant.tolls.always.iter().any(|vital| vital == number))
+    }
+
+    fn tolls(&self, tenant: &str) -> TollLimits {
+        self.world.tenant(tenant).map_or_else(TollLimits::default, |tenant| tenant.tolls.limits)
     }
 
     fn is_number(&self, tenant: &str, dialled: &str) -> bool {

@@ -2,6 +2,7 @@
 //! is tried where one is silent or has no capacity (RFC 3263 §4.3).
 
 use std::hash::{BuildHasher, Hasher, RandomState};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use exchange::Destination as Goal;
@@ -12,7 +13,7 @@ use protocol::sip::uri::{SipUri, Uri};
 
 use super::Shard;
 use super::calls::user_part;
-use crate::config::{Tenant, Trunk, TrunkAddress};
+use crate::config::{Tenant, Tolls, Trunk, TrunkAddress};
 use crate::signalling::names;
 
 /// A server of a domain that has others is left when it has said nothing for so long: half of what a carrier has.
@@ -55,7 +56,7 @@ impl Shard {
                 let trunk = tenant.trunk(trunk).ok_or(Nowhere::AtAll)?;
                 let host = host_port(&trunk.address);
                 let scheme = if trunk.address.secure { "sips" } else { "sip" };
-                let uri = format!("{scheme}:{}@{host}", user_part(number));
+                let uri = format!("{scheme}:{}@{host}", user_part(&tenant.called(trunk, number)));
                 let (destination, others) = first(self.trunk_destinations(now, tenant, trunk)?)?;
                 Ok(Place {
                     to: format!("<{uri}>"),
@@ -73,6 +74,20 @@ impl Shard {
                 let uri = Uri::parse(text).map_err(|_| Nowhere::AtAll)?;
                 let sip = uri.as_sip().ok_or(Nowhere::AtAll)?;
                 let (destination, others) = first(self.destinations(now, sip)?)?;
+                // What may be called at a carrier is asked of numbers, and no address goes around that.
+                let is_carriers = |at: &Destination| {
+                    let of_trunk = |trunk: &Arc<Trunk>| {
+                        let from = trunk.inbound_from.iter().any(|network| network.contains(&at.remote.ip()));
+                        from || trunk.addresses().any(|address| {
+                            address.socket().is_some_and(|socket| socket.ip() == at.remote.ip())
+                                || address.host.eq_ignore_ascii_case(sip.host.as_str())
+                        })
+                    };
+                    tenant.trunks.iter().any(of_trunk)
+                };
+                if tenant.tolls != Tolls::default() && [destination].iter().chain(&others).any(is_carriers) {
+                    return Err(Nowhere::AtAll);
+                }
                 Ok(Place {
                     request_uri: text.clone(),
                     to: format!("<{text}>"),
@@ -93,16 +108,32 @@ impl Shard {
         tenant: &Tenant,
         trunk: &Trunk,
     ) -> Result<Vec<Destination>, Nowhere> {
-        let address = &trunk.address;
-        let places = match address.socket() {
-            Some(remote) => vec![(address.transport, remote)],
-            None => self.look(now, address.target())?,
-        };
+        let mut places = self.places_of(now, &trunk.address)?;
+        for other in &trunk.other_addresses {
+            match self.places_of(now, other) {
+                Ok(found) => places.extend(found),
+                // It is known for the next call.
+                Err(Nowhere::Unknown(target)) => {
+                    self.around.transports.names().look_up(target, Box::new(|| {}))
+                }
+                Err(Nowhere::AtAll) => {}
+            }
+        }
         let authority = match places.iter().any(|(transport, _)| transport.is_secure()) {
             true => self.around.transports.authority(&tenant.name, &trunk.name),
             false => 0,
         };
         Ok(destinations(&places, authority))
+    }
+
+    /// The places of one address of a carrier, who may answer from there as fast as it likes.
+    fn places_of(&self, now: Instant, address: &TrunkAddress) -> Result<Vec<names::Place>, Nowhere> {
+        if let Some(remote) = address.socket() {
+            return Ok(vec![(address.transport, remote)]);
+        }
+        let places = self.look(now, address.target())?;
+        places.iter().for_each(|(_, remote)| self.around.node.doors.expect(now, remote.ip()));
+        Ok(places)
     }
 
     /// The places of a URI elsewhere, the best first.

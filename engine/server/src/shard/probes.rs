@@ -27,7 +27,11 @@ impl Shard {
             return;
         }
         let world = self.world.clone();
-        for (tenant, name) in self.trunks.due(now) {
+        let (due, turns) = self.trunks.due(now);
+        for (tenant, name, turn) in turns {
+            self.trunk_turned(&tenant, &name, &turn);
+        }
+        for (tenant, name) in due {
             let Some(of) = world.tenant(&tenant) else { continue };
             let Some(trunk) = of.trunk(&name) else { continue };
             let probe = match self.trunk_destinations(now, of, trunk) {
@@ -58,16 +62,19 @@ impl Shard {
         let Some(configured) = self.world.tenant(tenant) else { return Vec::new() };
         let now = Instant::now();
         let state = |trunk: &Trunk| {
-            let (reason, checked) = self.trunks.seen(tenant, &trunk.name);
+            let seen = self.trunks.seen(now, tenant, &trunk.name);
             let standing = self.bindings.standing(now, tenant, &trunk.name);
             let registered = standing.as_ref().map(|standing| standing.until.is_some());
             let Standing { until, reason: not_registered } = standing.unwrap_or_default();
             TrunkState {
                 name: trunk.name.clone(),
                 address: trunk.address.uri.clone(),
-                in_service: self.trunks.in_service(tenant, &trunk.name),
-                reason,
-                checked: checked.map(|at| self.exchange.wall(at)),
+                in_service: seen.state != "open",
+                breaker: seen.state.to_owned(),
+                reason: seen.reason,
+                recent_calls: seen.calls,
+                recent_answered: seen.answered,
+                checked: seen.checked.map(|at| self.exchange.wall(at)),
                 channels_in_use: self.exchange.channels(tenant, &trunk.name),
                 channels: trunk.channels,
                 registered,

@@ -21,6 +21,7 @@ use protocol::sip::wire::ReadError;
 use tokio::runtime::{Builder, Runtime};
 
 use crate::config::World;
+use crate::throttle::Pace;
 use names::Names;
 pub use stream::Ended;
 use tls::{Certificates, Tls};
@@ -30,6 +31,8 @@ pub use udp::Ear;
 pub trait Inbox: Send + Sync + 'static {
     /// Whether what comes from there is read at all.
     fn hears(&self, from: IpAddr) -> bool;
+    /// What becomes of a message from there; asked once for each.
+    fn pace(&self, from: IpAddr) -> Pace;
     /// A message was read.
     fn message(&self, flow: Flow, message: Message);
     /// Bytes that are no message; the error may hold enough for a 400.

@@ -23,7 +23,9 @@ use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 use tokio_tungstenite::tungstenite::{self, Message as Piece, Utf8Bytes};
 use tokio_tungstenite::{WebSocketStream, accept_hdr_async_with_config};
 
+use super::Inbox;
 use super::connections::Shared;
+use crate::throttle::Pace;
 
 /// Whoever does not take what is written to it in this time is gone: RFC 3261 §17 waits 64*T1 for anything.
 const WRITE: Duration = Duration::from_secs(32);
@@ -33,6 +35,8 @@ const BUFFER: usize = 2048;
 const WS_PING: Duration = Duration::from_secs(30);
 /// A WebSocket from which not even an answer to a ping came for so long is gone.
 const WS_GONE: Duration = Duration::from_secs(90);
+/// Who sends too fast is looked at again after so long.
+const TURN: Duration = Duration::from_millis(250);
 /// RFC 7118 §4: the name of SIP as a WebSocket sub-protocol.
 const SUBPROTOCOL: &str = "sip";
 
@@ -241,6 +245,7 @@ impl Life<'_> {
                 begun = None;
                 match frame {
                     Frame::Message(message) => {
+                        self.wait_for_turn(&**inbox).await;
                         (heard, last) = (true, Instant::now());
                         inbox.message(self.flow, message);
                     }
@@ -269,6 +274,13 @@ impl Life<'_> {
             if framing.is_within() {
                 begun = begun.or_else(|| Some(Instant::now()));
             }
+        }
+    }
+
+    /// Who sends too fast is read slower, which TCP tells the other side by itself.
+    async fn wait_for_turn(&self, inbox: &dyn Inbox) {
+        while inbox.pace(self.flow.remote.ip()) != Pace::Free {
+            tokio::time::sleep(TURN).await;
         }
     }
 
@@ -341,6 +353,7 @@ impl Life<'_> {
             // RFC 7118 §5: one message, whole, in each.
             match wire::read(&piece) {
                 Ok(message) => {
+                    self.wait_for_turn(&**inbox).await;
                     heard = true;
                     inbox.message(self.flow, message);
                 }

@@ -16,6 +16,8 @@ use rustix::event::Timespec;
 use rustix::event::epoll::{self, EventData, EventFlags};
 use rustix::net::{RecvFlags, recvfrom, sockopt};
 
+use crate::throttle::Pace;
+
 /// The largest datagram that IP carries.
 const LARGEST: usize = 65_535;
 /// What the kernel keeps while a burst is read: about 8,000 INVITEs.
@@ -94,16 +96,21 @@ impl Ear {
         }
     }
 
-    /// Reads what waits, a burst of each socket at most, and what comes from whom `hears` does not want not at all.
+    /// Reads what waits, a burst of each socket at most, and what is a flood to `pace` not at all. Told with each: whether
+    /// its source asks too much.
     pub fn read(
         &mut self,
-        hears: impl Fn(IpAddr) -> bool,
-        mut each: impl FnMut(Flow, Result<Message, ReadError>),
+        pace: impl Fn(IpAddr) -> Pace,
+        mut each: impl FnMut(Flow, Result<Message, ReadError>, bool),
     ) {
         for socket in &self.sockets {
             for _ in 0..BURST {
                 let Some((length, remote)) = socket.receive(&mut self.buffer) else { break };
-                if length <= KEEP_ALIVE || !hears(remote.ip()) {
+                if length <= KEEP_ALIVE {
+                    continue;
+                }
+                let pace = pace(remote.ip());
+                if pace == Pace::Flood {
                     continue;
                 }
                 // No message begins with a zero, and every question of STUN does.
@@ -114,7 +121,7 @@ impl Ear {
                     continue;
                 }
                 let flow = Flow { transport: Transport::Udp, local: socket.local, remote, connection: 0 };
-                each(flow, wire::read(&self.buffer[..length]));
+                each(flow, wire::read(&self.buffer[..length]), pace == Pace::Busy);
             }
         }
     }

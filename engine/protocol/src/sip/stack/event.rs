@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 
@@ -108,6 +108,11 @@ pub trait Gatekeeper {
 
     /// The password of a user of a tenant, none if there is no such user.
     fn password(&self, tenant: &str, user: &str) -> Option<Arc<str>>;
+
+    /// Whether a user who has shown the password may ask for one thing more now; else it is 503. By default any.
+    fn has_room(&self, _now: Instant, _tenant: &str, _user: &str) -> bool {
+        true
+    }
 
     /// What users of a tenant are asked to answer with, the best first. RFC 8760 §2.4 would offer SHA-256 and
     /// MD5 side by side, but telephones in use give up on any challenge that they don't know instead of

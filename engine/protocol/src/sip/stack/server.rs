@@ -10,11 +10,11 @@ use super::authentication::Verdict;
 use super::{
     Admission, Event, Gatekeeper, Output, Peer, RETRY_AFTER, RegisterId, Security, SessionId, Stack, Who,
 };
-use crate::sip::compose::{ALLOW, Echo};
+use crate::sip::compose::{ALLOW, Echo, reason_phrase};
 use crate::sip::deadlines::{Armed, Deadlines};
 use crate::sip::flow::Flow;
 use crate::sip::headers::HeaderName;
-use crate::sip::message::{Essentials, Request, Response};
+use crate::sip::message::{Essentials, Message, Request, Response};
 use crate::sip::method::Method;
 use crate::sip::timers::GIVE_UP;
 use crate::sip::transaction::key::{self, ServerKey, is_modern};
@@ -73,6 +73,35 @@ impl Stack {
         out.push(Output::Event(Event::Security { what: Security::Malformed, flow }));
         if let Some(reply) = error.reply {
             self.refuse_unread(flow, *reply, out);
+        }
+    }
+
+    /// A message of a source that asks too much: what would begin something is refused with 503, costs no state and is
+    /// known to nobody. What was begun goes on: calls that are up can end.
+    pub fn handle_excess(
+        &mut self,
+        now: Instant,
+        flow: Flow,
+        message: Message,
+        gatekeeper: &dyn Gatekeeper,
+        out: &mut Vec<Output>,
+    ) {
+        let begins = match &message {
+            Message::Request(request) if !matches!(request.method, Method::Ack | Method::Cancel) => {
+                request.check().is_ok_and(|essentials| {
+                    let key = key_of(request, &essentials, request.method.as_str());
+                    essentials.to.tag().is_none() && !self.by_request.contains_key(&key)
+                })
+            }
+            _ => false,
+        };
+        match message {
+            Message::Request(request) if begins => {
+                let mut reply = Response::to_request(&request, 503, reason_phrase(503));
+                reply.headers.push(HeaderName::RetryAfter, RETRY_AFTER);
+                self.refuse_unread(flow, reply, out);
+            }
+            message => self.handle_message(now, flow, message, gatekeeper, out),
         }
     }
 
@@ -241,7 +270,13 @@ impl Stack {
             Admission::Trunk { tenant, name } => Peer::Trunk { tenant, name },
             Admission::Authenticate { tenant, realm } => {
                 match self.verifier.judge(now, request, &tenant, &realm, gatekeeper) {
-                    Verdict::User(name) => Peer::User { tenant, name },
+                    Verdict::User(name) if gatekeeper.has_room(now, &tenant, &name) => {
+                        Peer::User { tenant, name }
+                    }
+                    Verdict::User(_) => {
+                        out.push(Output::Event(Event::Security { what: Security::Overload, flow }));
+                        return send(echo, 503, &tag, &[("Retry-After", RETRY_AFTER)], out);
+                    }
                     Verdict::Challenge { headers, bad_credentials } => {
                         let what =
                             if bad_credentials { Security::BadCredentials } else { Security::Challenged };

@@ -61,6 +61,53 @@ fn damaged_messages_neither_panic_nor_stay() {
 }
 
 #[test]
+fn what_a_source_that_asks_too_much_would_begin_gets_503_and_its_call_that_is_up_can_end() {
+    let mut link = Link::new(1);
+    link.call();
+    link.run(ms(100), &mut answers());
+    let before = link.stacks[ANA].load();
+    let (flow, now) = (link.flow(ANA), link.now);
+    let excess = |link: &mut Link, text: &str| {
+        let mut out = Vec::new();
+        let message = wire::read(text.replace('\n', "\r\n").as_bytes()).unwrap();
+        link.stacks[ANA].handle_excess(now, flow, message, &Carriers, &mut out);
+        out
+    };
+    let request = |method: &str, n: u32| {
+        super::judgements::request(method, "1").replace("z9hG4bK", &format!("z9hG4bK{n}"))
+    };
+    for (n, method) in
+        (0..1_000).zip(["INVITE", "REGISTER", "OPTIONS", "SUBSCRIBE", "MESSAGE"].iter().cycle())
+    {
+        let out = excess(&mut link, &request(method, n));
+        let [Output::Send { bytes, .. }] = &out[..] else { panic!("{out:?}") };
+        let Ok(Message::Response(refusal)) = wire::read(bytes) else { panic!("a response") };
+        let retry = refusal.headers.get(crate::sip::HeaderName::RetryAfter);
+        assert_eq!((refusal.status, retry), (503, Some(RETRY_AFTER)), "{method}");
+        assert!(refusal.to().is_ok_and(|to| to.tag().is_some()), "RFC 3261 §8.2.6.2");
+    }
+    assert!(excess(&mut link, &request("ACK", 1)).is_empty(), "an ACK is never answered");
+    assert_eq!(link.stacks[ANA].load(), before, "it costs no state");
+    // BYE comes from a source that asks too much as well.
+    let mut out = Vec::new();
+    let call = link.sessions[BORIS][0];
+    link.stacks[BORIS].hang_up(now, call, None, &mut out);
+    let sent = out.iter().find_map(|output| match output {
+        Output::Send { bytes, .. } => Some(bytes.clone()),
+        Output::Event(_) => None,
+    });
+    let bytes = sent.expect("a BYE");
+    let mut answer = Vec::new();
+    link.stacks[ANA].handle_excess(now, flow, wire::read(&bytes).unwrap(), &Carriers, &mut answer);
+    assert!(
+        answer
+            .iter()
+            .any(|output| matches!(output, Output::Send { bytes, .. } if bytes.starts_with(b"SIP/2.0 200"))),
+        "{answer:?}"
+    );
+}
+
+#[test]
 fn at_the_bound_new_calls_get_503_and_retry_after_and_calls_that_are_up_go_on() {
     let mut link = Link::new(1);
     let call = link.call();
