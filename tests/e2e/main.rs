@@ -36,6 +36,7 @@ mod scripts;
 mod secured;
 mod sessions;
 mod speech;
+mod stir;
 mod stop;
 mod strategies;
 mod transfers;

@@ -34,6 +34,7 @@ pub mod signalling;
 pub mod simulation;
 pub mod sounds;
 pub mod speech;
+pub mod stir;
 pub mod tasks;
 mod throttle;
 pub mod timeline;

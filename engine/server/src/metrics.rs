@@ -155,6 +155,8 @@ pub struct Metrics {
     pub calls: Family<OfOutcome, Counter>,
     /// Calls to carriers that were held back, by the bound.
     pub calls_held_back: Family<OfOutcome, Counter>,
+    /// Calls from carriers by what became of the callers' signed identities: "passed", "failed", "absent".
+    pub identities: Family<OfOutcome, Counter>,
     /// Contacts that are registered.
     pub registered: Family<OfTenant, Gauge>,
     /// Bytes of the tapes of calls that are over, as last looked.
@@ -231,6 +233,7 @@ impl Default for Metrics {
             calls_up: Family::default(),
             calls: Family::default(),
             calls_held_back: Family::default(),
+            identities: Family::default(),
             registered: Family::default(),
             tapes_size: Family::default(),
             tapes_removed: Family::default(),
@@ -290,6 +293,8 @@ impl Default for Metrics {
         registry.register("calls", "Calls that ended", metrics.calls.clone());
         let held_back = metrics.calls_held_back.clone();
         registry.register("calls_held_back", "Calls to carriers held back, by the bound", held_back);
+        let identities = metrics.identities.clone();
+        registry.register("identities", "Calls from carriers by the callers' signed identities", identities);
         registry.register("registered_contacts", "Contacts registered", metrics.registered.clone());
         registry.register_with_unit("tapes", "Tapes that are kept", Unit::Bytes, metrics.tapes_size.clone());
         registry.register("tapes_removed", "Tapes kept no longer", metrics.tapes_removed.clone());

@@ -29,6 +29,7 @@ use crate::recordings::{Recordings, shares::Shares};
 use crate::retention;
 use crate::scripts::{Compiler, NoScripts, Scripts};
 use crate::shards::Shards;
+use crate::stir::certificates::Certificates;
 use crate::tasks::Tasks;
 use crate::throttle::{Doors, Pace};
 use crate::traces::Traces;
@@ -91,6 +92,8 @@ pub struct Node {
     pub bans: Bans,
     /// Who asks too much.
     pub doors: Doors,
+    /// What callers' identities are signed with.
+    pub certificates: Arc<Certificates>,
     /// Where scripts run: a runtime of their own, so that a slow request never waits for a guest.
     pub script_runtime: tokio::runtime::Handle,
     shards: OnceLock<Arc<dyn Shards>>,
@@ -191,6 +194,7 @@ impl Node {
             metrics,
             bans: Bans::default(),
             doors,
+            certificates: Arc::default(),
             script_runtime,
             shards: OnceLock::new(),
             draining: AtomicBool::new(false),

@@ -25,6 +25,7 @@ use super::queue::queue;
 use super::recording;
 use super::section::{Mistake, Section, Text, hint};
 use super::speech::{self, SpeechParts};
+use super::stir::stir;
 use super::tls;
 use super::tolls::{Tolls, tolls};
 use super::world::{
@@ -58,6 +59,7 @@ pub(super) fn tenant(section: Section<'_, '_>) -> Option<TenantParts> {
     let digest = digest(&section);
     let numbering = section.section("numbering").and_then(numbering);
     let tolls = section.section("tolls").map_or_else(Tolls::default, tolls);
+    let stir = section.section("stir").map(stir);
 
     let users = section.sections("user");
     let groups = section.sections("group");
@@ -82,7 +84,9 @@ pub(super) fn tenant(section: Section<'_, '_>) -> Option<TenantParts> {
     let numbers: Vec<_> = numbers.into_iter().filter_map(|s| number(s, &known, &mut extensions)).collect();
 
     let mut trunk_names = Names::new("trunk");
-    let trunks = section.sections("trunk").into_iter().filter_map(|s| trunk(s, &mut trunk_names)).collect();
+    let signs = stir.as_ref().is_some_and(|stir| stir.signer.is_some());
+    let trunks = section.sections("trunk").into_iter();
+    let trunks = trunks.filter_map(|s| trunk(s, &mut trunk_names, signs)).collect();
     let mut queue_names = Names::new("queue");
     let queues =
         section.sections("queue").into_iter().filter_map(|s| queue(s, &groups, &known, &mut queue_names));
@@ -130,6 +134,7 @@ pub(super) fn tenant(section: Section<'_, '_>) -> Option<TenantParts> {
         language,
         numbering,
         tolls,
+        stir,
         digest,
         speech,
         users,
@@ -480,7 +485,8 @@ fn fallback_target(section: &Section<'_, '_>, text: Text<'_>, known: &Known<'_>)
     }
 }
 
-fn trunk(section: Section<'_, '_>, names: &mut Names<'_>) -> Option<Trunk> {
+/// `signs`: the tenant has a key.
+fn trunk(section: Section<'_, '_>, names: &mut Names<'_>, signs: bool) -> Option<Trunk> {
     let name = section.required("name", "carrier-a");
     if let Some(name) = name {
         check_name(&section, name, "carrier-a");
@@ -531,6 +537,13 @@ fn trunk(section: Section<'_, '_>, names: &mut Names<'_>) -> Option<Trunk> {
     let numbers = section.section("numbers").map(trunk_numbers).unwrap_or_default();
     let own_numbers = own_numbers(&section);
     let foreign_caller = foreign_caller(&section, number.is_some(), !own_numbers.is_empty());
+    let sign = section.flag("sign", false);
+    if sign && !signs {
+        section.mistake(
+            section.line,
+            "the tenant has nothing to sign calls with; write [tenant.stir] with key and x5u",
+        );
+    }
     let breaker = section.section("breaker").map(breaker).unwrap_or_default();
     let probe = section.duration("probe", Duration::ZERO..=DAY, 30 * SECOND);
     let trusted = section.flag("trusted", true);
@@ -585,6 +598,7 @@ fn trunk(section: Section<'_, '_>, names: &mut Names<'_>) -> Option<Trunk> {
         numbers,
         own_numbers,
         foreign_caller,
+        sign,
         breaker,
         probe,
         tls,

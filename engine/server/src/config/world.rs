@@ -29,6 +29,7 @@ use super::outside::Outside;
 use super::policy::ScriptPolicy;
 use super::recording::Recording;
 use super::speech::{Speech, SpeechParts, SpeechSettings};
+use super::stir::Stir;
 use super::tolls::Tolls;
 use super::traces::TraceSettings;
 use crate::calendar::Calendar;
@@ -283,6 +284,8 @@ pub struct Tenant {
     pub numbering: Option<Numbering>,
     /// `[tenant.tolls]`
     pub tolls: Tolls,
+    /// `[tenant.stir]`
+    pub stir: Option<Arc<Stir>>,
     /// `digest`: the hashes that users may prove their passwords with (RFC 8760), the best first; never empty.
     pub digest: Arc<[Algorithm]>,
     /// `[tenant.speech]`, and what it leaves out as `[speech]` has it.
@@ -341,6 +344,7 @@ pub(super) struct TenantParts {
     pub language: String,
     pub numbering: Option<Numbering>,
     pub tolls: Tolls,
+    pub stir: Option<Arc<Stir>>,
     pub digest: Arc<[Algorithm]>,
     pub speech: SpeechParts,
     pub users: Vec<User>,
@@ -377,6 +381,7 @@ impl Tenant {
             language: parts.language,
             numbering: parts.numbering,
             tolls: parts.tolls,
+            stir: parts.stir,
             digest: parts.digest,
             speech: Arc::new(parts.speech.over(speech)),
             user_by_name: users.iter().enumerate().map(|(i, u)| (u.name.clone(), i)).collect(),
@@ -553,6 +558,8 @@ pub struct Trunk {
     pub own_numbers: Vec<String>,
     /// `foreign_caller`: what becomes of a call with any other caller.
     pub foreign_caller: ForeignCaller,
+    /// `sign`: calls to it carry an Identity that the tenant signs.
+    pub sign: bool,
     /// `breaker`: when calls are sent to other trunks, and for how long.
     pub breaker: Breaker,
     /// `probe`: between two OPTIONS; zero never probes.

@@ -27,6 +27,8 @@ use crate::bans::Offence;
 use crate::config::{FallbackTarget, Tenant, World};
 use crate::metrics::OfOutcome;
 use crate::shards::Wanted;
+use crate::stir::passport::Invalid;
+use crate::stir::{self, Judged, Verification};
 
 /// Headers of a trusted side that a script may read, and their bytes together; more are left out.
 const MOST_HEADERS: usize = 64;
@@ -50,6 +52,14 @@ enum Seen {
     Refuses { status: u16, silent: bool },
 }
 
+/// A call as it arrived.
+pub(super) struct Held {
+    request: Box<Request>,
+    flow: Flow,
+    peer: Peer,
+    offer: Option<Bytes>,
+}
+
 impl Shard {
     /// Something that the SIP stack tells.
     pub(super) fn signalled(&mut self, now: Instant, event: Told) {
@@ -58,7 +68,7 @@ impl Shard {
                 if let Peer::User { .. } = peer {
                     self.around.node.bans.proved(now, flow.remote.ip());
                 }
-                self.invited(now, session, &request, &flow, &peer, offer);
+                self.invited(now, session, Held { request, flow, peer, offer }, false);
             }
             Told::Progress { session, status, sdp, .. } => {
                 let Some((leg, line)) = self.lines.of_session(session) else { return };
@@ -143,6 +153,7 @@ impl Shard {
             }
             Told::Referred { session, to, with } => self.referred(now, session, &to, with),
             Told::Ended { session, by, .. } => {
+                self.held.remove(&session);
                 self.anchored(now, session, true);
                 let Some(leg) = self.lines.end_session(session) else { return };
                 self.close_stream(leg);
@@ -201,16 +212,10 @@ impl Shard {
         }
     }
 
-    /// A call arrives: who it is from, who it is for, and which script decides.
-    fn invited(
-        &mut self,
-        now: Instant,
-        session: SessionId,
-        request: &Request,
-        flow: &Flow,
-        peer: &Peer,
-        offer: Option<Bytes>,
-    ) {
+    /// A call arrives: who it is from, who it is for, and which script decides. `waited`: for a certificate, whatever came
+    /// of that.
+    fn invited(&mut self, now: Instant, session: SessionId, invited: Held, waited: bool) {
+        let Held { request, flow, peer, offer } = &invited;
         let world = self.world.clone();
         let (Peer::User { tenant, .. } | Peer::Trunk { tenant, .. }) = peer;
         let dialled = match peer {
@@ -231,12 +236,12 @@ impl Shard {
         // A description that can't be answered is refused before anyone is asked.
         let own = SocketAddr::new(self.around.media.advertised(), 0);
         let portless = LocalMedia::new(self.address_towards(own, flow.remote), 0);
-        let read = |offer: Bytes| {
-            let offer = Description::read(&offer)?;
+        let read = |offer: &Bytes| {
+            let offer = Description::read(offer)?;
             portless.judge(&offer, &Codec::ALL, Flows::SendRecv)?;
             Ok(offer)
         };
-        let offer = match offer.map(read).transpose() {
+        let offer = match offer.as_ref().map(read).transpose() {
             Ok(offer) => offer,
             Err(refusal) => return self.refuse_offer(now, session, refusal),
         };
@@ -256,12 +261,34 @@ impl Shard {
         if let Some(trunk) = by {
             from.number = tenant.heard(trunk, &from.number);
         }
+        let mut seen = if by.is_some() && trusted { headers(request) } else { Vec::new() };
+        if by.is_some() {
+            seen.retain(|(name, _)| !stir::OURS.contains(&name.as_str()));
+            let certificates = &self.around.node.certificates;
+            let caller = identity::signed_number(request, trusted);
+            let wall = self.exchange.wall(now);
+            match stir::judge(certificates, now, wall, tenant, request, (&caller, &dialled)) {
+                Some(Judged::Wants(url)) if !waited => {
+                    return self.wait_for_certificate(session, invited, tenant, url);
+                }
+                Some(judged) => {
+                    let verification = match judged {
+                        Judged::Done(verification) => verification,
+                        Judged::Wants(_) => Verification::Failed(Invalid::Unavailable),
+                    };
+                    let (tenant, outcome) = (tenant.name.to_string(), verification.name().to_owned());
+                    self.around.node.metrics.identities.get_or_create(&OfOutcome { tenant, outcome }).inc();
+                    seen.extend(verification.lines());
+                }
+                None => {}
+            }
+        }
         let arrival = Arrival {
             tenant: tenant.name.to_string(),
             from,
             dialled,
             direction: if user.is_some() { Direction::Internal } else { Direction::Inbound },
-            headers: if trunk.is_some() && trusted { headers(request) } else { Vec::new() },
+            headers: seen,
             user,
             trunk: trunk.clone(),
             language: tenant.language.clone(),
@@ -297,6 +324,24 @@ impl Shard {
             self.stack.reject(now, session, 503, "No Media Ports", &[], &mut self.outputs);
             self.reports.push_back((leg, Event::Ended));
         }
+    }
+
+    /// The call goes on when the certificate is there, or can't be had; unless its caller has left by then.
+    fn wait_for_certificate(&mut self, session: SessionId, invited: Held, tenant: &Tenant, url: String) {
+        let Some(stir) = tenant.stir.clone() else { return };
+        self.held.insert(session, invited);
+        let (shards, number, node) = (self.shards.clone(), self.number, self.around.node.clone());
+        let (name, limits) = (tenant.name.clone(), tenant.limits.clone());
+        self.around.node.script_runtime.spawn(async move {
+            node.certificates.have(&node.fetcher, name, stir, limits, url).await;
+            shards.ask(number, move |shard| {
+                let now = Instant::now();
+                if let Some(invited) = shard.held.remove(&session) {
+                    shard.invited(now, session, invited, true);
+                    shard.settle(now);
+                }
+            });
+        });
     }
 
     /// Later requests of the call go to whoever proves to be this trunk, and calls to the trunk on this connection
@@ -584,6 +629,16 @@ impl Shard {
         {
             let (dialled, number) = (tenant.written(trunk, &caller.dialled), tenant.called(trunk, number));
             headers.extend(identity::sent_on(trunk, &dialled, &number, from_host));
+        }
+        if let (Some(trunk), Goal::Trunk { number, .. }) = (to_trunk.filter(|trunk| trunk.sign), &begin.to) {
+            let caller = &begin.present;
+            let shown = identity::shown_by(trunk, tenant, caller).unwrap_or_else(|| caller.clone());
+            let own = tenant.number(&shown.number).is_some()
+                || trunk.number.as_ref() == Some(&shown.number)
+                || (!trunk.own_numbers.is_empty() && tenant.owns(trunk, &shown.number));
+            let outside = sent_on.is_some_and(|caller| caller.direction == Direction::Inbound);
+            let wall = self.exchange.wall(now);
+            headers.extend(stir::sign(tenant, (&present.number, number), own, outside, call.0, wall));
         }
         // The leg's Call-ID names the call, so that a trace of the wire finds it.
         let call_id = format!("{call}.{}", no.0);

@@ -78,6 +78,14 @@ pub(super) fn caller(request: &Request, tenant: &Tenant, user: Option<&str>, tru
     }
 }
 
+/// The number that an identity has to be of, whether the caller wishes to be shown or not (RFC 8224 §6.2).
+pub(super) fn signed_number(request: &Request, trusted: bool) -> String {
+    let asserted = request.headers.items(HeaderName::PAssertedIdentity).next().filter(|_| trusted);
+    let asserted = asserted.and_then(|first| NameAddr::parse(first).ok());
+    let identity = asserted.or_else(|| request.from().ok());
+    identity.map(|identity| dialled(&identity.uri)).unwrap_or_default()
+}
+
 const REMOTE_PARTY: HeaderName<'static> = HeaderName::Other("Remote-Party-ID");
 /// RFC 3323 §4.1.1.3.
 const ANONYMOUS: &str = "sip:anonymous@anonymous.invalid";
@@ -138,7 +146,7 @@ pub(super) fn presented(trunk: &Trunk, tenant: &Tenant, present: &Party) -> Opti
 
 /// Whom the outside sees when a user of the tenant calls, where the trunk has a number: all of them call from that one,
 /// which the carrier knows. Whoever else calls, a customer who is sent on to a mobile, is shown as they are.
-fn shown_by(trunk: &Trunk, tenant: &Tenant, present: &Party) -> Option<Party> {
+pub(super) fn shown_by(trunk: &Trunk, tenant: &Tenant, present: &Party) -> Option<Party> {
     let number = trunk.number.clone()?;
     tenant.user(&present.number)?;
     Some(Party { number, name: None, uri: String::new() })

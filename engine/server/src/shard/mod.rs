@@ -46,7 +46,7 @@ use protocol::sip::flow::{Destination, Flow, Transport};
 use protocol::sip::ids::instance_of;
 use protocol::sip::message::Message;
 use protocol::sip::registrar::Registrar;
-use protocol::sip::stack::{Output, Package, RegisterId, SessionTimers, Stack, StackConfig};
+use protocol::sip::stack::{Output, Package, RegisterId, SessionId, SessionTimers, Stack, StackConfig};
 use protocol::sip::wire::ReadError;
 use script::{Moved, Version};
 use tokio::sync::oneshot;
@@ -63,6 +63,7 @@ use crate::signalling::names::Place;
 use crate::signalling::{Ear, Ended, Inbox, Transports};
 use crate::sounds::Sounds;
 use crate::throttle::Pace;
+use calls::Held;
 use gate::Gate;
 use lines::Lines;
 use mailbox::Mailbox;
@@ -487,6 +488,8 @@ pub(crate) struct Shard {
     effects: Vec<Effect>,
     /// What the exchange is to hear.
     reports: VecDeque<(LegKey, exchange::Event)>,
+    /// Calls from carriers that wait for a certificate.
+    held: HashMap<SessionId, Held>,
     /// When people were last told that calls of a tenant are held back, and by which bound.
     told_held_back: HashMap<(String, String), Instant>,
     /// When the wall clock was last asked.
@@ -533,6 +536,7 @@ impl Shard {
             leaving: Vec::new(),
             effects: Vec::new(),
             reports: VecDeque::new(),
+            held: HashMap::new(),
             told_held_back: HashMap::new(),
             clock_read: now,
             days: Days::default(),

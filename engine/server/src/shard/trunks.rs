@@ -458,7 +458,7 @@ mod tests {
     #[test]
     fn a_carrier_that_takes_calls_and_hardly_any_is_answered_is_left_too() {
         let mut scene = Scene::new(0, Breaker { answered: 30, of: 10, ..Breaker::default() });
-        let mut count = |scene: &mut Scene, seconds: u64, answered: bool| {
+        let count = |scene: &mut Scene, seconds: u64, answered: bool| {
             if answered {
                 scene.told(seconds, Told::Answered);
             }

@@ -7,7 +7,7 @@ use strowger_script::prelude::*;
 /// What to do.
 #[settings]
 pub struct Behave {
-    /// "tone", "ring", "ask", "decide", "count", "wait", "remember" or "tell".
+    /// "tone", "ring", "ask", "decide", "count", "wait", "remember", "tell" or "vouch".
     pub does: String,
     /// Whom "ring" dials: a telephone number.
     pub number: Option<String>,
@@ -95,6 +95,14 @@ fn on_call(caller: Leg, how: Behave) -> Result {
                 if unknown == Err(Failure::NotFound("nobody".into())) { "refused" } else { "taken" },
             )?;
             caller.play(silence(10.mins()))
+        }
+        // Marks the call with what is known of whoever says to call.
+        "vouch" => {
+            for name in ["verstat", "verstat-reason", "p-attestation-indicator", "p-origination-id"] {
+                tag(name, &caller.header(name).join(" "))?;
+            }
+            caller.answer()?;
+            caller.play(silence(1.secs()))
         }
         other => Err(Failure::Invalid(other.to_owned())),
     }
