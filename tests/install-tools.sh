@@ -19,6 +19,7 @@ baresip baresip-core
 stdbuf coreutils
 unshare util-linux
 ip iproute2
+nft nftables
 svcrack sipvicious
 kamailio kamailio
 openssl openssl

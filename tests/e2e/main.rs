@@ -18,6 +18,7 @@ mod helpdesk;
 mod lamps;
 mod last_resort;
 mod line;
+mod loss;
 mod mailboxes;
 mod malformed;
 mod menus;
