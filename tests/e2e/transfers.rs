@@ -5,8 +5,9 @@ use std::time::Duration;
 
 use serde_json::Value;
 use tests::pjsua::Pjsua;
+use tests::sipp::{Sipp, UAC_REPLACES};
 
-use crate::world::{LATER, SOON, World};
+use crate::world::{LATER, SOON, World, password};
 
 const A_SECOND: Duration = Duration::from_secs(1);
 const A_WHILE: Duration = Duration::from_secs(2);
@@ -278,4 +279,26 @@ fn a_telephone_that_rings_is_picked_up_by_another() {
     assert_eq!(legs(picked), told, "{picked}");
     boris.heard().assert_tone(900.0, A_SECOND);
     vera.heard().assert_tone(600.0, A_SECOND);
+}
+
+#[test]
+fn rfc3891_a_telephone_takes_another_ones_place_in_a_conversation() {
+    let mut world = World::new();
+    let mut boris = world.pjsua("boris", 600.0);
+    let sipp = Sipp::scenario(UAC_REPLACES, world.net.sip()).to(world.exchange.sip()).service("102");
+    let sipp = sipp.auth("ana", password("ana")).word("from", "ana").calls(1, 1).talks(A_WHILE).start();
+    boris.event("ringing", SOON);
+    boris.answer();
+    boris.confirmed(SOON);
+    // The first dialog is ended by the exchange, and boris talks on until the second one hangs up.
+    sipp.finish(LATER).assert_all(1);
+    boris.disconnected(SOON);
+    let calls = world.exchange.calls(2);
+    let ends: Vec<_> = calls.iter().map(legs).collect();
+    let whole = named(&[("ana", "replaced"), ("boris", "hung up"), ("ana", "hung up")]);
+    assert!(
+        ends.iter().any(|legs| legs.len() == 3 && whole.iter().all(|leg| legs.contains(leg))),
+        "{ends:?}"
+    );
+    assert!(ends.contains(&named(&[("ana", "took another's place")])), "{ends:?}");
 }

@@ -22,6 +22,8 @@ pub const UAC: &str = include_str!("../scenarios/uac.xml");
 pub const UAC_AUTH: &str = include_str!("../scenarios/uac-auth.xml");
 /// Calls [service] as [from], and cancels half a second after it rings.
 pub const UAC_CANCELS: &str = include_str!("../scenarios/uac-cancels.xml");
+/// Calls [service] as [from] with the credentials of -au and -ap, and goes on with it in another dialog (RFC 3891).
+pub const UAC_REPLACES: &str = include_str!("../scenarios/uac-replaces.xml");
 /// Calls [service] as [from] and waits for the far side to hang up.
 pub const UAC_LISTENS: &str = include_str!("../scenarios/uac-listens.xml");
 /// Calls [service] as [from]; wants reliable ringing and a session timer, and asks anew by UPDATE.

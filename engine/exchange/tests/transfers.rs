@@ -610,3 +610,81 @@ fn a_call_whose_caller_left_for_a_transfer_can_be_ended_from_outside() {
     stage.finish(Finish::HungUp);
     stage.record();
 }
+
+/// A telephone of boris' that is to take the place of a leg.
+fn comes_for(stage: &mut Scene, place: LegKey) -> Result<(CallId, LegKey), Failure> {
+    let arrival = Arrival {
+        tenant: "shop".into(),
+        from: Party { number: "102".into(), name: Some("boris".into()), uri: "sip:boris".into() },
+        dialled: "101".into(),
+        direction: Direction::Internal,
+        user: Some("boris".into()),
+        trunk: None,
+        headers: vec![],
+        language: "en".into(),
+        sip_call_id: "ghi".into(),
+        route: Route { script: "internal".into(), settings: "{}".into(), fallback: vec![], source: None },
+    };
+    stage.exchange.arrive_in_place(stage.now, arrival, place, &stage.shop, &mut stage.effects)
+}
+
+#[test]
+fn rfc3891_a_telephone_that_comes_for_one_that_rings_has_the_call() {
+    let mut stage = Scene::with_call();
+    stage.command(dial(&[(0, &["ana", "vera"])], false));
+    let rung = stage.invited();
+    let (picked, boris) = comes_for(&mut stage, rung[0].0).expect("it rings");
+    let effects = stage.take();
+    assert_eq!(told(&effects, boris), [Signal::Answer]);
+    for (leg, _) in &rung {
+        assert_eq!(told(&effects, *leg), [Signal::HangUp(Cause::AnsweredElsewhere)]);
+    }
+    let over: Vec<_> = effects.iter().filter(|effect| matches!(effect, Effect::Over(_))).collect();
+    assert!(matches!(&over[..], [Effect::Over(record)] if record.id == picked), "{over:?}");
+    let Some(Effect::Reply { answer: Answer::Leg(leg), .. }) =
+        effects.iter().find(|effect| matches!(effect, Effect::Reply { .. }))
+    else {
+        panic!("{effects:?}")
+    };
+    assert_eq!(leg.user.as_deref(), Some("boris"), "the script's dial is won by whoever came");
+    stage.command(Command::Bridge { a: LegNo::CALLER, b: leg.leg, keys: String::new() });
+    stage.take();
+    stage.event(boris, Event::Ended);
+    assert_eq!(stage.answer(), Some(Answer::BridgeEnded(BridgeEnd::BHungUp)));
+    stage.finish(Finish::Returned);
+    stage.record();
+}
+
+#[test]
+fn rfc3891_a_telephone_that_comes_for_one_that_talks_goes_on_with_the_other() {
+    for caller in [false, true] {
+        let mut stage = Scene::with_call();
+        let ana = talking(&mut stage, bridge);
+        let (place, stays) = if caller { (stage.caller, ana) } else { (ana, stage.caller) };
+        let (_, boris) = comes_for(&mut stage, place).expect("it talks");
+        let effects = stage.take();
+        assert_eq!(told(&effects, place), [BYE], "RFC 3891 §3: the replaced one is ended");
+        assert_eq!(told(&effects, stays), []);
+        let pairs = relays(&effects);
+        assert!(pairs == [(stays, boris)] || pairs == [(boris, stays)], "{pairs:?}");
+        assert!(notes(&effects).iter().any(|(kind, ..)| *kind == "call.replaced"));
+        assert!(!effects.iter().any(|effect| matches!(effect, Effect::Reply { .. })), "the bridge goes on");
+        stage.event(boris, Event::Ended);
+        let end = if caller { BridgeEnd::AHungUp } else { BridgeEnd::BHungUp };
+        assert_eq!(stage.answer(), Some(Answer::BridgeEnded(end)));
+        stage.finish(if caller { Finish::HungUp } else { Finish::Returned });
+        stage.record();
+    }
+}
+
+#[test]
+fn rfc3891_nobody_takes_a_place_that_is_no_conversation_or_another_tenants() {
+    let mut stage = Scene::with_call();
+    let nobody = Err(Failure::NotFound("leg".into()));
+    let caller = stage.caller;
+    assert_eq!(comes_for(&mut stage, caller), nobody, "it talks with a script");
+    assert_eq!(comes_for(&mut stage, LegKey(999)), nobody);
+    let ana = talking(&mut stage, bridge);
+    stage.event(ana, blind("103"));
+    assert_eq!(comes_for(&mut stage, ana), nobody, "it is being transferred");
+}

@@ -27,6 +27,8 @@ pub(crate) enum Elsewhere {
     Retrieve(String),
     /// The call that rings at this user's.
     PickUp(String),
+    /// The place of the leg of this key (RFC 3891).
+    Replace(LegKey),
 }
 
 /// What another call gave.
@@ -142,6 +144,34 @@ impl Call {
         if let Some(answer) = answer {
             self.settle(answer, around);
         }
+    }
+
+    /// Whether somebody else's telephone may take the place of this leg: it rings, or talks with another.
+    pub fn is_replaceable(&self, no: LegNo) -> bool {
+        match &self.pending {
+            Some(Pending::Dial(dialling)) if !matches!(self.driver, Driver::Origin { .. }) => {
+                dialling.attempts.iter().any(|attempt| attempt.leg == no)
+            }
+            Some(Pending::Bridge { a, b, .. }) => self.wish.is_none() && a != b && (no == *a || no == *b),
+            _ => false,
+        }
+    }
+
+    /// A leg of another call takes the place of this one, which leaves (RFC 3891 §3). Whoever talked with it talks on; if it
+    /// rang, the others that ring stop too.
+    pub fn replace(&mut self, no: LegNo, leg: Leg, around: &mut Around) {
+        if !matches!(self.pending, Some(Pending::Bridge { .. })) {
+            return self.welcome(leg, around);
+        }
+        let Some(Pending::Bridge { a, b, keys, asks }) = self.pending.take() else { return };
+        self.unrelay(a, around);
+        let left = self.adopt(leg, around);
+        let who = self.leg(left).record.party.clone();
+        self.take_place(no, left, around);
+        self.note("call.replaced", no, who, around);
+        self.hang_up(left, Cause::Q850(16), "replaced", around);
+        self.join(a, b, around);
+        self.pending = Some(Pending::Bridge { a, b, keys, asks });
     }
 
     /// Who this call is with, as the other side of a conversation would name it.

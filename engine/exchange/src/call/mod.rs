@@ -196,6 +196,15 @@ pub(crate) struct Call {
 }
 
 impl Call {
+    /// A call whose caller goes over to another call at once.
+    pub fn in_place(id: CallId, key: LegKey, arrival: Arrival, around: &mut Around) -> Self {
+        let mut call = Self::with_caller(id, key, arrival, around);
+        call.driver = Driver::Nobody;
+        let about = format!("{} -> {}", call.caller().info.party.number, call.caller().info.dialled);
+        call.note("call.arrived", LegNo::CALLER, about, around);
+        call
+    }
+
     pub fn new(id: CallId, key: LegKey, arrival: Arrival, around: &mut Around) -> Self {
         let mut call = Self::with_caller(id, key, arrival, around);
         let about = format!("{} -> {}", call.caller().info.party.number, call.caller().info.dialled);

@@ -7,10 +7,42 @@ use std::time::Instant;
 use super::Exchange;
 use crate::call::{Call, Elsewhere, Given};
 use crate::directory::Directory;
-use crate::effect::Effect;
-use crate::verb::CallId;
+use crate::effect::{Arrival, Effect, LegKey};
+use crate::verb::{CallId, Failure, LegNo};
 
 impl Exchange {
+    /// A call arrives that is to take the place of a leg of another (RFC 3891): one that rings, or talks. Its caller is
+    /// answered, and whoever is there talks with it from now on; the leg whose place it was leaves. The route's script never
+    /// runs. Answers as [`Exchange::arrive`] does.
+    ///
+    /// # Errors
+    /// `NotFound`: no such leg of this tenant, or one whose place nobody can take. `Limit`: as for any call.
+    pub fn arrive_in_place(
+        &mut self,
+        now: Instant,
+        arrival: Arrival,
+        place: LegKey,
+        directory: &dyn Directory,
+        out: &mut Vec<Effect>,
+    ) -> Result<(CallId, LegKey), Failure> {
+        let found = self.keys.legs.get(&place).and_then(|(id, no)| Some((self.calls.get(id)?, *no)));
+        if !found.is_some_and(|(call, no)| call.tenant == arrival.tenant && call.is_replaceable(no)) {
+            return Err(Failure::NotFound("leg".into()));
+        }
+        if let Some(limit) = self.reached_limit(now, &arrival.tenant, directory) {
+            return Err(Failure::Limit(limit.into()));
+        }
+        let wall = self.wall(now);
+        let id = self.name_call(wall);
+        let key = self.keys.leg(id, LegNo::CALLER);
+        self.tallies.entry(arrival.tenant.clone()).or_default().calls += 1;
+        let call = Call::in_place(id, key, arrival, &mut self.around(now, wall, directory, out));
+        self.calls.insert(id, call);
+        self.meet(now, id, Elsewhere::Replace(place), directory, out);
+        self.settle(now, directory, out);
+        Ok((id, key))
+    }
+
     /// What a call wants of another one of its tenant.
     pub(super) fn meet(
         &mut self,
@@ -49,6 +81,18 @@ impl Exchange {
             }
             Elsewhere::Retrieve(slot) => {
                 (find(&self.calls, &|call| call.slot() == Some(&slot)), "retrieved", slot)
+            }
+            Elsewhere::Replace(place) => {
+                let Some((there, no)) = self.keys.legs.get(&place).copied() else { return };
+                let Some(with) = self.calls.get(&there).map(Call::party_name) else { return };
+                let mut leg = None;
+                self.with_call(now, id, directory, out, |call, around| {
+                    leg = call.give_caller("took another's place", with, around);
+                });
+                if let Some(leg) = leg {
+                    self.with_call(now, there, directory, out, |call, around| call.replace(no, leg, around));
+                }
+                return;
             }
             Elsewhere::PickUp(user) => (find(&self.calls, &|call| call.rings(&user)), "picked up", user),
         };

@@ -8,8 +8,8 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use exchange::{
-    Arrival, Cause, Destination as Goal, Direction, Event, Fallback, Invite as Begin, LegKey, LegNo, Note,
-    Origin, Party, Route, Signal, Target,
+    Arrival, Cause, Destination as Goal, Direction, Event, Failure, Fallback, Invite as Begin, LegKey, LegNo,
+    Note, Origin, Party, Route, Signal, Target,
 };
 use media::Command;
 use notices::Occasion;
@@ -78,6 +78,7 @@ impl Shard {
                 }
                 if status > 100 {
                     self.judge_trunk(now, leg, Seen::Rings);
+                    self.rings_under_name(now, leg);
                 }
                 let event = match status {
                     100 => Event::Trying,
@@ -216,6 +217,9 @@ impl Shard {
     /// of that.
     fn invited(&mut self, now: Instant, session: SessionId, invited: Held, waited: bool) {
         let Held { request, flow, peer, offer } = &invited;
+        if let Some(place) = self.stack.replaces(request) {
+            return self.invited_in_place(now, session, &invited, place);
+        }
         let world = self.world.clone();
         let (Peer::User { tenant, .. } | Peer::Trunk { tenant, .. }) = peer;
         let dialled = match peer {
@@ -233,15 +237,7 @@ impl Shard {
         let Some((tenant, route)) = route else {
             return self.stack.reject(now, session, 404, "Not Found", &[], &mut self.outputs);
         };
-        // A description that can't be answered is refused before anyone is asked.
-        let own = SocketAddr::new(self.around.media.advertised(), 0);
-        let portless = LocalMedia::new(self.address_towards(own, flow.remote), 0);
-        let read = |offer: &Bytes| {
-            let offer = Description::read(offer)?;
-            portless.judge(&offer, &Codec::ALL, Flows::SendRecv)?;
-            Ok(offer)
-        };
-        let offer = match offer.as_ref().map(read).transpose() {
+        let offer = match self.judge_offer(flow, offer.as_ref()) {
             Ok(offer) => offer,
             Err(refusal) => return self.refuse_offer(now, session, refusal),
         };
@@ -319,6 +315,93 @@ impl Shard {
         if self.exchange.leg(leg).is_none() {
             return; // refused for a limit; the effect that says so is under way
         }
+        self.begin_trace(now, call, leg, &tenant.name, request, flow);
+        if !self.open_stream(leg, flow.remote, None, offer.as_ref()) {
+            self.stack.reject(now, session, 503, "No Media Ports", &[], &mut self.outputs);
+            self.reports.push_back((leg, Event::Ended));
+        }
+    }
+
+    /// A description that can't be answered is refused before anyone is asked.
+    fn judge_offer(&self, flow: &Flow, offer: Option<&Bytes>) -> Result<Option<Description>, Refusal> {
+        let own = SocketAddr::new(self.around.media.advertised(), 0);
+        let portless = LocalMedia::new(self.address_towards(own, flow.remote), 0);
+        let read = |offer: &Bytes| {
+            let offer = Description::read(offer)?;
+            portless.judge(&offer, &Codec::ALL, Flows::SendRecv)?;
+            Ok(offer)
+        };
+        offer.map(read).transpose()
+    }
+
+    /// A telephone of a user takes the place of another one (RFC 3891): it picks up what rings there, or goes on with what
+    /// is said there. Whose dialog it is it knows by its tags, which nobody can guess.
+    fn invited_in_place(
+        &mut self,
+        now: Instant,
+        session: SessionId,
+        invited: &Held,
+        place: Result<SessionId, u16>,
+    ) {
+        let Held { request, flow, peer, offer } = invited;
+        let world = self.world.clone();
+        let place = place.and_then(|place| match (peer, self.lines.of_session(place)) {
+            (Peer::User { tenant, name }, Some((leg, line))) if *line.tenant == **tenant => {
+                let known = world.tenant(tenant).map(|tenant| (tenant, name, leg));
+                known.ok_or(481)
+            }
+            (Peer::User { .. }, _) => Err(481),
+            (Peer::Trunk { .. }, _) => Err(603),
+        });
+        let (tenant, user, place) = match place {
+            Ok(place) => place,
+            Err(status) => return self.stack.reject(now, session, status, "", &[], &mut self.outputs),
+        };
+        let offer = match self.judge_offer(flow, offer.as_ref()) {
+            Ok(offer) => offer,
+            Err(refusal) => return self.refuse_offer(now, session, refusal),
+        };
+        let dialled = dialled(&request.uri);
+        let Some(route) = route(tenant, &dialled, true) else { return };
+        let arrival = Arrival {
+            tenant: tenant.name.to_string(),
+            from: identity::caller(request, tenant, Some(user), false),
+            dialled,
+            direction: Direction::Internal,
+            user: Some(user.to_string()),
+            trunk: None,
+            headers: Vec::new(),
+            language: tenant.language.clone(),
+            sip_call_id: request.call_id().unwrap_or_default().to_string(),
+            route,
+        };
+        let arrived = self.with_people(|exchange, people, effects| {
+            exchange.arrive_in_place(now, arrival, place, people, effects)
+        });
+        let (call, leg) = match arrived {
+            Ok(arrived) => arrived,
+            Err(why) => {
+                let status = if let Failure::Limit(_) = why { 503 } else { 603 };
+                return self.stack.reject(now, session, status, "", &[], &mut self.outputs);
+            }
+        };
+        let max_forwards = request.max_forwards().ok().flatten().unwrap_or(MAX_FORWARDS);
+        let line = Line {
+            call,
+            no: LegNo::CALLER,
+            tenant: tenant.name.to_string(),
+            session: Some(session),
+            stream: None,
+            local: None,
+            negotiated: None,
+            answer: None,
+            trunk: None,
+            max_forwards: max_forwards.saturating_sub(1),
+            elsewhere: None,
+            loading: None,
+            music: None,
+        };
+        self.lines.insert(leg, line);
         self.begin_trace(now, call, leg, &tenant.name, request, flow);
         if !self.open_stream(leg, flow.remote, None, offer.as_ref()) {
             self.stack.reject(now, session, 503, "No Media Ports", &[], &mut self.outputs);
@@ -657,6 +740,9 @@ impl Shard {
             max_forwards,
         };
         self.exchange.set_sip_call_id(leg, &call_id);
+        if let Goal::Device { user, .. } = &begin.to {
+            self.rings_at(&begin.tenant, user, leg);
+        }
         if let Some(trunk) = to_trunk {
             self.trunks.tries(now, &begin.tenant, &trunk.name);
         }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use bytes::Bytes;
-use exchange::Presence;
+use exchange::{LegKey, Presence};
 use protocol::sip::stack::{MessageId, NewMessage, Package, SubscriptionId};
 use protocol::sip::uri::Uri;
 
@@ -36,11 +36,46 @@ struct Watch {
 #[derive(Default)]
 pub(super) struct Watchers {
     all: HashMap<SubscriptionId, Watch>,
+    /// The legs that were begun to each watched user's telephones; they may be over.
+    rung: HashMap<(Arc<str>, String), Vec<LegKey>>,
     /// Those of one user, by tenant and name.
     of: HashMap<(Arc<str>, String), Vec<SubscriptionId>>,
 }
 
 impl Shard {
+    /// A telephone of a user is rung.
+    pub(super) fn rings_at(&mut self, tenant: &str, user: &str, leg: LegKey) {
+        let key = (Arc::from(tenant), user.to_owned());
+        if !self.watchers.all.is_empty() && self.watchers.of.contains_key(&key) {
+            let lines = &self.lines;
+            let rung = self.watchers.rung.entry(key).or_default();
+            rung.retain(|leg| lines.get(*leg).is_some_and(|line| line.session.is_some()));
+            rung.push(leg);
+        }
+    }
+
+    /// It rings, so its dialog has a name by which others may pick it up (RFC 3891, RFC 4235 §4.1.2).
+    pub(super) fn rings_under_name(&mut self, now: Instant, leg: LegKey) {
+        let user =
+            self.watchers.rung.iter().find(|(_, rung)| rung.contains(&leg)).map(|(user, _)| user.clone());
+        if let Some((tenant, user)) = user {
+            self.tell_watchers(now, &tenant, &user, Package::Dialog);
+        }
+    }
+
+    /// Call-ID, this side's tag and the telephone's of what is rung at a user's; none of it until the telephone has said
+    /// that it rings. None where no telephone is rung.
+    fn rung_name(&self, tenant: &Arc<str>, user: &str) -> Option<Option<(String, String, String)>> {
+        let rung = self.watchers.rung.get(&(tenant.clone(), user.to_owned()))?;
+        let mut sessions = rung.iter().filter_map(|leg| self.lines.get(*leg)?.session).peekable();
+        sessions.peek()?;
+        let name = sessions.find_map(|session| {
+            let (call_id, ours, theirs) = self.stack.dialog_name(session)?;
+            Some((call_id.to_owned(), ours, theirs.to_owned()))
+        });
+        Some(name)
+    }
+
     /// Somebody wants to know something.
     pub(super) fn subscribed(
         &mut self,
@@ -94,6 +129,7 @@ impl Shard {
         if let Some(ids) = self.watchers.of.get_mut(&key) {
             ids.retain(|other| *other != id);
             if ids.is_empty() {
+                self.watchers.rung.remove(&key);
                 self.watchers.of.remove(&key);
             }
         }
@@ -124,7 +160,16 @@ impl Shard {
             };
             // A second call on a telephone that talks changes nothing that a lamp shows.
             let shown = watch.shown;
-            if package == Package::Dialog && shown == Some(self.exchange.presence(tenant, user, false)) {
+            let presence = self.exchange.presence(tenant, user, false);
+            if package == Package::Dialog && shown == Some(presence) {
+                continue;
+            }
+            // A telephone that was asked to ring does when it says so.
+            let key = watch.tenant.clone();
+            if package == Package::Dialog
+                && presence == Presence::Ringing
+                && self.rung_name(&key, user) == Some(None)
+            {
                 continue;
             }
             if let Some(body) = self.told(now, id) {
@@ -135,6 +180,8 @@ impl Shard {
 
     /// What there is to tell; none when the user is no more.
     fn told(&mut self, now: Instant, id: SubscriptionId) -> Option<Bytes> {
+        let watch = self.watchers.all.get(&id)?;
+        let name = self.rung_name(&watch.tenant, &watch.user).flatten();
         let watch = self.watchers.all.get_mut(&id)?;
         let tenant = self.world.tenant(&watch.tenant)?;
         let user = tenant.user_by_name(&watch.user)?;
@@ -146,7 +193,8 @@ impl Shard {
                 Package::Dialog => {
                     let presence = self.exchange.presence(&watch.tenant, &user.name, false);
                     watch.shown = Some(presence);
-                    dialog_info(&format!("sip:{}@{host}", user.number), &user.number, presence, version)
+                    let name = name.as_ref().map(|(call_id, ours, theirs)| (&**call_id, &**ours, &**theirs));
+                    dialog_info(&format!("sip:{}@{host}", user.number), &user.number, presence, version, name)
                 }
                 Package::MessageSummary => {
                     let counts = self.around.node.mailboxes.counts(&watch.tenant, &watch.user);
@@ -212,15 +260,27 @@ impl Shard {
     }
 }
 
-/// RFC 4235 §4: one dialog while the user rings or talks, none else.
-fn dialog_info(entity: &str, id: &str, presence: Presence, version: u32) -> String {
+/// RFC 4235 §4: one dialog while the user rings or talks, none else. `name`: Call-ID, this side's tag and the telephone's, by
+/// which another telephone may ask to take its place.
+fn dialog_info(
+    entity: &str,
+    id: &str,
+    presence: Presence,
+    version: u32,
+    name: Option<(&str, &str, &str)>,
+) -> String {
     let state = match presence {
         Presence::Ringing => Some("early"),
         Presence::Busy => Some("confirmed"),
         Presence::Free | Presence::Offline => None,
     };
     let dialog = state.map_or(String::new(), |state| {
-        format!("<dialog id=\"{}\" direction=\"recipient\"><state>{state}</state></dialog>\n", escaped(id))
+        let name = name.map_or(String::new(), |(call_id, ours, theirs)| {
+            let (call_id, theirs) = (escaped(call_id), escaped(theirs));
+            format!(" call-id=\"{call_id}\" local-tag=\"{theirs}\" remote-tag=\"{ours}\"")
+        });
+        let id = escaped(id);
+        format!("<dialog id=\"{id}\"{name} direction=\"recipient\"><state>{state}</state></dialog>\n")
     });
     format!(
         "<?xml version=\"1.0\"?>\n<dialog-info xmlns=\"urn:ietf:params:xml:ns:dialog-info\" version=\"{version}\" \
@@ -275,10 +335,14 @@ mod tests {
 
     #[test]
     fn rfc4235_4_a_lamp_is_lit_while_its_user_rings_or_talks() {
-        let info = |presence| dialog_info("sip:101@acme.example", "101", presence, 3);
+        let info = |presence| dialog_info("sip:101@acme.example", "101", presence, 3, None);
         assert!(info(Presence::Ringing).contains("<state>early</state>"));
         assert!(info(Presence::Busy).contains("<state>confirmed</state>"));
         assert!(!info(Presence::Free).contains("<dialog "), "no dialog, and the lamp is dark");
+        let name = Some(("c@1", "ours", "<theirs>"));
+        let named = dialog_info("sip:101@acme.example", "101", Presence::Ringing, 3, name);
+        let said = r#"<dialog id="101" call-id="c@1" local-tag="&lt;theirs&gt;" remote-tag="ours" direction="recipient">"#;
+        assert!(named.contains(said), "{named}");
         assert!(
             info(Presence::Free).contains("version=\"3\" state=\"full\" entity=\"sip:101@acme.example\"")
         );

@@ -15,6 +15,7 @@ mod kept;
 mod refer;
 mod refresh;
 mod reliable;
+mod replaces;
 mod requests;
 mod server;
 mod subscribe;

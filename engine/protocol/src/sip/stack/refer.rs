@@ -1,11 +1,11 @@
 //! REFER inside a session (RFC 3515): the other side asks that someone takes its place, and hears by NOTIFY
 //! how that goes. Who is meant, and whether it is done, is the owner's business. An attended transfer names
 //! the session to be replaced in the URI's Replaces header (RFC 3891 §6.1, RFC 5589 §7). One REFER of a session
-//! is under way at a time. REFER outside of a session, refreshing its subscription, and an INVITE with
-//! Replaces are not here.
+//! is under way at a time. REFER outside of a session, and refreshing its subscription, are not here.
 
 use std::time::Instant;
 
+use super::replaces::{LONGEST, Named};
 use super::requests::Content;
 use super::server::Reply;
 use super::{Event, Output, SessionId, Stack, With};
@@ -19,8 +19,6 @@ use crate::sip::uri::Uri;
 
 /// How long the implicit subscription lasts, in seconds: longer than any telephone rings (RFC 3515 §2.4.4).
 const SUBSCRIBED: u32 = 600;
-/// Bytes of a Replaces; a longer one names no session of ours.
-const MOST_REPLACES: usize = 512;
 
 impl Stack {
     /// Their REFER; `server` waits for the response.
@@ -138,25 +136,10 @@ impl Stack {
         self.send_in_dialog(now, &session.party, dialog, content, owner, out);
     }
 
-    /// The session whose dialog a Replaces names. Its tags are those of the one who gets it (RFC 3891 §3); a
-    /// telephone that thinks of the far end's view writes them the other way round.
+    /// The session whose dialog a Replaces names.
     fn replaced(&mut self, replaces: &str) -> Option<SessionId> {
-        let mut parts = replaces.split(';').map(str::trim);
-        let call_id = parts.next()?;
-        let (mut to, mut from) = (None, None);
-        for part in parts {
-            match part.split_once('=') {
-                Some((name, tag)) if name.eq_ignore_ascii_case("to-tag") => to = Some(tag),
-                Some((name, tag)) if name.eq_ignore_ascii_case("from-tag") => from = Some(tag),
-                _ => {}
-            }
-        }
-        let (to, from) = (to?, from?);
-        [(to, from), (from, to)].into_iter().find_map(|(ours, theirs)| {
-            let id = SessionId(self.ids.read(ours)?);
-            let session = self.sessions.get_mut(&id).filter(|session| !session.over)?;
-            session.dialog_of(call_id, Some(theirs)).map(|_| id)
-        })
+        let id = self.named_by(&Named::read(replaces)?)?;
+        self.sessions.get(&id).filter(|session| !session.over).map(|_| id)
     }
 }
 
@@ -180,6 +163,6 @@ fn replaces(uri: &Uri) -> Option<String> {
         let (name, value) = header.split_once('=')?;
         name.eq_ignore_ascii_case("Replaces").then_some(value)
     })?;
-    let fits = value.len() <= MOST_REPLACES;
+    let fits = value.len() <= LONGEST;
     Some(if fits { grammar::percent_decode(value).into_owned() } else { String::new() })
 }

@@ -467,14 +467,14 @@ impl Stack {
         (!strange.is_empty()).then(|| strange.join(", "))
     }
 
-    /// The extensions of this stack, for Supported: RFC 3262 and RFC 4028. Without an offer of ours nobody is to make
+    /// The extensions of this stack, for Supported: RFC 3262, RFC 4028 and RFC 3891. Without an offer of ours nobody is to make
     /// one reliably, which a PRACK would have to answer.
     pub(super) fn extensions(&self, offered: bool) -> &'static str {
         match (offered, self.config.timers) {
-            (true, Some(_)) => "100rel, timer",
-            (true, None) => "100rel",
-            (false, Some(_)) => "timer",
-            (false, None) => "",
+            (true, Some(_)) => "100rel, timer, replaces",
+            (true, None) => "100rel, replaces",
+            (false, Some(_)) => "timer, replaces",
+            (false, None) => "replaces",
         }
     }
 

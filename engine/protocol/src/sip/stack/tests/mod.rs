@@ -9,6 +9,7 @@ mod links;
 mod races;
 mod refers;
 mod reliable;
+mod replaces;
 mod sizes;
 mod subscriptions;
 mod timers;
