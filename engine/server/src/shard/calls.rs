@@ -4,25 +4,24 @@
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use bytes::Bytes;
 use exchange::{
-    Arrival, Cause, Destination as Goal, Direction, Event, Failure, Fallback, Invite as Begin, LegKey, LegNo,
-    Note, Origin, Party, Route, Signal, Target,
+    Arrival, Cause, Destination as Goal, Direction, Event, Fallback, Invite as Begin, LegKey, LegNo, Origin,
+    Party, Route, Signal, Target,
 };
 use media::Command;
-use notices::Occasion;
 use protocol::sdp::{Codec, Description, Direction as Flows, LocalMedia, Negotiated, Refusal};
 use protocol::sip::flow::Flow;
 use protocol::sip::message::Request;
 use protocol::sip::stack::{Cause as Why, EndedBy, Event as Told, Invite, Peer, Security, SessionId, With};
 use protocol::sip::uri::Uri;
 
+use super::carriers::Seen;
 use super::lines::{Elsewhere, Line};
 use super::places::{Nowhere, PLACE_SILENCE};
-use super::trunks::Turn;
-use super::{Input, RINGING, Shard, identity, trunks};
+use super::{Input, RINGING, Shard, identity};
 use crate::bans::Offence;
 use crate::config::{FallbackTarget, Tenant, World};
 use crate::metrics::OfOutcome;
@@ -35,29 +34,15 @@ const MOST_HEADERS: usize = 64;
 const MOST_HEADER_BYTES: usize = 8 << 10;
 /// No leg has this key: a transfer that names a session which is not ours finds nobody.
 const NO_LEG: LegKey = LegKey(0);
-/// People hear of calls that are held back by one bound no more often than that.
-const HELD_BACK_TOLD: Duration = Duration::from_secs(3600);
 /// RFC 3261 §8.1.1.6: the recommended start of Max-Forwards.
-const MAX_FORWARDS: u8 = 70;
-
-/// What a leg to a carrier saw of it.
-enum Seen {
-    /// 101 to 199.
-    Rings,
-    /// 2xx.
-    Answers,
-    /// It rang until the time was up.
-    RangOut,
-    /// 300 to 699; `silent`: it never spoke.
-    Refuses { status: u16, silent: bool },
-}
+pub(super) const MAX_FORWARDS: u8 = 70;
 
 /// A call as it arrived.
 pub(super) struct Held {
-    request: Box<Request>,
-    flow: Flow,
-    peer: Peer,
-    offer: Option<Bytes>,
+    pub request: Box<Request>,
+    pub flow: Flow,
+    pub peer: Peer,
+    pub offer: Option<Bytes>,
 }
 
 impl Shard {
@@ -323,7 +308,11 @@ impl Shard {
     }
 
     /// A description that can't be answered is refused before anyone is asked.
-    fn judge_offer(&self, flow: &Flow, offer: Option<&Bytes>) -> Result<Option<Description>, Refusal> {
+    pub(super) fn judge_offer(
+        &self,
+        flow: &Flow,
+        offer: Option<&Bytes>,
+    ) -> Result<Option<Description>, Refusal> {
         let own = SocketAddr::new(self.around.media.advertised(), 0);
         let portless = LocalMedia::new(self.address_towards(own, flow.remote), 0);
         let read = |offer: &Bytes| {
@@ -332,81 +321,6 @@ impl Shard {
             Ok(offer)
         };
         offer.map(read).transpose()
-    }
-
-    /// A telephone of a user takes the place of another one (RFC 3891): it picks up what rings there, or goes on with what
-    /// is said there. Whose dialog it is it knows by its tags, which nobody can guess.
-    fn invited_in_place(
-        &mut self,
-        now: Instant,
-        session: SessionId,
-        invited: &Held,
-        place: Result<SessionId, u16>,
-    ) {
-        let Held { request, flow, peer, offer } = invited;
-        let world = self.world.clone();
-        let place = place.and_then(|place| match (peer, self.lines.of_session(place)) {
-            (Peer::User { tenant, name }, Some((leg, line))) if *line.tenant == **tenant => {
-                let known = world.tenant(tenant).map(|tenant| (tenant, name, leg));
-                known.ok_or(481)
-            }
-            (Peer::User { .. }, _) => Err(481),
-            (Peer::Trunk { .. }, _) => Err(603),
-        });
-        let (tenant, user, place) = match place {
-            Ok(place) => place,
-            Err(status) => return self.stack.reject(now, session, status, "", &[], &mut self.outputs),
-        };
-        let offer = match self.judge_offer(flow, offer.as_ref()) {
-            Ok(offer) => offer,
-            Err(refusal) => return self.refuse_offer(now, session, refusal),
-        };
-        let dialled = dialled(&request.uri);
-        let Some(route) = route(tenant, &dialled, true) else { return };
-        let arrival = Arrival {
-            tenant: tenant.name.to_string(),
-            from: identity::caller(request, tenant, Some(user), false),
-            dialled,
-            direction: Direction::Internal,
-            user: Some(user.to_string()),
-            trunk: None,
-            headers: Vec::new(),
-            language: tenant.language.clone(),
-            sip_call_id: request.call_id().unwrap_or_default().to_string(),
-            route,
-        };
-        let arrived = self.with_people(|exchange, people, effects| {
-            exchange.arrive_in_place(now, arrival, place, people, effects)
-        });
-        let (call, leg) = match arrived {
-            Ok(arrived) => arrived,
-            Err(why) => {
-                let status = if let Failure::Limit(_) = why { 503 } else { 603 };
-                return self.stack.reject(now, session, status, "", &[], &mut self.outputs);
-            }
-        };
-        let max_forwards = request.max_forwards().ok().flatten().unwrap_or(MAX_FORWARDS);
-        let line = Line {
-            call,
-            no: LegNo::CALLER,
-            tenant: tenant.name.to_string(),
-            session: Some(session),
-            stream: None,
-            local: None,
-            negotiated: None,
-            answer: None,
-            trunk: None,
-            max_forwards: max_forwards.saturating_sub(1),
-            elsewhere: None,
-            loading: None,
-            music: None,
-        };
-        self.lines.insert(leg, line);
-        self.begin_trace(now, call, leg, &tenant.name, request, flow);
-        if !self.open_stream(leg, flow.remote, None, offer.as_ref()) {
-            self.stack.reject(now, session, 503, "No Media Ports", &[], &mut self.outputs);
-            self.reports.push_back((leg, Event::Ended));
-        }
     }
 
     /// The call goes on when the certificate is there, or can't be had; unless its caller has left by then.
@@ -448,12 +362,12 @@ impl Shard {
         }
     }
 
-    fn refuse_offer(&mut self, now: Instant, session: SessionId, refusal: Refusal) {
+    pub(super) fn refuse_offer(&mut self, now: Instant, session: SessionId, refusal: Refusal) {
         self.stack.reject(now, session, refusal.status(), "", &warning(refusal), &mut self.outputs);
     }
 
     /// Opens a leg's stream, and answers the caller's offer with it. False: no port is free.
-    fn open_stream(
+    pub(super) fn open_stream(
         &mut self,
         leg: LegKey,
         remote: SocketAddr,
@@ -755,71 +669,6 @@ impl Shard {
         let session = self.stack.invite(now, invite, &mut self.outputs);
         self.lines.begin_session(leg, session);
         self.lines.can_go_elsewhere(leg, elsewhere);
-    }
-
-    /// The carrier may not be shown who calls.
-    fn foreign_caller(&mut self, leg: LegKey, begin: &Begin) {
-        let Goal::Trunk { trunk, .. } = &begin.to else { return };
-        let told = serde_json::json!({ "trunk": trunk, "caller": begin.present.number });
-        self.around.node.events.publish(&begin.tenant, "trunk.caller-refused", told);
-        self.reports.push_back((leg, Event::Refused { status: 403, silent: false }));
-    }
-
-    /// A call to a carrier tells how the carrier is.
-    fn judge_trunk(&mut self, now: Instant, leg: LegKey, told: Seen) {
-        let Some(line) = self.lines.get(leg) else { return };
-        let Some(trunk) = line.trunk.clone().filter(|_| line.no != LegNo::CALLER) else { return };
-        let tenant = line.tenant.clone();
-        let (what, counts) = match told {
-            Seen::Rings => (Some(trunks::Told::Carried), false),
-            Seen::Answers => (Some(trunks::Told::Answered), true),
-            Seen::RangOut => (None, true),
-            Seen::Refuses { silent: true, .. } => (Some(trunks::Told::Failed("no answer")), false),
-            Seen::Refuses { status: 503, .. } => (Some(trunks::Told::Failed("503")), false),
-            Seen::Refuses { status, .. } => (Some(trunks::Told::Carried), status != 487),
-        };
-        let turn = what.and_then(|what| self.trunks.told(now, &tenant, &trunk, what));
-        let counted = if counts { self.trunks.counted(now, &tenant, &trunk) } else { None };
-        for turn in [turn, counted].into_iter().flatten() {
-            self.trunk_turned(&tenant, &trunk, &turn);
-        }
-    }
-
-    pub(super) fn trunk_turned(&self, tenant: &str, trunk: &str, turn: &Turn) {
-        let (kind, text, why, occasion) = match turn {
-            Turn::Back => ("trunk.back", "carries calls again", "", Some(Occasion::TrunkBack)),
-            Turn::Trial => ("trunk.trial", "is tried by the next call", "", None),
-            Turn::Lost(why) => {
-                let text = "is left alone; calls go to the next carrier";
-                ("trunk.lost", text, why.as_str(), Some(Occasion::TrunkDown))
-            }
-        };
-        if let Turn::Lost(_) = turn {
-            let of = crate::metrics::OfTenant { tenant: tenant.into() };
-            self.around.node.metrics.trunks_lost.get_or_create(&of).inc();
-        }
-        tracing::warn!(tenant, trunk, why, "{text}");
-        let told = serde_json::json!({ "trunk": trunk, "reason": why });
-        self.around.node.events.publish(tenant, kind, told);
-        if let (Some(tenant), Some(occasion)) = (self.world.tenant(tenant), occasion) {
-            self.around.node.post_trunk(tenant, trunk, occasion);
-        }
-    }
-
-    /// A call to a carrier was held back: counted, and told to people once in a while.
-    pub(super) fn held_back(&mut self, now: Instant, note: &Note) {
-        let (bound, _) = note.about.split_once(':').unwrap_or((&note.about, ""));
-        let of = OfOutcome { tenant: note.tenant.clone(), outcome: bound.to_owned() };
-        self.around.node.metrics.calls_held_back.get_or_create(&of).inc();
-        let key = (note.tenant.clone(), bound.to_owned());
-        let told = self.told_held_back.get(&key);
-        if told.is_none_or(|told| now.saturating_duration_since(*told) >= HELD_BACK_TOLD) {
-            self.told_held_back.insert(key, now);
-            tracing::warn!(tenant = note.tenant, about = note.about, "calls to carriers are held back");
-            if let Some(tenant) = self.world.tenant(&note.tenant) {
-                self.around.node.post_held_back(tenant, &note.about);
-            }
-        }
     }
 
     pub(super) fn close_stream(&mut self, leg: LegKey) {

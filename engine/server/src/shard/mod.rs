@@ -7,6 +7,7 @@
 
 mod bindings;
 mod calls;
+mod carriers;
 mod desk;
 mod figures;
 mod gate;
@@ -20,6 +21,7 @@ mod promises;
 mod queues;
 mod recovery;
 mod registrations;
+mod replacing;
 mod running;
 mod runs;
 mod sound;

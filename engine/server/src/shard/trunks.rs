@@ -51,6 +51,11 @@ pub(super) enum Turn {
     Lost(String),
 }
 
+/// Tenant and name of a carrier.
+type Name = (String, String);
+/// The same, and what became of it.
+type Turned = (String, String, Turn);
+
 /// As it is shown.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Seen {
@@ -105,7 +110,7 @@ struct Statistics {
 /// All carriers of a shard's tenants, by tenant and name.
 #[derive(Default)]
 pub(super) struct Trunks {
-    all: HashMap<(String, String), Health>,
+    all: HashMap<Name, Health>,
 }
 
 impl Trunks {
@@ -211,8 +216,9 @@ impl Trunks {
         Some(health.open(now, format!("answers {answered} of {calls} calls"), false))
     }
 
-    /// Carriers whose probe is due: tenant and name. Call [`Trunks::probing`] for each.
-    pub fn due(&mut self, now: Instant) -> (Vec<(String, String)>, Vec<(String, String, Turn)>) {
+    /// Carriers whose probe is due, and those whose time has come otherwise. Call [`Trunks::probing`] for each of the
+    /// first.
+    pub fn due(&mut self, now: Instant) -> (Vec<Name>, Vec<Turned>) {
         let (mut due, mut turns) = (Vec::new(), Vec::new());
         for (key, health) in &mut self.all {
             match health.state {
@@ -248,7 +254,7 @@ impl Trunks {
     }
 
     /// A probe ended; answers whose it was and what it changed.
-    pub fn probed(&mut self, now: Instant, probe: ProbeId, answered: bool) -> Option<(String, String, Turn)> {
+    pub fn probed(&mut self, now: Instant, probe: ProbeId, answered: bool) -> Option<Turned> {
         let (key, health) = self.all.iter_mut().find(|(_, health)| health.probing == Some(probe))?;
         health.probing = None;
         health.checked = Some(now);

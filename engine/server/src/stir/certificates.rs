@@ -37,10 +37,13 @@ const P256: [u8; 26] = [
 /// A key that a believed certificate has, or why there is none.
 pub type Key = Result<Arc<[u8]>, Invalid>;
 
+/// A tenant, and the URL of a certificate.
+type Place = (Arc<str>, String);
+
 /// Keys by tenant and URL.
 #[derive(Debug, Default)]
 pub struct Certificates {
-    kept: Mutex<HashMap<(Arc<str>, String), (Instant, Key)>>,
+    kept: Mutex<HashMap<Place, (Instant, Key)>>,
 }
 
 impl Certificates {

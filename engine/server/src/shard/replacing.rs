@@ -1,0 +1,88 @@
+//! A telephone that takes the place of another one (RFC 3891): an attended transfer to a third telephone, or pickup from a
+//! busy lamp. Which dialog is meant is the stack's to say, and how a leg goes from call to call the exchange's.
+
+use std::time::Instant;
+
+use exchange::{Arrival, Direction, Event, Failure, LegNo};
+use protocol::sip::stack::{Peer, SessionId};
+
+use super::calls::{Held, MAX_FORWARDS, dialled, route};
+use super::lines::Line;
+use super::{Shard, identity};
+
+impl Shard {
+    /// A telephone of a user takes the place of another one (RFC 3891): it picks up what rings there, or goes on with what
+    /// is said there. Whose dialog it is it knows by its tags, which nobody can guess.
+    pub(super) fn invited_in_place(
+        &mut self,
+        now: Instant,
+        session: SessionId,
+        invited: &Held,
+        place: Result<SessionId, u16>,
+    ) {
+        let Held { request, flow, peer, offer } = invited;
+        let world = self.world.clone();
+        let place = place.and_then(|place| match (peer, self.lines.of_session(place)) {
+            (Peer::User { tenant, name }, Some((leg, line))) if *line.tenant == **tenant => {
+                let known = world.tenant(tenant).map(|tenant| (tenant, name, leg));
+                known.ok_or(481)
+            }
+            (Peer::User { .. }, _) => Err(481),
+            (Peer::Trunk { .. }, _) => Err(603),
+        });
+        let (tenant, user, place) = match place {
+            Ok(place) => place,
+            Err(status) => return self.stack.reject(now, session, status, "", &[], &mut self.outputs),
+        };
+        let offer = match self.judge_offer(flow, offer.as_ref()) {
+            Ok(offer) => offer,
+            Err(refusal) => return self.refuse_offer(now, session, refusal),
+        };
+        let dialled = dialled(&request.uri);
+        let Some(route) = route(tenant, &dialled, true) else { return };
+        let arrival = Arrival {
+            tenant: tenant.name.to_string(),
+            from: identity::caller(request, tenant, Some(user), false),
+            dialled,
+            direction: Direction::Internal,
+            user: Some(user.to_string()),
+            trunk: None,
+            headers: Vec::new(),
+            language: tenant.language.clone(),
+            sip_call_id: request.call_id().unwrap_or_default().to_string(),
+            route,
+        };
+        let arrived = self.with_people(|exchange, people, effects| {
+            exchange.arrive_in_place(now, arrival, place, people, effects)
+        });
+        let (call, leg) = match arrived {
+            Ok(arrived) => arrived,
+            Err(why) => {
+                let status = if let Failure::Limit(_) = why { 503 } else { 603 };
+                return self.stack.reject(now, session, status, "", &[], &mut self.outputs);
+            }
+        };
+        let max_forwards = request.max_forwards().ok().flatten().unwrap_or(MAX_FORWARDS);
+        let line = Line {
+            call,
+            no: LegNo::CALLER,
+            tenant: tenant.name.to_string(),
+            session: Some(session),
+            stream: None,
+            local: None,
+            negotiated: None,
+            answer: None,
+            trunk: None,
+            max_forwards: max_forwards.saturating_sub(1),
+            elsewhere: None,
+            loading: None,
+            music: None,
+        };
+        self.lines.insert(leg, line);
+        self.begin_trace(now, call, leg, &tenant.name, request, flow);
+        if !self.open_stream(leg, flow.remote, None, offer.as_ref()) {
+            self.stack.reject(now, session, 503, "No Media Ports", &[], &mut self.outputs);
+            self.reports.push_back((leg, Event::Ended));
+        }
+    }
+}
