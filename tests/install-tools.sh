@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Installs what the tests (and with "bench", the side-by-side benches) need beside Rust and a C compiler:
-# Debian's sipp, baresip, Kamailio, Kannel, opus-tools and Python, and PyPI's pjsua2, opentelemetry-proto, aiosmtpd and standardwebhooks in
+# Debian's sipp, baresip, Chromium, Kamailio, Kannel, opus-tools and Python, and PyPI's pjsua2, opentelemetry-proto, aiosmtpd and standardwebhooks in
 # environments of their own under the cache folder; and the tools that
 # make components of scripts in JavaScript, Python and C, each in a folder of its own version.
 # Does nothing, quickly, where all of it is there. With "cmake" it installs that alone.
@@ -28,6 +28,7 @@ dnsmasq dnsmasq-base
 node nodejs
 npm npm
 clang clang
+chromium chromium
 wasm-ld lld
 /usr/lib/kannel/test/drive_smpp kannel-extras"
 [ "${1:-}" = cmake ] && wanted="cmake cmake"

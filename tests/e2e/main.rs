@@ -11,6 +11,7 @@ mod connections;
 mod demo;
 mod digest;
 mod durability;
+mod encrypted;
 mod example;
 mod families;
 mod flow;

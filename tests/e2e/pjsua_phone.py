@@ -171,6 +171,17 @@ class Phone:
         config.mediaConfig.transportConfig.boundAddress = self.address
         config.mediaConfig.transportConfig.publicAddress = self.address
         config.mediaConfig.transportConfig.port = self.port + 2
+        # Encrypted sound, with keys in the description or by DTLS; whatever carries the description.
+        srtp = os.environ.get("PJSUA_SRTP")
+        if srtp:
+            config.mediaConfig.srtpUse = {"optional": 1, "mandatory": 2, "dtls": 2}[srtp]
+            config.mediaConfig.srtpSecureSignaling = 0
+            config.mediaConfig.srtpOpt.keyings.clear()
+            config.mediaConfig.srtpOpt.keyings.append(1 if srtp == "dtls" else 0)
+            if "PJSUA_SUITE" in os.environ:
+                suite = pj.SrtpCrypto()
+                suite.name = os.environ["PJSUA_SUITE"]
+                config.mediaConfig.srtpOpt.cryptos.append(suite)
         if self.transport == "tls" and not registrar:
             # Without one, pjsua2 names the address of its listener as it sees it, which is 127.0.0.1.
             config.sipConfig.contactForced = "<%s;transport=tls>" % identity

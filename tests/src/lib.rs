@@ -5,6 +5,7 @@
 //! that passes ends the test with everything that the program said.
 
 pub mod baresip;
+pub mod browser;
 pub mod certificates;
 pub mod dns;
 pub mod exchange;

@@ -47,6 +47,10 @@ pub struct Setup<'a> {
     pub only: bool,
     /// The number that it calls from without an account: `+359888123456`; `phone` if none.
     pub number: Option<&'a str>,
+    /// Encrypted sound: `optional`, `mandatory`, or `dtls` for mandatory with DTLS; plain if none.
+    pub srtp: Option<&'a str>,
+    /// The suite it offers and takes: `AES_CM_128_HMAC_SHA1_32`; all that it has if none.
+    pub suite: Option<&'a str>,
 }
 
 /// A running telephone.
@@ -86,6 +90,12 @@ impl Pjsua {
         }
         if let Some(number) = setup.number {
             command.env("PJSUA_NUMBER", number);
+        }
+        if let Some(srtp) = setup.srtp {
+            command.env("PJSUA_SRTP", srtp);
+        }
+        if let Some(suite) = setup.suite {
+            command.env("PJSUA_SUITE", suite);
         }
         let mut phone = Self { process: Process::spawn("pjsua2", &mut command), dir };
         phone.event("ready", START);

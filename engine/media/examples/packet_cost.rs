@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use media::{Command, Config, Media, Sound, Stream, StreamId};
 use protocol::sdp::offer_answer::PayloadTypes;
-use protocol::sdp::{Codec, Direction, Negotiated};
+use protocol::sdp::{Codec, Direction, Negotiated, Security};
 
 const BRIDGES: usize = 50;
 const GAP: Duration = Duration::from_millis(20);
@@ -129,6 +129,8 @@ fn leg(media: &Media, socket: &UdpSocket, codec: Codec, beside: Option<StreamId>
         sends: types,
         receives: types,
         direction: Direction::SendRecv,
+        mux: false,
+        security: Security::Plain,
         ptime: GAP,
     };
     media.command(stream.id, Command::Negotiated(agreed)).expect("it is open");

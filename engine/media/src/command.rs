@@ -178,6 +178,8 @@ pub enum Happening {
     /// Nothing was received for [`crate::Config::timeout`], though the direction allows the far side
     /// to send. Comes once; again only after packets came in between.
     Timeout,
+    /// The handshake that was to bring the keys came to nothing: nothing is heard, and nothing sent.
+    NoKeys,
     /// The stream is closed. Nothing follows, but a [`Happening::Recorded`] of a recording that was
     /// still being written.
     Closed(Stats),
@@ -222,4 +224,8 @@ pub struct Stats {
     pub ignored: u64,
     /// What the far side reports to have lost, of what we sent.
     pub lost_there: i32,
+    /// Packets that were not from who has the key (RFC 3711 §3.3).
+    pub forged: u64,
+    /// Protected packets that were there before.
+    pub replayed: u64,
 }

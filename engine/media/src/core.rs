@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use protocol::rtp::dtmf::KeyEvent;
 
 use crate::command::{Command, CutBy, EndOfRecording, Event, StreamId};
+use crate::handshakes::{HandshakesHandle, Reply};
 use crate::media::Media;
 use crate::recorder::Limits;
 use crate::stream::{Context, Heard, Socket, Stream};
@@ -47,9 +48,10 @@ impl<S: Socket> Core<S> {
         seed: u64,
         events: Arc<dyn Fn(Event) + Send + Sync>,
         writer: WriterHandle,
+        handshakes: HandshakesHandle,
     ) -> Self {
         Self {
-            context: Context { now, wall, events, writer, unwritten: Vec::new(), timeout },
+            context: Context { now, wall, events, writer, unwritten: Vec::new(), timeout, handshakes },
             streams: std::iter::repeat_with(|| None).take(slots).collect(),
             count: 0,
             ticking: Vec::new(),
@@ -117,10 +119,12 @@ impl<S: Socket> Core<S> {
         self.streams.iter().flatten().map(|stream| stream.id).collect()
     }
 
-    /// An RTP packet; `bytes` is used to pass it on.
+    /// What came to the port of RTP; `bytes` is used to unprotect it and to pass it on.
     pub fn handle_rtp(&mut self, now: Instant, slot: u32, from: SocketAddr, bytes: &mut [u8]) {
         self.advance(now);
         let Some(Some(stream)) = self.streams.get_mut(slot as usize) else { return };
+        let Some(length) = stream.admit_rtp(&self.context, from, bytes) else { return };
+        let bytes = &mut bytes[..length];
         let mut keys = Vec::new();
         let heard = stream.handle_rtp(&self.context, from, bytes, |key| keys.push(key));
         let straight = stream.straight;
@@ -177,10 +181,20 @@ impl<S: Socket> Core<S> {
         }
     }
 
-    pub fn handle_rtcp(&mut self, now: Instant, slot: u32, from: SocketAddr, bytes: &[u8]) {
+    pub fn handle_rtcp(&mut self, now: Instant, slot: u32, from: SocketAddr, bytes: &mut [u8]) {
         self.advance(now);
         if let Some(Some(stream)) = self.streams.get_mut(slot as usize) {
             stream.handle_rtcp(&self.context, from, bytes);
+        }
+    }
+
+    /// What the handshake for a stream's keys has to say.
+    pub fn handle_handshake(&mut self, now: Instant, id: StreamId, reply: Reply) {
+        self.advance(now);
+        if let Some(Some(stream)) = self.streams.get_mut(id.slot as usize)
+            && stream.id == id
+        {
+            stream.handle_handshake(&self.context, reply);
         }
     }
 

@@ -6,8 +6,10 @@
 //! decided elsewhere; gathering digits under time limits is the exchange's, fed by
 //! [`Happening::Digit`].
 
+mod border;
 mod command;
 mod core;
+mod handshakes;
 mod media;
 mod mixer;
 mod player;

@@ -10,8 +10,11 @@ use std::sync::atomic::Ordering;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
+use protocol::sdp::Fingerprint;
+
 use crate::command::{Command, Event, StreamId};
 use crate::core::Core;
+use crate::handshakes::{self, Handshakes, Identity};
 use crate::slots::Slots;
 use crate::spares::{Spare, Spares};
 use crate::thread::{Inbox, Message, Thread};
@@ -118,6 +121,8 @@ pub struct Media {
     spares: Arc<Spares>,
     inboxes: Arc<[Inbox]>,
     writer: WriterHandle,
+    /// Of the certificate that handshakes show; none where there is no chance to make one.
+    fingerprint: Option<Fingerprint>,
     threads: Vec<JoinHandle<()>>,
 }
 
@@ -160,6 +165,9 @@ impl Media {
             .unzip();
         let inboxes: Arc<[Inbox]> = inboxes.into();
         let (handle, writer) = writer::writer(config.recordings, Arc::clone(&events));
+        let (handshakes, told) = handshakes::way_in();
+        let identity = Identity::new();
+        let fingerprint = identity.as_ref().map(|identity| identity.fingerprint);
 
         let spawn = |name: String, run: Box<dyn FnOnce() + Send>| {
             std::thread::Builder::new().name(name).spawn(run).map_err(StartError::Os)
@@ -172,6 +180,7 @@ impl Media {
             spares: Arc::clone(&spares),
             inboxes: Arc::clone(&inboxes),
             writer: handle.clone(),
+            fingerprint,
             threads: Vec::new(),
         };
         let wall = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
@@ -186,13 +195,30 @@ impl Media {
                 seed,
                 Arc::clone(&events),
                 handle.clone(),
+                handshakes.clone(),
             );
             let (inboxes, slots, spares) = (Arc::clone(&inboxes), Arc::clone(&slots), Arc::clone(&spares));
             let thread = Thread::new(index, inboxes, waiting, slots, spares, core).map_err(os)?;
             media.threads.push(spawn(format!("media-{index}"), Box::new(|| thread.run()))?);
         }
         media.threads.push(spawn("recordings".to_owned(), Box::new(|| writer.run()))?);
+        if let Some(machine) = identity.and_then(Handshakes::new) {
+            // It ends when no media thread can tell it anything any more.
+            let run = move || {
+                machine.run(&told, |id, reply| {
+                    if let Some(thread) = slots.thread(id) {
+                        inboxes[thread].send(Message::Handshake(id, reply));
+                    }
+                });
+            };
+            media.threads.push(spawn("handshakes".to_owned(), Box::new(run))?);
+        }
         Ok(media)
+    }
+
+    /// Of the certificate that streams show where keys come out of a handshake (RFC 8122); none where that can't be.
+    pub fn fingerprint(&self) -> Option<Fingerprint> {
+        self.fingerprint
     }
 
     /// The address that the far side is told.

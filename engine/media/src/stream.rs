@@ -15,7 +15,9 @@ use protocol::rtp::wire::HEADER;
 use protocol::rtp::{FRAME, Header, Packet, Receiver, Sender, g711};
 use protocol::sdp::{Codec, Negotiated};
 
+use crate::border::{Border, Came};
 use crate::command::{CutBy, EndOfRecording, Event, Happening, Repeat, Sound, Stats, StreamId};
+use crate::handshakes::{HandshakesHandle, Reply};
 use crate::media::Media;
 use crate::mixer::Mixer;
 use crate::player::Player;
@@ -44,6 +46,7 @@ pub(crate) struct Context {
     /// Last jobs of recordings that the writer was too busy for; they are tried again.
     pub unwritten: Vec<Job>,
     pub timeout: Duration,
+    pub handshakes: HandshakesHandle,
 }
 
 impl Context {
@@ -70,6 +73,7 @@ pub(crate) struct Stream<S> {
     /// Whether the wheel turns for it.
     pub ticking: bool,
     agreed: Option<Negotiated>,
+    border: Border,
     /// When the silence that ends in a time-out began, unless packets came since.
     quiet_since: Instant,
     /// Told once for this silence.
@@ -141,11 +145,12 @@ impl<S: Socket> Stream<S> {
             mixer: None,
             ticking: false,
             agreed: None,
+            border: Border::new(id),
             quiet_since: now,
             told: false,
             heard_before: false,
             receiver: Receiver::new(now),
-            sender: Sender::new((numbers >> 32) as u32, numbers as u16, chance() as u32),
+            sender: Sender::new((numbers >> 32) as u32, numbers as u16 >> 1, chance() as u32),
             reporter: Reporter::new(now, chance()),
             rtcp_source: None,
             keys: EventReceiver::default(),
@@ -166,11 +171,24 @@ impl<S: Socket> Stream<S> {
             self.receiver.unlock();
             self.rtcp_source = None;
         }
+        self.border.agreed(&agreed, &context.handshakes);
         // Only one of the two ways is listened for.
         self.detector = agreed.receives.events.is_none().then(Box::default);
         self.agreed = Some(agreed);
         self.quiet_since = context.now;
         self.told = false;
+    }
+
+    /// A datagram came to the port of RTP: the length of the RTP packet that is in the bytes now, if it was one.
+    pub fn admit_rtp(&mut self, context: &Context, from: SocketAddr, bytes: &mut [u8]) -> Option<usize> {
+        match self.border.handle_rtp(from, bytes, &self.rtp, &context.handshakes) {
+            Came::Rtp(length) => return Some(length),
+            Came::Rtcp(length) => self.hear_report(context, from, &bytes[..length]),
+            Came::Moved => self.receiver.unlock(),
+            Came::Done => {}
+            Came::Nothing => self.receiver.ignore(),
+        }
+        None
     }
 
     /// An RTP packet arrived. Keys that it begins or ends are told to `keys`.
@@ -255,7 +273,7 @@ impl<S: Socket> Stream<S> {
         let Some(header) = self.sender.pass(now, &packet.header, agreed.sends.audio, length) else { return };
         g711::transcode(codec, agreed.codec, &mut bytes[packet.start..packet.end]);
         let begin = header.write_before(bytes, packet.start);
-        self.rtp.send(&bytes[begin..packet.end], self.remote(&agreed));
+        self.send(&agreed, &bytes[begin..packet.end]);
         if let Some(tap) = &mut self.tap {
             let table = g711::samples(agreed.codec);
             let samples = bytes[packet.start..packet.end].iter().map(|octet| table[usize::from(*octet)]);
@@ -270,7 +288,7 @@ impl<S: Socket> Stream<S> {
         let length = packet.end - packet.start;
         if let Some(header) = self.sender.pass(now, &packet.header, events, length) {
             let begin = header.write_before(bytes, packet.start);
-            self.rtp.send(&bytes[begin..packet.end], self.remote(&agreed));
+            self.send(&agreed, &bytes[begin..packet.end]);
         }
     }
 
@@ -416,9 +434,26 @@ impl<S: Socket> Stream<S> {
     }
 
     /// What came on the RTCP port.
-    pub fn handle_rtcp(&mut self, context: &Context, from: SocketAddr, bytes: &[u8]) {
+    pub fn handle_rtcp(&mut self, context: &Context, from: SocketAddr, bytes: &mut [u8]) {
+        match self.border.handle_rtcp(bytes) {
+            Some(length) => self.hear_report(context, from, &bytes[..length]),
+            None => self.receiver.ignore(),
+        }
+    }
+
+    /// What the handshake for this stream's keys has to say.
+    pub fn handle_handshake(&mut self, context: &Context, reply: Reply) {
+        match reply {
+            Reply::Send(to, bytes) => self.rtp.send(&bytes, to),
+            Reply::Keys { ours, theirs } => self.border.keyed(ours, theirs),
+            Reply::NoKeys => self.tell(context, Happening::NoKeys),
+        }
+    }
+
+    fn hear_report(&mut self, context: &Context, from: SocketAddr, bytes: &[u8]) {
         let known = [self.receiver.source(), self.agreed.and_then(|agreed| agreed.remote_rtcp)];
-        let is_theirs = known.into_iter().flatten().any(|known| known.ip() == from.ip());
+        let is_theirs =
+            self.border.is_guarded() || known.into_iter().flatten().any(|known| known.ip() == from.ip());
         let ssrc = self.sender.ssrc();
         if is_theirs && self.reporter.handle_packet(context.now, context.wall, ssrc, bytes).is_ok() {
             self.rtcp_source = Some(from);
@@ -485,7 +520,7 @@ impl<S: Socket> Stream<S> {
         g711::encode_all(agreed.codec, frame, &mut bytes[HEADER..]);
         let header = self.sender.next(now, agreed.sends.audio, FRAME);
         header.write_before(&mut bytes, HEADER);
-        self.rtp.send(&bytes, self.remote(&agreed));
+        self.send(&agreed, &bytes);
         if let Some(tap) = &mut self.tap {
             tap.handle_samples(now, Side::Said, header.timestamp, header.marker, frame.iter().copied());
         }
@@ -498,7 +533,7 @@ impl<S: Socket> Stream<S> {
         let mut bytes = [0; HEADER + 4];
         bytes[HEADER..].copy_from_slice(&payload.write());
         self.sender.event(now, events, begins).write_before(&mut bytes, HEADER);
-        self.rtp.send(&bytes, self.remote(&agreed));
+        self.send(&agreed, &bytes);
     }
 
     /// Several times a second: reports, recordings, and whether the far side is still there.
@@ -511,7 +546,7 @@ impl<S: Socket> Stream<S> {
         let (now, wall) = (context.now, context.wall);
         let length = self.reporter.handle_timeout(now, wall, &self.sender, &mut self.receiver, &mut out);
         if let (Some(length), Some(remote)) = (length, self.remote_rtcp(&agreed)) {
-            self.rtcp.send(&out[..length], remote);
+            self.border.send_rtcp(&self.rtp, &self.rtcp, &out[..length], remote);
         }
         if let Some(heard_at) = self.receiver.heard_at()
             && heard_at > self.quiet_since
@@ -541,8 +576,9 @@ impl<S: Socket> Stream<S> {
             let mut out = [0; rtcp::MAX_BYTES];
             let (now, wall) = (context.now, context.wall);
             let length = self.reporter.write_bye(now, wall, &self.sender, &mut self.receiver, &mut out);
-            self.rtcp.send(&out[..length], remote);
+            self.border.send_rtcp(&self.rtp, &self.rtcp, &out[..length], remote);
         }
+        self.border.close(&context.handshakes);
         let stats = Stats {
             received: self.receiver.received(),
             lost: self.receiver.lost(),
@@ -550,8 +586,15 @@ impl<S: Socket> Stream<S> {
             sent: u64::from(self.sender.packets()),
             ignored: self.receiver.ignored(),
             lost_there: self.reporter.heard_there().lost,
+            forged: self.border.forged,
+            replayed: self.border.replayed,
         };
         Event { owner: self.owner, stream: self.id, what: Happening::Closed(stats) }
+    }
+
+    fn send(&mut self, agreed: &Negotiated, packet: &[u8]) {
+        let to = self.remote(agreed);
+        self.border.send_rtp(&self.rtp, packet, to);
     }
 
     /// Where the far side is heard from, else where it said it is.
@@ -563,6 +606,7 @@ impl<S: Socket> Stream<S> {
         let said = agreed.remote_rtcp?;
         Some(match (self.rtcp_source, self.receiver.source()) {
             (Some(source), _) => source,
+            (None, Some(source)) if agreed.mux => source,
             // Behind a NAT, by the habit of neighbouring ports.
             (None, Some(source)) if source != agreed.remote => {
                 SocketAddr::new(source.ip(), source.port().checked_add(1)?)

@@ -15,6 +15,7 @@ use rustix::io;
 
 use crate::command::{Command, StreamId};
 use crate::core::Core;
+use crate::handshakes::Reply;
 use crate::slots::Slots;
 use crate::spares::{Spare, Spares};
 use crate::stream::Stream;
@@ -28,6 +29,8 @@ pub(crate) enum Message {
         rtcp: UdpSocket,
     },
     Command(StreamId, Command),
+    /// Of the handshake for its keys.
+    Handshake(StreamId, Reply),
     /// The first is heard by the second from now on.
     Join(StreamId, StreamId),
     /// A stream is on its way from another thread: what is for it waits here.
@@ -98,7 +101,7 @@ const WAKE: u64 = u64::MAX;
 const EVENTS: usize = 64;
 
 /// The longest datagram read; what is longer is cut, and refused as no RTP or passed over.
-const MAX_DATAGRAM: usize = 2048;
+pub(crate) const MAX_DATAGRAM: usize = 2048;
 
 /// Commands that wait for one stream that is on its way; those after are left out.
 const MAX_EARLY: usize = 256;
@@ -176,7 +179,7 @@ impl Thread {
         let socket = if is_rtcp { &stream.rtcp } else { &stream.rtp };
         let Ok((length, from)) = socket.recv_from(bytes) else { return };
         if is_rtcp {
-            self.core.handle_rtcp(now, slot, from, &bytes[..length]);
+            self.core.handle_rtcp(now, slot, from, &mut bytes[..length]);
         } else {
             self.core.handle_rtp(now, slot, from, &mut bytes[..length]);
         }
@@ -202,7 +205,10 @@ impl Thread {
 
     fn handle_message(&mut self, now: Instant, message: Message) {
         let for_stream = match &message {
-            Message::Command(id, _) | Message::Join(id, _) | Message::Leave(id, _) => Some(*id),
+            Message::Command(id, _)
+            | Message::Handshake(id, _)
+            | Message::Join(id, _)
+            | Message::Leave(id, _) => Some(*id),
             // It is to come, go and come again: the second coming waits with what is to be done between.
             Message::Expect(id) if self.expected.contains_key(id) => Some(*id),
             _ => None,
@@ -236,6 +242,7 @@ impl Thread {
             }
             Message::Command(id, Command::Close) => self.close(now, id),
             Message::Command(id, command) => self.core.handle_command(now, id, command),
+            Message::Handshake(id, reply) => self.core.handle_handshake(now, id, reply),
             Message::Join(id, to) => self.core.join(id, to),
             Message::Expect(id) => {
                 self.expected.insert(id, Vec::new());

@@ -8,7 +8,7 @@ use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
 
 use media::{Command, Config, Event, Happening, Media, Sound, Stream, StreamId};
-use protocol::sdp::{Codec, Direction, Negotiated, offer_answer::PayloadTypes};
+use protocol::sdp::{Codec, Direction, Negotiated, Security, offer_answer::PayloadTypes};
 
 const LOCALHOST: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 /// Nothing here takes nearly as long.
@@ -52,6 +52,8 @@ impl House {
             sends: types,
             receives: types,
             direction: Direction::SendRecv,
+            mux: false,
+            security: Security::Plain,
             ptime: Duration::from_millis(20),
         };
         self.media.command(stream.id, Command::Negotiated(agreed)).unwrap();

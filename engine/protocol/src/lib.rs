@@ -3,6 +3,8 @@
 //! No socket, clock, runtime or ambient randomness is known here. Time enters as `now: Instant`,
 //! randomness as one seed.
 
+pub mod ice;
 pub mod rtp;
 pub mod sdp;
 pub mod sip;
+pub mod srtp;

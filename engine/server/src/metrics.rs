@@ -21,6 +21,13 @@ pub struct OfTenant {
     pub tenant: String,
 }
 
+/// What was wrong.
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+pub struct OfKind {
+    /// "forged" or "replayed".
+    pub kind: String,
+}
+
 /// A tenant's script.
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
 pub struct OfScript {
@@ -191,6 +198,10 @@ pub struct Metrics {
     pub rtp_sent: Counter,
     /// RTP packets that never came, by closed legs.
     pub rtp_lost: Counter,
+    /// DTLS handshakes that brought no keys.
+    pub dtls_failed: Counter,
+    /// Protected packets that were not taken, by closed legs.
+    pub srtp_refused: Family<OfKind, Counter>,
     /// Records, tapes or registrations that could not be kept.
     pub store_failures: Counter,
     /// Speech engines that began to fail, by the tenant that found out.
@@ -255,6 +266,8 @@ impl Default for Metrics {
             rtp_received: Counter::default(),
             rtp_sent: Counter::default(),
             rtp_lost: Counter::default(),
+            dtls_failed: Counter::default(),
+            srtp_refused: Family::default(),
             store_failures: Counter::default(),
             speech_failures: Family::default(),
             http_requests: Family::default(),
@@ -326,6 +339,12 @@ impl Default for Metrics {
         registry.register("rtp_received_packets", "RTP packets received", metrics.rtp_received.clone());
         registry.register("rtp_sent_packets", "RTP packets sent", metrics.rtp_sent.clone());
         registry.register("rtp_lost_packets", "RTP packets that never came", metrics.rtp_lost.clone());
+        registry.register("dtls_failed", "Handshakes that brought no keys", metrics.dtls_failed.clone());
+        registry.register(
+            "srtp_refused_packets",
+            "Encrypted packets of a wrong key, or twice",
+            metrics.srtp_refused.clone(),
+        );
         registry.register("store_failures", "Writes that were not kept", metrics.store_failures.clone());
         registry.register("speech_failures", "Engines that began to fail", metrics.speech_failures.clone());
         registry.register("prompts_missing", "Prompts that nobody recorded", metrics.prompts_missing.clone());

@@ -23,7 +23,7 @@ use crate::facts;
 use crate::node::Node;
 
 /// In front of what is kept, so that another form can be told apart later.
-const FORM: u8 = 2;
+const FORM: u8 = 3;
 /// How often the exchange notes that it is there: a restart knows to this how long it was not.
 const BEAT: Duration = Duration::from_secs(2);
 /// The file that says so by the time of its last change, in the data folder.

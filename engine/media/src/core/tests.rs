@@ -1,5 +1,7 @@
 //! The core on its own time: sockets are lists of datagrams, and a test says when it is.
 
+mod protected;
+
 use std::cell::RefCell;
 use std::ops::Range;
 use std::rc::Rc;
@@ -8,10 +10,11 @@ use std::sync::Mutex;
 use protocol::rtp::inband::Detector;
 use protocol::rtp::{Header, Packet, g711};
 use protocol::sdp::offer_answer::PayloadTypes;
-use protocol::sdp::{Codec, Direction, Negotiated};
+use protocol::sdp::{Codec, Direction, Negotiated, Security};
 
 use super::*;
 use crate::command::{Happening, Sound};
+use crate::handshakes::{self, Told};
 use crate::writer::{self, Writer};
 
 #[derive(Clone, Default)]
@@ -33,6 +36,7 @@ struct World {
     events: Arc<Mutex<Vec<Event>>>,
     legs: Vec<Leg>,
     writer: Option<Writer>,
+    told: crossbeam_channel::Receiver<Told>,
     folder: tempfile::TempDir,
 }
 
@@ -55,8 +59,10 @@ impl World {
         let tell: Arc<dyn Fn(Event) + Send + Sync> = Arc::new(move |event| list.lock().unwrap().push(event));
         let (handle, writer) = writer::writer(folder.path().to_owned(), Arc::clone(&tell));
         let wall = Duration::from_secs(1_700_000_000);
-        let core = Core::new(start, wall, 16, Duration::from_secs(30), 42, tell, handle);
-        let mut world = Self { start, now: 0, core, events, legs: Vec::new(), writer: Some(writer), folder };
+        let (handshakes, told) = handshakes::way_in();
+        let core = Core::new(start, wall, 16, Duration::from_secs(30), 42, tell, handle, handshakes);
+        let mut world =
+            Self { start, now: 0, core, events, legs: Vec::new(), writer: Some(writer), told, folder };
         for (number, (codec, events)) in legs.iter().enumerate() {
             let id = StreamId { slot: number as u32, turn: 1 };
             let (rtp, rtcp) = (FakeSocket::default(), FakeSocket::default());
@@ -70,6 +76,8 @@ impl World {
                 sends: types,
                 receives: types,
                 direction: Direction::SendRecv,
+                mux: false,
+                security: Security::Plain,
                 ptime: FRAME_TIME,
             };
             world.legs.push(Leg { id, rtp, rtcp, agreed, sequence: 0, timestamp: 0 });
@@ -671,7 +679,7 @@ fn noise_is_ignored_and_counted() {
         let from = SocketAddr::from(([192, 0, 2, chance as u8], 4000));
         let slot = (chance >> 20) as u32 % 18;
         world.core.handle_rtp(world.at(world.now), slot, from, &mut bytes);
-        world.core.handle_rtcp(world.at(world.now), slot, from, &bytes);
+        world.core.handle_rtcp(world.at(world.now), slot, from, &mut bytes);
     }
     world.core.close(world.at(world.now), world.legs[0].id, |_, _| ());
     let happened = world.happened();

@@ -1,7 +1,9 @@
 //! SDP (RFC 8866) and offer/answer (RFC 3264) for audio.
 
 pub mod offer_answer;
+pub mod protection;
 pub mod session;
 
 pub use offer_answer::{Codec, KeptMedia, LocalMedia, Negotiated, Refusal};
+pub use protection::{Fingerprint, IceCredentials, Protection, Security, Srtp};
 pub use session::{Description, Direction, Malformed};

@@ -1,14 +1,15 @@
 //! Offer and answer (RFC 3264) for one audio stream of a telephone call: PCMU and PCMA (RFC 3551)
 //! with telephone events (RFC 4733). Every other `m=` line is refused with port 0 and kept in its
-//! place, as §8 asks. Secured RTP, ICE and RTCP on the same port are never offered or accepted.
+//! place, as §8 asks. What protects the sound is agreed upon by [`super::protection`].
 
 use std::fmt;
 use std::fmt::Write as _;
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::protection::{KeptProtection, Protected, Protection, Security, Way};
 use super::session::{Description, Direction, Malformed, Media};
 
 /// RFC 3551 §4.2: the default packet is 20 ms, and we send no other.
@@ -20,8 +21,6 @@ const EVENTS_PAYLOAD_TYPE: u8 = 101;
 /// RFC 4733 §3.2: the sixteen keys are 0 to 15, and 16 is the hook flash.
 const ALL_EVENTS: &str = "0-16";
 const KEY_EVENTS: &str = "0-15";
-
-const RTP_AVP: &str = "RTP/AVP";
 
 /// A way to write sound at 8 kHz, one octet a sample (RFC 3551 §4.5.14).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -72,11 +71,15 @@ pub struct PayloadTypes {
 /// What both sides agreed upon, seen from ours.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Negotiated {
-    /// Where the other side wishes RTP. Unspecified (0.0.0.0) while it holds us the old way; nothing
-    /// is sent then.
+    /// Where the other side wishes RTP. Unspecified (0.0.0.0) while it holds us the old way, or while ICE has
+    /// not found the way; nothing is sent there.
     pub remote: SocketAddr,
     /// Where it wishes RTCP; none when it left no port for it.
     pub remote_rtcp: Option<SocketAddr>,
+    /// RTCP comes and goes on the port of RTP (RFC 5761).
+    pub mux: bool,
+    /// What protects both.
+    pub security: Security,
     /// The same both ways.
     pub codec: Codec,
     /// What we write in packets: the numbers of the other side's description.
@@ -96,8 +99,12 @@ pub enum Refusal {
     Malformed(Malformed),
     /// An answer with fewer lines than its offer, or none was made: 400.
     NotAnAnswer,
-    /// No audio over plain RTP, or all of it with port 0: 488, warning 304.
+    /// No audio over RTP, or all of it with port 0: 488, warning 304.
     NoAudio,
+    /// Nothing protects the sound, and something has to: 488, warning 302.
+    Unprotected,
+    /// Protected in no way that we have or may use: 488, warning 302.
+    NoKeys,
     /// Neither PCMU nor PCMA: 488, warning 305.
     NoCodec,
     /// A host name, a multicast address, or one of a family that we are not reachable by: 488,
@@ -110,7 +117,7 @@ impl Refusal {
     pub fn status(self) -> u16 {
         match self {
             Self::Malformed(_) | Self::NotAnAnswer => 400,
-            Self::NoAudio | Self::NoCodec | Self::NoAddress => 488,
+            Self::NoAudio | Self::Unprotected | Self::NoKeys | Self::NoCodec | Self::NoAddress => 488,
         }
     }
 
@@ -119,6 +126,7 @@ impl Refusal {
         match self {
             Self::Malformed(_) | Self::NotAnAnswer => None,
             Self::NoAudio => Some(304),
+            Self::Unprotected | Self::NoKeys => Some(302),
             Self::NoCodec => Some(305),
             Self::NoAddress => Some(301),
         }
@@ -130,7 +138,9 @@ impl fmt::Display for Refusal {
         match self {
             Self::Malformed(why) => why.fmt(f),
             Self::NotAnAnswer => f.write_str("not an answer to the offer"),
-            Self::NoAudio => f.write_str("no audio stream over RTP/AVP"),
+            Self::NoAudio => f.write_str("no audio stream over RTP"),
+            Self::Unprotected => f.write_str("sound has to be encrypted here"),
+            Self::NoKeys => f.write_str("encrypted in no way that may be used here"),
             Self::NoCodec => f.write_str("no codec in common, PCMU and PCMA are known"),
             Self::NoAddress => f.write_str("no usable network address"),
         }
@@ -161,6 +171,7 @@ pub struct LocalMedia {
     said: (Vec<Codec>, Direction),
     /// All that was written below the `o=` line.
     written: String,
+    protected: Protected,
 }
 
 /// What of a session's description must be known to go on with it in another process, from another port.
@@ -171,6 +182,7 @@ pub struct KeptMedia {
     lines: Vec<Line>,
     events: u8,
     holds: bool,
+    protected: Option<KeptProtection>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -197,7 +209,13 @@ impl LocalMedia {
             offered: None,
             said: (Vec::new(), Direction::SendRecv),
             written: String::new(),
+            protected: Protected::new(Protection::none()),
         }
+    }
+
+    /// The same, where sound may or must be protected; before the first description.
+    pub fn with_protection(self, may: Protection) -> Self {
+        Self { protected: Protected::new(may), ..self }
     }
 
     /// What must be known of it after a restart.
@@ -208,13 +226,14 @@ impl LocalMedia {
             lines: self.lines.clone(),
             events: self.events,
             holds: matches!(self.offered, Some((_, Direction::SendOnly))),
+            protected: self.protected.keep(),
         }
     }
 
     /// Goes on with what was kept, receiving at `address` from now on: the next description is the next
-    /// version. Answers also which way sound was to go.
-    pub fn restore(address: SocketAddr, kept: KeptMedia) -> (Self, Direction) {
-        let KeptMedia { session_id, version, lines, events, holds } = kept;
+    /// version, protected as before with new keys. Answers also which way sound was to go.
+    pub fn restore(address: SocketAddr, kept: KeptMedia, may: Protection) -> (Self, Direction) {
+        let KeptMedia { session_id, version, lines, events, holds, protected } = kept;
         let direction = if holds { Direction::SendOnly } else { Direction::SendRecv };
         (
             Self {
@@ -226,6 +245,7 @@ impl LocalMedia {
                 offered: None,
                 said: (Vec::new(), direction),
                 written: String::new(),
+                protected: Protected::restored(may, protected),
             },
             direction,
         )
@@ -243,9 +263,22 @@ impl LocalMedia {
             self.lines = vec![Line::Ours];
         }
         let types = codecs.iter().map(|codec| (*codec, codec.payload_type())).collect::<Vec<_>>();
-        let body = self.write(&types, Some((self.events, ALL_EVENTS)), direction);
+        self.protected.offer();
+        let body = self.write(&types, Some((self.events, ALL_EVENTS)), direction, true);
         self.offered = Some((codecs.to_vec(), direction));
         body
+    }
+
+    /// Our last offer again for a telephone that refused it, and takes encrypted sound as RTP/SAVP alone. None where
+    /// that was not offered on the side of plain sound.
+    pub fn insist(&mut self) -> Option<Vec<u8>> {
+        let (codecs, direction) = self.offered.clone()?;
+        self.protected.insist().then(|| self.offer(&codecs, direction))
+    }
+
+    /// Whether [`LocalMedia::insist`] has something to offer.
+    pub fn may_insist(&self) -> bool {
+        self.protected.may_insist()
     }
 
     /// The last description again, as an offer that changes nothing (RFC 3264 §8, RFC 4028 §7.4); none before the first.
@@ -270,8 +303,10 @@ impl LocalMedia {
         preferences: &[Codec],
         direction: Direction,
     ) -> Result<(Vec<u8>, Negotiated), Refusal> {
-        let (ours, negotiated) = self.judge(offer, preferences, direction)?;
+        let (ours, way) = self.choose(offer)?;
+        let mut negotiated = self.judge(offer, preferences, direction)?;
         let media = &offer.media[ours];
+        negotiated.security = self.protected.answer(media, way);
         let (codec, PayloadTypes { audio, events }) = (negotiated.codec, negotiated.sends);
 
         self.lines = offer
@@ -290,18 +325,17 @@ impl LocalMedia {
         self.events = events.unwrap_or(self.events);
         self.offered = None;
         let events = events.map(|pt| (pt, if hears_flash(media, pt) { ALL_EVENTS } else { KEY_EVENTS }));
-        Ok((self.write(&[(codec, audio)], events, negotiated.direction), negotiated))
+        Ok((self.write(&[(codec, audio)], events, negotiated.direction, false), negotiated))
     }
 
-    /// Which line of an offer would be ours, and what would be agreed upon: for whoever must know before
-    /// there is a port to answer with.
+    /// What would be agreed upon, but for keys: for whoever must know before there is a port to answer with.
     pub fn judge(
         &self,
         offer: &Description,
         preferences: &[Codec],
         direction: Direction,
-    ) -> Result<(usize, Negotiated), Refusal> {
-        let ours = self.choose(offer)?;
+    ) -> Result<Negotiated, Refusal> {
+        let (ours, way) = self.choose(offer)?;
         let media = &offer.media[ours];
         let (codec, audio) = preferences
             .iter()
@@ -311,14 +345,14 @@ impl LocalMedia {
             .ok_or(Refusal::NoCodec)?;
         // RFC 3264 §6.1: an answer keeps the offer's numbers.
         let types = PayloadTypes { audio, events: events_of(media) };
-        Ok((ours, self.agree(media, codec, types, types, direction)?))
+        self.agree(media, way, codec, types, types, direction)
     }
 
     /// The answer to our last offer (RFC 3264 §7). May be called again for it: an early answer in a
     /// 183 is followed by the one in the 200.
     pub fn accept(&mut self, answer: &[u8]) -> Result<Negotiated, Refusal> {
         let answer = Description::read(answer)?;
-        let (codecs, direction) = self.offered.as_ref().ok_or(Refusal::NotAnAnswer)?;
+        let (codecs, direction) = self.offered.clone().ok_or(Refusal::NotAnAnswer)?;
         let ours = self.lines.iter().position(|line| *line == Line::Ours).ok_or(Refusal::NotAnAnswer)?;
         let media = answer.media.get(ours).ok_or(Refusal::NotAnAnswer)?;
         if media.port == 0 || !is_audio(media) {
@@ -331,37 +365,67 @@ impl LocalMedia {
         let events = events_of(media);
         let sends = PayloadTypes { audio, events };
         let receives = PayloadTypes { audio: codec.payload_type(), events: events.map(|_| self.events) };
-        self.agree(media, codec, sends, receives, *direction)
+        let (way, security) = self.protected.accept(media)?;
+        let agreed = self.agree(media, way, codec, sends, receives, direction)?;
+        Ok(Negotiated { security, mux: self.protected.is_muxed(), ..agreed })
     }
 
-    /// The line that can be ours: the one that was before, else the first audio that is alive.
-    fn choose(&self, offer: &Description) -> Result<usize, Refusal> {
-        let usable = |media: &Media| is_audio(media) && media.port != 0;
+    /// The line that can be ours, and how it is protected: the one that was before, else the first audio that is alive
+    /// and protected, else the first that is alive. None: why the first that is alive can't be.
+    fn choose(&self, offer: &Description) -> Result<(usize, Way), Refusal> {
         let before = self.lines.iter().position(|line| *line == Line::Ours);
-        before
-            .filter(|index| offer.media.get(*index).is_some_and(usable))
-            .or_else(|| offer.media.iter().position(usable))
-            .ok_or(Refusal::NoAudio)
+        let mut plain = None;
+        let mut refusal = None;
+        for (index, media) in offer.media.iter().enumerate() {
+            if !is_audio(media) || media.port == 0 {
+                continue;
+            }
+            match self.protected.judge(media) {
+                Ok(way) if before == Some(index) => return Ok((index, way)),
+                Ok(Way::Plain) => plain = plain.or(Some((index, Way::Plain))),
+                Ok(way)
+                    if before
+                        .is_none_or(|before| offer.media.get(before).is_none_or(|media| media.port == 0)) =>
+                {
+                    return Ok((index, way));
+                }
+                Ok(_) => {}
+                Err(why) => refusal = refusal.or(Some(why)),
+            }
+        }
+        plain.ok_or(refusal.unwrap_or(Refusal::NoAudio))
     }
 
     fn agree(
         &self,
         media: &Media,
+        way: Way,
         codec: Codec,
         sends: PayloadTypes,
         receives: PayloadTypes,
         wished: Direction,
     ) -> Result<Negotiated, Refusal> {
-        let remote = media.rtp().ok_or(Refusal::NoAddress)?;
+        let finds_its_way = way == (Way::Dtls { ice: true });
+        // What is said there before ICE has found the way may lead nowhere, or be a name.
+        let nowhere = || finds_its_way.then(|| SocketAddr::new(Ipv4Addr::UNSPECIFIED.into(), media.port));
+        let remote = nowhere().or_else(|| media.rtp()).ok_or(Refusal::NoAddress)?;
         // RFC 3264 §8.4: an unspecified address is the old way to hold; nothing may be sent to it.
-        let held = remote.ip().is_unspecified();
-        if !held && (remote.ip().is_multicast() || remote.is_ipv4() != self.address.is_ipv4()) {
+        let held = !finds_its_way && remote.ip().is_unspecified();
+        if !held
+            && !finds_its_way
+            && (remote.ip().is_multicast() || remote.is_ipv4() != self.address.is_ipv4())
+        {
             return Err(Refusal::NoAddress);
         }
         let theirs = if held { Direction::new(media.direction.sends(), false) } else { media.direction };
         Ok(Negotiated {
             remote,
-            remote_rtcp: media.rtcp().filter(|_| !held),
+            remote_rtcp: match media.protection.mux {
+                true => Some(remote).filter(|_| !held),
+                false => media.rtcp().filter(|_| !held && !finds_its_way),
+            },
+            mux: media.protection.mux,
+            security: Security::Plain,
             codec,
             sends,
             receives,
@@ -370,19 +434,26 @@ impl LocalMedia {
         })
     }
 
-    fn write(&mut self, codecs: &[(Codec, u8)], events: Option<(u8, &str)>, direction: Direction) -> Vec<u8> {
+    fn write(
+        &mut self,
+        codecs: &[(Codec, u8)],
+        events: Option<(u8, &str)>,
+        direction: Direction,
+        is_offer: bool,
+    ) -> Vec<u8> {
         const INFALLIBLE: &str = "writing to a String can't fail";
         let family = |ip: IpAddr| if ip.is_ipv4() { "IP4" } else { "IP6" };
         let ip = self.address.ip();
         let mut rest = String::with_capacity(512);
         write!(rest, "s=-\r\nc=IN {} {ip}\r\nt=0 0\r\n", family(ip)).expect(INFALLIBLE);
+        self.protected.write_session(&mut rest).expect(INFALLIBLE);
         for line in &self.lines {
             let Line::Ours = line else {
                 let Line::Refused { kind, proto, formats } = line else { continue };
                 write!(rest, "m={kind} 0 {proto} {formats}\r\n").expect(INFALLIBLE);
                 continue;
             };
-            write!(rest, "m=audio {} {RTP_AVP}", self.address.port()).expect(INFALLIBLE);
+            write!(rest, "m=audio {} {}", self.address.port(), self.protected.proto()).expect(INFALLIBLE);
             let types = codecs.iter().map(|(_, pt)| *pt).chain(events.map(|(pt, _)| pt));
             types.for_each(|pt| write!(rest, " {pt}").expect(INFALLIBLE));
             rest.push_str("\r\n");
@@ -394,6 +465,7 @@ impl LocalMedia {
                     .expect(INFALLIBLE);
             }
             write!(rest, "a=ptime:{}\r\na={}\r\n", PTIME.as_millis(), direction.as_str()).expect(INFALLIBLE);
+            self.protected.write(self.address, is_offer, &mut rest).expect(INFALLIBLE);
         }
         if rest != self.written {
             self.version += 1;
@@ -412,7 +484,7 @@ impl LocalMedia {
 }
 
 fn is_audio(media: &Media) -> bool {
-    media.kind.eq_ignore_ascii_case("audio") && media.proto.eq_ignore_ascii_case(RTP_AVP)
+    media.kind.eq_ignore_ascii_case("audio")
 }
 
 /// Telephone events at another clock belong to a codec of that clock (RFC 4733 §2.4.1).
@@ -461,14 +533,18 @@ mod tests {
             "m=audio 7078 RTP/AVP 0 96\r\na=rtpmap:96 telephone-event/8000\r\nm=video 9 RTP/AVP 31\r\n";
         before.answer(&read(&offer(video)), &Codec::ALL, SendRecv).unwrap();
         let moved = "192.0.2.10:40100".parse().unwrap();
-        let (mut after, direction) = LocalMedia::restore(moved, before.keep());
+        let (mut after, direction) = LocalMedia::restore(moved, before.keep(), Protection::none());
         let body = after.offer(&[Codec::Pcmu], direction);
         assert_eq!(lines(&body, "o="), ["o=- 77 2 IN IP4 192.0.2.10"]);
         assert_eq!(lines(&body, "m="), ["m=audio 40100 RTP/AVP 0 96", "m=video 0 RTP/AVP 31"]);
         assert_eq!(lines(&body, "a=sendrecv").len(), 1);
 
         before.offer(&[Codec::Pcmu], SendOnly);
-        assert_eq!(LocalMedia::restore(moved, before.keep()).1, SendOnly, "whoever was on hold stays there");
+        assert_eq!(
+            LocalMedia::restore(moved, before.keep(), Protection::none()).1,
+            SendOnly,
+            "whoever was on hold stays there"
+        );
     }
 
     #[test]
@@ -593,7 +669,7 @@ mod tests {
         let refuse = |media: &str| local().answer(&read(&offer(media)), &Codec::ALL, SendRecv).unwrap_err();
         assert_eq!(refuse("m=audio 4000 RTP/AVP 9 18\r\n"), Refusal::NoCodec);
         assert_eq!(refuse("m=audio 0 RTP/AVP 0\r\n"), Refusal::NoAudio);
-        assert_eq!(refuse("m=audio 4000 RTP/SAVP 0\r\n"), Refusal::NoAudio);
+        assert_eq!(refuse("m=audio 4000 RTP/SAVP 0\r\n"), Refusal::NoKeys);
         assert_eq!(refuse("m=video 4000 RTP/AVP 31\r\n"), Refusal::NoAudio);
         assert_eq!(refuse("m=audio 4000 RTP/AVP 0\r\nc=IN IP6 2001:db8::1\r\n"), Refusal::NoAddress);
         assert_eq!(refuse("m=audio 4000 RTP/AVP 0\r\nc=IN IP4 phone.example.com\r\n"), Refusal::NoAddress);

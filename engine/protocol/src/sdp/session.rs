@@ -1,11 +1,14 @@
 //! A session description (RFC 8866), read into what a telephone call needs of it. The lines are
 //! split by sdp-types, their meaning is checked here: addresses, ports, directions (RFC 8866 §6.7),
-//! payload maps (§6.6) and RTCP ports (RFC 3605). Times, bandwidths and keys are passed over.
+//! payload maps (§6.6) and RTCP ports (RFC 3605). What protects sound is read by [`super::protection`]; times and
+//! bandwidths are passed over.
 
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 use std::str::FromStr;
 use std::time::Duration;
+
+use super::protection::Said;
 
 /// An `m=` line more than this makes the description [`Malformed::TooManyMedia`].
 pub const MAX_MEDIA: usize = 16;
@@ -141,6 +144,8 @@ pub struct Media {
     pub ptime: Option<Duration>,
     /// RFC 3605, when said.
     rtcp: Option<(u16, Option<IpAddr>)>,
+    /// Its own attributes, else the session's.
+    pub(super) protection: Said,
     maps: Vec<Map>,
     /// The events of a telephone-event map (RFC 4733 §2.4.1), by payload type.
     events: Vec<(u8, String)>,
@@ -172,10 +177,14 @@ impl Description {
         }
         let direction =
             session.attributes.iter().find_map(|a| Direction::named(&a.attribute)).unwrap_or_default();
+        let mut said = Said::default();
+        for attribute in &session.attributes {
+            said.attribute(&attribute.attribute, attribute.value.as_deref().unwrap_or("").trim());
+        }
         let media = session
             .medias
             .into_iter()
-            .map(|media| Media::read(media, session.connection.as_ref(), direction))
+            .map(|media| Media::read(media, session.connection.as_ref(), direction, said.clone()))
             .collect::<Result<_, _>>()?;
         Ok(Self { version: session.origin.sess_version, media })
     }
@@ -186,6 +195,7 @@ impl Media {
         media: sdp_types::Media,
         session: Option<&sdp_types::Connection>,
         direction: Direction,
+        protection: Said,
     ) -> Result<Self, Malformed> {
         let address = match media.connections.first().or(session) {
             Some(connection) => address(connection)?,
@@ -202,6 +212,7 @@ impl Media {
             direction,
             ptime: None,
             rtcp: None,
+            protection,
             maps: Vec::new(),
             events: Vec::new(),
         };
@@ -238,6 +249,8 @@ impl Media {
             _ => {
                 if let Some(direction) = Direction::named(name) {
                     self.direction = direction;
+                } else {
+                    self.protection.attribute(name, value);
                 }
             }
         }
@@ -265,7 +278,7 @@ impl Media {
         (self.port != 0).then_some(SocketAddr::new(self.address?, self.port))
     }
 
-    /// Where RTCP goes: what RFC 3605 says, else the next port (RFC 3550 §11). None at port 65535.
+    /// Where RTCP goes, where it has a port of its own: what RFC 3605 says, else the next port (RFC 3550 §11). None at port 65535.
     pub fn rtcp(&self) -> Option<SocketAddr> {
         let rtp = self.rtp()?;
         match self.rtcp {

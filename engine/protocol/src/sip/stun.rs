@@ -5,12 +5,14 @@
 use std::net::{IpAddr, SocketAddr};
 
 /// RFC 8489 §5: a STUN message begins with two bits that no SIP message begins with.
-const BINDING_REQUEST: [u8; 2] = [0x00, 0x01];
-const BINDING_SUCCESS: [u8; 2] = [0x01, 0x01];
-const MAGIC_COOKIE: [u8; 4] = [0x21, 0x12, 0xa4, 0x42];
+pub(crate) const BINDING_REQUEST: [u8; 2] = [0x00, 0x01];
+pub(crate) const BINDING_SUCCESS: [u8; 2] = [0x01, 0x01];
+pub(crate) const MAGIC_COOKIE: [u8; 4] = [0x21, 0x12, 0xa4, 0x42];
 const XOR_MAPPED_ADDRESS: [u8; 2] = [0x00, 0x20];
 /// Type, length, cookie, transaction.
-const HEADER: usize = 20;
+pub(crate) const HEADER: usize = 20;
+/// Octets of XOR-MAPPED-ADDRESS with an IPv6 address.
+const MAX_MAPPED: usize = 24;
 
 /// The answer to a binding request; none to anything else. `from`: where it was seen to come from.
 pub fn answer(datagram: &[u8], from: SocketAddr) -> Option<Vec<u8>> {
@@ -19,24 +21,31 @@ pub fn answer(datagram: &[u8], from: SocketAddr) -> Option<Vec<u8>> {
     if header[..2] != BINDING_REQUEST || header[4..8] != MAGIC_COOKIE || length != datagram.len() - HEADER {
         return None;
     }
-    // §14.2: the address under the cookie and the transaction, so that no NAT rewrites it.
-    let mask = &header[4..];
+    let mut reply = Vec::with_capacity(HEADER + MAX_MAPPED);
+    reply.extend_from_slice(&BINDING_SUCCESS);
+    reply.extend_from_slice(&[0, 0]);
+    reply.extend_from_slice(&header[4..]);
+    write_mapped(&mut reply, from);
+    let length = (reply.len() - HEADER) as u16;
+    reply[2..4].copy_from_slice(&length.to_be_bytes());
+    Some(reply)
+}
+
+/// Adds XOR-MAPPED-ADDRESS to a message whose header is written (§14.2): the address under the cookie and the
+/// transaction, so that no NAT rewrites it.
+pub(crate) fn write_mapped(message: &mut Vec<u8>, from: SocketAddr) {
     let (family, octets) = match from.ip().to_canonical() {
         IpAddr::V4(ip) => (1, ip.octets().to_vec()),
         IpAddr::V6(ip) => (2, ip.octets().to_vec()),
     };
+    let mut mask = [0; HEADER - 4];
+    mask.copy_from_slice(&message[4..HEADER]);
     let port = from.port() ^ u16::from_be_bytes([mask[0], mask[1]]);
-    let value = 4 + octets.len() as u16;
-    let mut reply = Vec::with_capacity(HEADER + 4 + usize::from(value));
-    reply.extend_from_slice(&BINDING_SUCCESS);
-    reply.extend_from_slice(&(value + 4).to_be_bytes());
-    reply.extend_from_slice(mask);
-    reply.extend_from_slice(&XOR_MAPPED_ADDRESS);
-    reply.extend_from_slice(&value.to_be_bytes());
-    reply.extend_from_slice(&[0, family]);
-    reply.extend_from_slice(&port.to_be_bytes());
-    reply.extend(octets.iter().zip(mask).map(|(octet, mask)| octet ^ mask));
-    Some(reply)
+    message.extend_from_slice(&XOR_MAPPED_ADDRESS);
+    message.extend_from_slice(&(4 + octets.len() as u16).to_be_bytes());
+    message.extend_from_slice(&[0, family]);
+    message.extend_from_slice(&port.to_be_bytes());
+    message.extend(octets.iter().zip(mask).map(|(octet, mask)| octet ^ mask));
 }
 
 #[cfg(test)]

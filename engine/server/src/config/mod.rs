@@ -19,6 +19,7 @@ mod queue;
 mod recording;
 pub(crate) mod section;
 mod speech;
+mod srtp;
 mod stir;
 mod tenant;
 mod tls;
@@ -358,6 +359,7 @@ fn sip(section: Section<'_, '_>) -> SipSettings {
         bans: section.section("bans").map(banning).unwrap_or_default(),
         throttle: section.section("throttle").map_or(default.throttle, throttle),
         tls: section.section("tls").and_then(tls::shown),
+        srtp_keys_unsecured: section.flag("srtp_keys_unsecured", false),
         connections: tls::connections(&section),
     };
     if !section.has("tls") {
@@ -391,6 +393,7 @@ impl Default for SipSettings {
             bans: Banning::default(),
             throttle: THROTTLE,
             tls: None,
+            srtp_keys_unsecured: false,
             connections: ConnectionLimits::default(),
         }
     }

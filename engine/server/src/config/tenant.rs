@@ -25,6 +25,7 @@ use super::queue::queue;
 use super::recording;
 use super::section::{Mistake, Section, Text, hint};
 use super::speech::{self, SpeechParts};
+use super::srtp::srtp;
 use super::stir::stir;
 use super::tls;
 use super::tolls::{Tolls, tolls};
@@ -60,6 +61,7 @@ pub(super) fn tenant(section: Section<'_, '_>) -> Option<TenantParts> {
     let numbering = section.section("numbering").and_then(numbering);
     let tolls = section.section("tolls").map_or_else(Tolls::default, tolls);
     let stir = section.section("stir").map(stir);
+    let srtp_of_users = srtp(&section);
 
     let users = section.sections("user");
     let groups = section.sections("group");
@@ -136,6 +138,7 @@ pub(super) fn tenant(section: Section<'_, '_>) -> Option<TenantParts> {
         tolls,
         stir,
         digest,
+        srtp: srtp_of_users,
         speech,
         users,
         groups,
@@ -546,6 +549,7 @@ fn trunk(section: Section<'_, '_>, names: &mut Names<'_>, signs: bool) -> Option
     }
     let breaker = section.section("breaker").map(breaker).unwrap_or_default();
     let probe = section.duration("probe", Duration::ZERO..=DAY, 30 * SECOND);
+    let srtp = srtp(&section);
     let trusted = section.flag("trusted", true);
     let identity = match section.text("identity", "from") {
         None => Identity::From,
@@ -602,6 +606,7 @@ fn trunk(section: Section<'_, '_>, names: &mut Names<'_>, signs: bool) -> Option
         breaker,
         probe,
         tls,
+        srtp,
         trusted,
         identity,
         diversion,

@@ -14,6 +14,7 @@ use std::time::Duration;
 use exchange::QueuePlan;
 use ipnet::IpNet;
 use jiff::tz::TimeZone;
+use protocol::sdp::Srtp;
 use protocol::sip::digest::Algorithm;
 pub use protocol::sip::flow::Transport;
 use protocol::sip::locate::Target;
@@ -199,6 +200,8 @@ pub struct SipSettings {
     pub throttle: Rate,
     /// `[sip.tls]`: shown to whoever asks for no tenant's domain that has its own.
     pub tls: Option<CertificateFiles>,
+    /// `srtp_keys_unsecured`: keys of sound may stand in descriptions that UDP, TCP and WS carry (RFC 4568 §5).
+    pub srtp_keys_unsecured: bool,
     /// `[sip.connections]` and `[sip.websocket]`
     pub(crate) connections: ConnectionLimits,
 }
@@ -288,6 +291,8 @@ pub struct Tenant {
     pub stir: Option<Arc<Stir>>,
     /// `digest`: the hashes that users may prove their passwords with (RFC 8760), the best first; never empty.
     pub digest: Arc<[Algorithm]>,
+    /// `srtp`: whether the sound of its users is encrypted.
+    pub srtp: Srtp,
     /// `[tenant.speech]`, and what it leaves out as `[speech]` has it.
     pub speech: Arc<Speech>,
     /// `[[tenant.user]]`
@@ -346,6 +351,7 @@ pub(super) struct TenantParts {
     pub tolls: Tolls,
     pub stir: Option<Arc<Stir>>,
     pub digest: Arc<[Algorithm]>,
+    pub srtp: Srtp,
     pub speech: SpeechParts,
     pub users: Vec<User>,
     pub groups: Vec<Group>,
@@ -383,6 +389,7 @@ impl Tenant {
             tolls: parts.tolls,
             stir: parts.stir,
             digest: parts.digest,
+            srtp: parts.srtp,
             speech: Arc::new(parts.speech.over(speech)),
             user_by_name: users.iter().enumerate().map(|(i, u)| (u.name.clone(), i)).collect(),
             user_by_number: users.iter().enumerate().map(|(i, u)| (u.number.clone(), i)).collect(),
@@ -566,6 +573,8 @@ pub struct Trunk {
     pub probe: Duration,
     /// `[tenant.trunk.tls]`: what differs from the usual when connections are secured.
     pub tls: Option<TrunkTls>,
+    /// `srtp`: whether the sound of its calls is encrypted.
+    pub srtp: Srtp,
     /// `trusted`: what it says of callers beside From is believed, and scripts see its headers.
     pub trusted: bool,
     /// `identity`: how it is told who calls.

@@ -12,8 +12,8 @@ use exchange::{
     Party, Route, Signal, Target,
 };
 use media::Command;
-use protocol::sdp::{Codec, Description, Direction as Flows, LocalMedia, Negotiated, Refusal};
-use protocol::sip::flow::Flow;
+use protocol::sdp::{Codec, Description, Direction as Flows, LocalMedia, Negotiated, Protection, Refusal};
+use protocol::sip::flow::{Destination, Flow};
 use protocol::sip::message::Request;
 use protocol::sip::stack::{Cause as Why, EndedBy, Event as Told, Invite, Peer, Security, SessionId, With};
 use protocol::sip::uri::Uri;
@@ -89,6 +89,9 @@ impl Shard {
                 }
             }
             Told::Refused { session, status, cause, contacts, .. } => {
+                if matches!(status, 488 | 606) && self.insist(now, session) {
+                    return;
+                }
                 if (cause != Why::Remote || status == 503) && self.go_elsewhere(now, session) {
                     return;
                 }
@@ -222,7 +225,12 @@ impl Shard {
         let Some((tenant, route)) = route else {
             return self.stack.reject(now, session, 404, "Not Found", &[], &mut self.outputs);
         };
-        let offer = match self.judge_offer(flow, offer.as_ref()) {
+        let trunk_name = match peer {
+            Peer::Trunk { name, .. } => Some(&**name),
+            Peer::User { .. } => None,
+        };
+        let protection = self.protection(tenant, trunk_name, flow.transport);
+        let offer = match self.judge_offer(flow, &protection, offer.as_ref()) {
             Ok(offer) => offer,
             Err(refusal) => return self.refuse_offer(now, session, refusal),
         };
@@ -292,6 +300,7 @@ impl Shard {
                 answer: None,
                 trunk,
                 max_forwards: max_forwards.saturating_sub(1),
+                insisting: None,
                 elsewhere: None,
                 loading: None,
                 music: None,
@@ -301,7 +310,7 @@ impl Shard {
             return; // refused for a limit; the effect that says so is under way
         }
         self.begin_trace(now, call, leg, &tenant.name, request, flow);
-        if !self.open_stream(leg, flow.remote, None, offer.as_ref()) {
+        if !self.open_stream(leg, flow.remote, None, offer.as_ref(), protection) {
             self.stack.reject(now, session, 503, "No Media Ports", &[], &mut self.outputs);
             self.reports.push_back((leg, Event::Ended));
         }
@@ -311,10 +320,12 @@ impl Shard {
     pub(super) fn judge_offer(
         &self,
         flow: &Flow,
+        protection: &Protection,
         offer: Option<&Bytes>,
     ) -> Result<Option<Description>, Refusal> {
         let own = SocketAddr::new(self.around.media.advertised(), 0);
         let portless = LocalMedia::new(self.address_towards(own, flow.remote), 0);
+        let portless = portless.with_protection(protection.clone());
         let read = |offer: &Bytes| {
             let offer = Description::read(offer)?;
             portless.judge(&offer, &Codec::ALL, Flows::SendRecv)?;
@@ -373,9 +384,11 @@ impl Shard {
         remote: SocketAddr,
         beside: Option<media::StreamId>,
         offer: Option<&Description>,
+        protection: Protection,
     ) -> bool {
         let Ok(stream) = self.around.media.open(leg.0, beside) else { return false };
-        let mut local = LocalMedia::new(self.address_towards(stream.address, remote), leg.0);
+        let local = LocalMedia::new(self.address_towards(stream.address, remote), leg.0);
+        let mut local = local.with_protection(protection);
         let answered = offer.and_then(|offer| local.answer(offer, &Codec::ALL, Flows::SendRecv).ok());
         let Some(line) = self.lines.get_mut(leg) else { return false };
         line.stream = Some(stream.id);
@@ -458,7 +471,7 @@ impl Shard {
     /// Reports whether the other side hears nothing from us: hold, in the old form or the new (RFC 3264 §8.4).
     fn held_or_not(&mut self, leg: LegKey) {
         let Some(agreed) = self.lines.get(leg).and_then(|line| line.negotiated) else { return };
-        let held = agreed.remote.ip().is_unspecified() || !agreed.direction.sends();
+        let held = !agreed.direction.sends();
         self.reports.push_back((leg, if held { Event::Held } else { Event::Resumed }));
     }
 
@@ -605,12 +618,15 @@ impl Shard {
                 answer: None,
                 trunk: trunk_name,
                 max_forwards,
+                insisting: None,
                 elsewhere: None,
                 loading: None,
                 music: None,
             },
         );
-        if !self.open_stream(leg, place.destination.remote, beside, None) {
+        let transport = place.destination.transport;
+        let protection = self.protection(tenant, to_trunk.map(|trunk| trunk.name.as_str()), transport);
+        if !self.open_stream(leg, place.destination.remote, beside, None, protection) {
             self.lines.forget(leg);
             return self.reports.push_back((leg, Event::Refused { status: 503, silent: false }));
         }
@@ -660,12 +676,20 @@ impl Shard {
         if let Some(trunk) = to_trunk {
             self.trunks.tries(now, &begin.tenant, &trunk.name);
         }
-        // The offer names an address of ours that those of the other family can't reach.
+        // The offer names an address of ours that those of the other family can't reach, and keys that only those may
+        // read who are reached as safely.
         let is_v6 = invite.destination.remote.is_ipv6();
-        let places: VecDeque<_> =
-            place.others.into_iter().filter(|other| other.remote.is_ipv6() == is_v6).collect();
+        let fits = |other: &Destination| {
+            other.remote.is_ipv6() == is_v6 && (other.transport.is_secure() || !transport.is_secure())
+        };
+        let places: VecDeque<_> = place.others.into_iter().filter(fits).collect();
         let elsewhere = (!places.is_empty())
             .then(|| Box::new(Elsewhere { invite: invite.clone(), places, silent_at: now + PLACE_SILENCE }));
+        if let Some(line) = self.lines.get_mut(leg)
+            && line.local.as_ref().is_some_and(LocalMedia::may_insist)
+        {
+            line.insisting = Some(Box::new(invite.clone()));
+        }
         let session = self.stack.invite(now, invite, &mut self.outputs);
         self.lines.begin_session(leg, session);
         self.lines.can_go_elsewhere(leg, elsewhere);

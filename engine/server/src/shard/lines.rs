@@ -30,6 +30,8 @@ pub(super) struct Line {
     pub answer: Option<Bytes>,
     /// The carrier, if the leg leads to one.
     pub trunk: Option<String>,
+    /// Its INVITE, for a telephone that takes encrypted sound by its profile alone; none where none was offered on the side.
+    pub insisting: Option<Box<Invite>>,
     /// Where else the leg's INVITE can go, as long as nobody has answered it.
     pub elsewhere: Option<Box<Elsewhere>>,
     /// What an INVITE that continues this call may carry.

@@ -18,6 +18,7 @@ mod people;
 mod places;
 mod probes;
 mod promises;
+mod protection;
 mod queues;
 mod recovery;
 mod registrations;

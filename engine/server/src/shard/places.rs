@@ -30,6 +30,7 @@ impl Shard {
         let Some(next) = elsewhere.places.pop_front() else { return false };
         tracing::info!(%remote, next = %next.remote, "a server does not answer; the next one of its domain is tried");
         elsewhere.invite.destination = next;
+        line.insisting.iter_mut().for_each(|insisting| insisting.destination = next);
         elsewhere.silent_at = now + PLACE_SILENCE;
         self.lines.end_session(session);
         let session = self.stack.invite(now, elsewhere.invite.clone(), &mut self.outputs);

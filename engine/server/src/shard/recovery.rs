@@ -20,6 +20,7 @@ use super::Shard;
 use super::lines::Line;
 use super::running::{First, Ran};
 use crate::archive;
+use crate::config::Tenant;
 use crate::events::wall;
 use crate::facts::Facts;
 use crate::recovery::{self, Found, Kept, KeptLine};
@@ -201,7 +202,7 @@ impl Shard {
             let user = found.kept.call.user(no);
             match sessions.remove(&no) {
                 Some((session, line)) => {
-                    self.anchor(now, (id, no, key), (&tenant.name, user), session, line);
+                    self.anchor(now, (id, no, key), (&tenant, user), session, line);
                 }
                 None => self.reports.push_back((key, Event::Ended)),
             }
@@ -233,7 +234,7 @@ impl Shard {
         &mut self,
         now: Instant,
         (call, no, key): (CallId, LegNo, LegKey),
-        (tenant, user): (&str, Option<&str>),
+        (tenant, user): (&Tenant, Option<&str>),
         session: SessionId,
         kept: &KeptLine,
     ) {
@@ -245,7 +246,7 @@ impl Shard {
             Line {
                 call,
                 no,
-                tenant: tenant.into(),
+                tenant: tenant.name.to_string(),
                 session: Some(session),
                 stream: None,
                 local: None,
@@ -253,6 +254,7 @@ impl Shard {
                 answer: None,
                 trunk: kept.trunk.clone(),
                 max_forwards: kept.max_forwards,
+                insisting: None,
                 elsewhere: None,
                 loading: None,
                 music: None,
@@ -265,7 +267,8 @@ impl Shard {
             return self.reports.push_back((key, Event::Ended));
         };
         let address = self.address_towards(stream.address, kept.session.remote());
-        let (mut local, flows) = LocalMedia::restore(address, kept.media.clone());
+        let protection = self.protection(tenant, kept.trunk.as_deref(), kept.session.transport());
+        let (mut local, flows) = LocalMedia::restore(address, kept.media.clone(), protection);
         let codecs = if kept.a_law { [Codec::Pcma, Codec::Pcmu] } else { Codec::ALL };
         let offer = Bytes::from(local.offer(&codecs, flows));
         if let Some(anchoring) = self.recovery.anchoring.get_mut(&session) {

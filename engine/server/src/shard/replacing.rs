@@ -34,7 +34,8 @@ impl Shard {
             Ok(place) => place,
             Err(status) => return self.stack.reject(now, session, status, "", &[], &mut self.outputs),
         };
-        let offer = match self.judge_offer(flow, offer.as_ref()) {
+        let protection = self.protection(tenant, None, flow.transport);
+        let offer = match self.judge_offer(flow, &protection, offer.as_ref()) {
             Ok(offer) => offer,
             Err(refusal) => return self.refuse_offer(now, session, refusal),
         };
@@ -74,13 +75,14 @@ impl Shard {
             answer: None,
             trunk: None,
             max_forwards: max_forwards.saturating_sub(1),
+            insisting: None,
             elsewhere: None,
             loading: None,
             music: None,
         };
         self.lines.insert(leg, line);
         self.begin_trace(now, call, leg, &tenant.name, request, flow);
-        if !self.open_stream(leg, flow.remote, None, offer.as_ref()) {
+        if !self.open_stream(leg, flow.remote, None, offer.as_ref(), protection) {
             self.stack.reject(now, session, 503, "No Media Ports", &[], &mut self.outputs);
             self.reports.push_back((leg, Event::Ended));
         }

@@ -406,6 +406,7 @@ impl Shard {
             Happening::Digit { digit, .. } => format!("key {digit}"),
             Happening::FirstPacket => "first packet".into(),
             Happening::Timeout => "no sound".into(),
+            Happening::NoKeys => "no keys for encrypted sound".into(),
             Happening::Recorded { name, length, .. } => format!("recorded {name}, {} ms", length.as_millis()),
             Happening::PlayEnded { .. } | Happening::DigitsSent { .. } | Happening::Closed(_) => return,
         };

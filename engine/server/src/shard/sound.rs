@@ -9,6 +9,7 @@ use exchange::{Event, LegKey, Sound, Token};
 use media::{Command, Happening, Repeat};
 
 use super::{Input, Shard};
+use crate::metrics::OfKind;
 use crate::sounds::Programme;
 
 /// Sounds that are ready to be played.
@@ -142,12 +143,21 @@ impl Shard {
                 Event::Recorded { token, length }
             }
             Happening::Timeout => Event::MediaTimeout,
+            Happening::NoKeys => {
+                self.around.node.metrics.dtls_failed.inc();
+                tracing::info!(leg = leg.0, "no keys for encrypted sound: the handshake came to nothing");
+                Event::MediaTimeout
+            }
             Happening::FirstPacket => return,
             Happening::Closed(stats) => {
                 let metrics = &self.around.node.metrics;
                 metrics.rtp_received.inc_by(stats.received);
                 metrics.rtp_sent.inc_by(stats.sent);
                 metrics.rtp_lost.inc_by(stats.lost.max(0) as u64);
+                for (kind, packets) in [("forged", stats.forged), ("replayed", stats.replayed)] {
+                    let kind = OfKind { kind: kind.into() };
+                    metrics.srtp_refused.get_or_create(&kind).inc_by(packets);
+                }
                 return;
             }
         };

@@ -85,6 +85,11 @@ impl KeptSession {
         self.to
     }
 
+    /// How its messages went.
+    pub fn transport(&self) -> Transport {
+        self.transport
+    }
+
     /// They went on a connection, which ended with the process that had it.
     pub fn was_connected(&self) -> bool {
         self.transport.is_reliable()
