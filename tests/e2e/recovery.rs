@@ -113,6 +113,31 @@ fn two_who_talk_hear_each_other_again_also_after_a_second_kill() {
 }
 
 #[test]
+fn two_who_talk_encrypted_get_new_keys_and_hear_each_other_again() {
+    let mut world =
+        World::listening(|_, _| (Vec::new(), "  srtp_keys_unsecured = true\n".into(), String::new()));
+    let encrypted = Setup { srtp: Some("mandatory"), ..Setup::default() };
+    let mut ana = world.pjsua_with("ana", 440.0, encrypted);
+    let mut vera = world.pjsua_with("vera", 1000.0, encrypted);
+    vera.call(&world.uri("101"));
+    ana.event("ringing", SOON);
+    ana.answer();
+    is_up(&mut vera);
+    is_up(&mut ana);
+    vera.talk(A_SECOND);
+    for _ in 0..2 {
+        kill_and_start_again(&mut world);
+        vera.event("media", TWO_SECONDS);
+        vera.talk(TWO_SECONDS);
+    }
+    vera.hang_up();
+    ana.disconnected(SOON);
+    vera.heard().assert_tone(440.0, A_SECOND * 3);
+    ana.heard().assert_tone(1000.0, A_SECOND * 3);
+    no_call_is_up(&mut world);
+}
+
+#[test]
 fn callers_in_line_keep_their_places_and_the_first_is_next() {
     let mut world = World::with(|_| sections("  agents = [\"ana\"]\n"));
     let mut petar = world.customer(PETAR, 800.0);

@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 use media::{Command, Config, Media, Sound, Stream, StreamId};
 use protocol::sdp::offer_answer::PayloadTypes;
 use protocol::sdp::{Codec, Direction, Negotiated, Security};
+use protocol::srtp::{MAX_OVERHEAD, MasterKey, Outbound, Suite};
 
 const BRIDGES: usize = 50;
 const GAP: Duration = Duration::from_millis(20);
@@ -26,6 +27,10 @@ fn main() {
     for (what, other) in [("relayed, same codec", Codec::Pcmu), ("relayed, transcoded", Codec::Pcma)] {
         let cost = relayed(length, other);
         println!("{what}   {cost:6.2} us a packet, {:.2} more than recv and send", cost - plain);
+    }
+    for suite in Suite::ALL {
+        let cost = encrypted(length, suite);
+        println!("relayed, {:<24} {cost:6.2} us a packet, both legs", suite.name());
     }
     println!("mixed, of two others  {:6.2} us a packet", mixed(length));
     println!("played                {:6.2} us a packet", played(length));
@@ -58,6 +63,16 @@ fn packet(line: usize, sequence: u16) -> [u8; 172] {
 
 /// Sends on every line in turn, evenly spread, and empties their sockets now and then.
 fn talk(length: Duration, lines: &[(UdpSocket, std::net::SocketAddr)], from: u16) -> u64 {
+    talk_as(length, lines, from, |_, packet| packet.to_vec())
+}
+
+/// The same where packets are on the wire what `wire` makes of them.
+fn talk_as(
+    length: Duration,
+    lines: &[(UdpSocket, std::net::SocketAddr)],
+    from: u16,
+    mut wire: impl FnMut(usize, &[u8]) -> Vec<u8>,
+) -> u64 {
     let begin = Instant::now();
     let every = GAP / lines.len() as u32;
     let (mut sent, mut due) = (0u64, begin);
@@ -71,7 +86,7 @@ fn talk(length: Duration, lines: &[(UdpSocket, std::net::SocketAddr)], from: u16
             due += every;
             let mut packet = packet(line, sequence);
             packet[1] = if line % 2 == 1 { ODD.load(Ordering::Relaxed) } else { 0 };
-            let _ = socket.send_to(&packet, to);
+            let _ = socket.send_to(&wire(line, &packet), to);
             while socket.recv(&mut bytes).is_ok() {}
             sent += 1;
         }
@@ -120,6 +135,16 @@ fn start() -> Media {
 
 /// A leg whose far side is this socket.
 fn leg(media: &Media, socket: &UdpSocket, codec: Codec, beside: Option<StreamId>) -> Stream {
+    secured_leg(media, socket, codec, beside, Security::Plain)
+}
+
+fn secured_leg(
+    media: &Media,
+    socket: &UdpSocket,
+    codec: Codec,
+    beside: Option<StreamId>,
+    security: Security,
+) -> Stream {
     let stream = media.open(0, beside).expect("a pair of ports is free");
     let types = PayloadTypes { audio: codec.payload_type(), events: Some(101) };
     let agreed = Negotiated {
@@ -130,7 +155,7 @@ fn leg(media: &Media, socket: &UdpSocket, codec: Codec, beside: Option<StreamId>
         receives: types,
         direction: Direction::SendRecv,
         mux: false,
-        security: Security::Plain,
+        security,
         ptime: GAP,
     };
     media.command(stream.id, Command::Negotiated(agreed)).expect("it is open");
@@ -156,6 +181,41 @@ fn relayed(length: Duration, other: Codec) -> f64 {
     talk(Duration::from_millis(200), &lines, 0);
     let before = cpu_of("media-0");
     let sent = talk(length, &lines, 1000);
+    (cpu_of("media-0") - before).as_secs_f64() * 1e6 / sent as f64
+}
+
+/// As relayed with one codec; every packet is decrypted with one key and encrypted with another.
+fn encrypted(length: Duration, suite: Suite) -> f64 {
+    let media = start();
+    ODD.store(0, Ordering::Relaxed);
+    let key = |n: u8| {
+        let octets = [n; 64];
+        MasterKey::new(suite, &octets[..suite.key_length() + suite.salt_length()])
+            .expect("a key of its length")
+    };
+    let security = Security::Keys { ours: key(1), theirs: key(2) };
+    let (mut lines, mut far) = (Vec::new(), Vec::new());
+    let mut before: Option<StreamId> = None;
+    for _ in 0..2 * BRIDGES {
+        let socket = socket();
+        socket.set_nonblocking(true).expect("a socket can be");
+        let stream = secured_leg(&media, &socket, Codec::Pcmu, before, security);
+        match before.take() {
+            Some(with) => media.command(stream.id, Command::Relay { with }).expect("both are open"),
+            None => before = Some(stream.id),
+        }
+        lines.push((socket, stream.address));
+        far.push(Outbound::new(key(2)));
+    }
+    let mut wire = |line: usize, packet: &[u8]| {
+        let mut out = vec![0; packet.len() + MAX_OVERHEAD];
+        let length = far[line].protect_rtp(packet, &mut out).expect("no sequence number comes twice");
+        out.truncate(length);
+        out
+    };
+    talk_as(Duration::from_millis(200), &lines, 0, &mut wire);
+    let before = cpu_of("media-0");
+    let sent = talk_as(length, &lines, 1000, &mut wire);
     (cpu_of("media-0") - before).as_secs_f64() * 1e6 / sent as f64
 }
 

@@ -41,8 +41,7 @@ pub(crate) struct Core<S> {
 impl<S: Socket> Core<S> {
     /// `slots`: how many there are in the process. `wall`: since 1970, at `now`.
     pub fn new(
-        now: Instant,
-        wall: Duration,
+        (now, wall): (Instant, Duration),
         slots: usize,
         timeout: Duration,
         seed: u64,

@@ -403,7 +403,7 @@ mod tests {
             believed[1 - liar] = Some(Fingerprint([1; 32]));
             let mut pair = Pair::new(believed);
             pair.run(|_| false);
-            assert_eq!(pair.keys[1 - liar].is_some(), false, "side {} was deceived", 1 - liar);
+            assert!(pair.keys[1 - liar].is_none(), "side {} was deceived", 1 - liar);
             assert!(pair.failed[1 - liar], "and its stream is told");
         }
     }

@@ -188,8 +188,7 @@ impl Media {
             // Far apart, whatever the seed.
             let seed = config.seed.rotate_left(32) ^ (index as u64) << 56;
             let core = Core::new(
-                Instant::now(),
-                wall,
+                (Instant::now(), wall),
                 slots.len(),
                 config.timeout,
                 seed,

@@ -60,7 +60,7 @@ impl World {
         let (handle, writer) = writer::writer(folder.path().to_owned(), Arc::clone(&tell));
         let wall = Duration::from_secs(1_700_000_000);
         let (handshakes, told) = handshakes::way_in();
-        let core = Core::new(start, wall, 16, Duration::from_secs(30), 42, tell, handle, handshakes);
+        let core = Core::new((start, wall), 16, Duration::from_secs(30), 42, tell, handle, handshakes);
         let mut world =
             Self { start, now: 0, core, events, legs: Vec::new(), writer: Some(writer), told, folder };
         for (number, (codec, events)) in legs.iter().enumerate() {

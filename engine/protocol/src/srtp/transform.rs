@@ -47,7 +47,7 @@ pub(super) struct Place {
 }
 
 pub(super) enum Transform {
-    Counter { aes: Aes128, salt: [u8; 14], mac: Box<Hmac<Sha1>>, tag: usize },
+    Counter { aes: Box<Aes128>, salt: [u8; 14], mac: Box<Hmac<Sha1>>, tag: usize },
     Gcm128 { aead: Box<Aes128Gcm>, salt: [u8; 12] },
     Gcm256 { aead: Box<Aes256Gcm>, salt: [u8; 12] },
 }
@@ -67,7 +67,7 @@ impl Transform {
             Suite::AesCm128HmacSha1_80 | Suite::AesCm128HmacSha1_32 => {
                 let auth: [u8; AUTH_KEY] = derive(master, first + 1);
                 Self::Counter {
-                    aes: Aes128::new(&derive::<16>(master, first).into()),
+                    aes: Box::new(Aes128::new(&derive::<16>(master, first).into())),
                     salt: derive(master, first + 2),
                     mac: Box::new(KeyInit::new_from_slice(&auth).expect(SIZES)),
                     tag,
