@@ -7,6 +7,7 @@ mod begun;
 mod black_friday;
 mod calls;
 mod clinic;
+mod codecs;
 mod connections;
 mod demo;
 mod digest;

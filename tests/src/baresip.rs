@@ -44,7 +44,8 @@ impl Baresip {
             "poll_method epoll\nsip_listen {sip}\nnet_interface {ip}\nrtp_ports 20000-20100\nrtp_timeout 0\n\
              audio_player aubridge,ear\naudio_source aufile,{folder}/tone.wav\naudio_alert aubridge,bell\n\
              ausrc_srate 8000\nauplay_srate 8000\nausrc_channels 1\nauplay_channels 1\ncall_max_calls 4\n\
-             module_path {modules}\nmodule g711.so\nmodule srtp.so\nmodule aufile.so\nmodule aubridge.so\nmodule sndfile.so\n\
+             module_path {modules}\nmodule g711.so\nmodule g722.so\nmodule opus.so\nopus_stereo no\nopus_sprop_stereo no\n\
+             opus_inbandfec yes\nmodule srtp.so\nmodule aufile.so\nmodule aubridge.so\nmodule sndfile.so\n\
              module_app account.so\nmodule_app menu.so\nmodule_app ctrl_tcp.so\n\
              ctrl_tcp_listen {ip}:{CONTROL_PORT}\nsnd_path {folder}/heard\n"
         );

@@ -52,17 +52,15 @@ pub struct Tone {
 }
 
 impl Heard {
-    /// Reads a mono WAV of 16 bits at [`RATE`]. Panics when it is not one.
+    /// Reads a WAV of 16 bits: its first channel, and of a rate that is a multiple of [`RATE`] one sample of each so
+    /// many. Panics when it is not one.
     pub fn read(path: &Path) -> Self {
         let mut wav = hound::WavReader::open(path).unwrap_or_else(|why| panic!("{}: {why}", path.display()));
         let spec = wav.spec();
-        assert_eq!(
-            (spec.sample_rate, spec.channels, spec.bits_per_sample),
-            (RATE, 1, 16),
-            "{}",
-            path.display()
-        );
-        Self(wav.samples::<i16>().map_while(Result::ok).map(|s| f64::from(s) / f64::from(i16::MAX)).collect())
+        assert_eq!((spec.sample_rate % RATE, spec.bits_per_sample), (0, 16), "{}", path.display());
+        let step = usize::from(spec.channels) * (spec.sample_rate / RATE) as usize;
+        let samples = wav.samples::<i16>().map_while(Result::ok).step_by(step);
+        Self(samples.map(|s| f64::from(s) / f64::from(i16::MAX)).collect())
     }
 
     /// Reads one channel, from 0, of a WAV of 16 bits at [`RATE`] with so many. Panics when it is not one.

@@ -9,9 +9,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::time::{Duration, Instant};
 
-use media::{Command, Config, Media, Sound, Stream, StreamId};
+use media::{Command, Config, Media, Samples, Sound, Stream, StreamId};
+use protocol::rtp::Rate;
 use protocol::sdp::offer_answer::PayloadTypes;
-use protocol::sdp::{Codec, Direction, Negotiated, Security};
+use protocol::sdp::{Codec, Direction, Negotiated, OpusWishes, Security};
 use protocol::srtp::{MAX_OVERHEAD, MasterKey, Outbound, Suite};
 
 const BRIDGES: usize = 50;
@@ -157,6 +158,8 @@ fn secured_leg(
         mux: false,
         security,
         ptime: GAP,
+        events_clock: 8000,
+        opus: OpusWishes::default(),
     };
     media.command(stream.id, Command::Negotiated(agreed)).expect("it is open");
     stream
@@ -246,10 +249,11 @@ fn mixed(length: Duration) -> f64 {
 fn played(length: Duration) -> f64 {
     let media = start();
     let sockets: Vec<_> = (0..2 * BRIDGES).map(|_| socket()).collect();
-    let prompt: Arc<[i16]> = (0..8000).map(|n: i16| n.wrapping_mul(777)).collect();
+    let sound: Arc<[i16]> = (0..8000).map(|n: i16| n.wrapping_mul(777)).collect();
+    let prompt = Samples { rate: Rate::Narrow, sound };
     for socket in &sockets {
         let stream = leg(&media, socket, Codec::Pcmu, None);
-        let what = vec![Sound::Samples(Arc::clone(&prompt))];
+        let what = vec![Sound::Samples(prompt.clone())];
         let play = Command::Play { token: 1, what, cut_by_key: true, repeat: Some(media::Repeat::default()) };
         media.command(stream.id, play).expect("it is open");
     }

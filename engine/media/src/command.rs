@@ -1,10 +1,11 @@
 //! What a stream is told and what it tells. A stream is one leg's RTP and RTCP, from
 //! [`crate::Media::open`] to [`Command::Close`].
 
-use std::sync::Arc;
 use std::time::Duration;
 
-use protocol::sdp::Negotiated;
+use protocol::sdp::{Codec, Negotiated};
+
+use crate::prompts::Samples;
 
 /// Names a stream as long as the process lives; never used twice.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -18,8 +19,8 @@ pub struct StreamId {
 /// Something to hear.
 #[derive(Clone, Debug)]
 pub enum Sound {
-    /// 8 kHz, mono; from [`crate::Prompts::load`].
-    Samples(Arc<[i16]>),
+    /// From [`crate::Prompts::load`].
+    Samples(Samples),
     /// Nothing, for so long. Packets of silence are sent, so that the far side hears no gap.
     Silence(Duration),
     /// A sine of so many Hz (1 to 3999), for so long, at -13 dBm0.
@@ -228,4 +229,10 @@ pub struct Stats {
     pub forged: u64,
     /// Protected packets that were there before.
     pub replayed: u64,
+    /// The codec that was agreed last, if any was.
+    pub codec: Option<Codec>,
+    /// Where its sound was decoded: 20 ms that were made up for packets which did not come in time.
+    pub concealed: u64,
+    /// And packets that came after their time.
+    pub late: u64,
 }

@@ -77,9 +77,14 @@ impl<S: Socket> Core<S> {
     pub fn arrive(&mut self, stream: Box<Stream<S>>) {
         let id = stream.id;
         self.insert(stream);
-        let ears = self.streams.iter().flatten().filter(|stream| stream.heard().contains(&id));
-        for ear in ears.map(|ear| ear.id).collect::<Vec<_>>() {
-            self.listen(ear, id);
+        let waits = |stream: &Stream<S>| stream.heard.contains(&id) || stream.peer == Some(id);
+        let ears = self.streams.iter().flatten().filter(|stream| waits(stream));
+        let ears: Vec<_> = ears.map(|ear| ear.id).collect();
+        for ear in ears {
+            self.settle(ear);
+            if self.stream(ear).is_some_and(|ear| ear.heard.contains(&id)) {
+                self.listen(ear, id);
+            }
         }
     }
 
@@ -127,46 +132,29 @@ impl<S: Socket> Core<S> {
         let mut keys = Vec::new();
         let heard = stream.handle_rtp(&self.context, from, bytes, |key| keys.push(key));
         let straight = stream.straight;
-        let came_as_event = matches!(heard, Heard::Key(_));
+        // A key that was begun must be ended by the clock if its end is lost; what is decoded is heard by it.
+        let ticks = stream.decoding.is_some() || matches!(heard, Heard::Key(..));
         if let Some(peer) = straight.and_then(|peer| self.stream(peer)) {
             pass(now, heard, peer, bytes);
-        } else {
-            self.share(now, slot, heard, bytes);
         }
         if !keys.is_empty() {
-            self.handle_keys(slot, &keys, came_as_event);
+            self.handle_keys(slot, &keys, true);
         }
-        // A key that was begun must be ended by the clock if its end is lost.
-        if came_as_event {
+        if ticks {
             self.tick_if_needed(slot);
-        }
-    }
-
-    /// A packet of a stream that is heard by several, or by one who hears several.
-    fn share(&mut self, now: Instant, slot: u32, heard: Heard, bytes: &mut [u8]) {
-        let Some(Some(stream)) = self.streams.get(slot as usize) else { return };
-        let (id, peer) = (stream.id, stream.peer);
-        if let Heard::Sound(packet, codec) = &heard {
-            for at in 0..stream.audience.len() {
-                let Some(Some(stream)) = self.streams.get(slot as usize) else { return };
-                let ear = stream.audience[at];
-                if let Some(ear) = self.stream(ear) {
-                    ear.mix(id, packet, *codec, &bytes[packet.start..packet.end]);
-                }
-            }
-        }
-        if let Some(peer) = peer.and_then(|peer| self.stream(peer)).filter(|peer| !peer.is_mixing()) {
-            pass(now, heard, peer, bytes);
         }
     }
 
     fn handle_keys(&mut self, slot: u32, keys: &[KeyEvent], came_as_event: bool) {
         let Some(Some(stream)) = self.streams.get_mut(slot as usize) else { return };
         keys.iter().for_each(|key| stream.handle_key(&mut self.context, *key));
-        let Some(peer) = stream.peer.filter(|_| came_as_event) else { return };
+        let (clock, peer) = (stream.events_clock(), stream.peer);
+        let Some(peer) = peer.filter(|_| came_as_event) else { return };
+        // Events of another clock can't be passed on as they are.
+        let anew = self.stream(peer).is_some_and(|peer| peer.events_clock() != clock);
         for key in keys {
             if let KeyEvent::Began(key) = key {
-                self.say_key(peer, *key, false);
+                self.say_key(peer, *key, anew);
             }
         }
     }
@@ -211,6 +199,8 @@ impl<S: Socket> Core<S> {
             return;
         }
         let context = &mut self.context;
+        let peer = stream.peer;
+        let settles = matches!(command, Command::Negotiated(_) | Command::Tap { .. } | Command::Untap);
         match command {
             Command::Negotiated(agreed) => stream.negotiated(context, agreed),
             Command::Play { token, what, cut_by_key, repeat } => {
@@ -221,7 +211,7 @@ impl<S: Socket> Core<S> {
             Command::Digit { digit, duration } => {
                 stream.handle_key(context, KeyEvent::Began(digit));
                 stream.handle_key(context, KeyEvent::Ended(digit, duration));
-                if let Some(peer) = stream.peer.filter(|peer| *peer != id) {
+                if let Some(peer) = peer.filter(|peer| *peer != id) {
                     self.say_key(peer, digit, true);
                 }
             }
@@ -234,6 +224,10 @@ impl<S: Socket> Core<S> {
             Command::PauseTap(paused) => stream.pause_tap(paused),
             Command::Untap => stream.end_tap(context),
             Command::Relay { .. } | Command::Unrelay | Command::Hear { .. } | Command::Close => {}
+        }
+        if settles {
+            self.settle(id);
+            peer.into_iter().for_each(|peer| self.settle(peer));
         }
         self.tick_if_needed(id.slot);
     }
@@ -248,7 +242,8 @@ impl<S: Socket> Core<S> {
         self.part(id);
         if let Some(stream) = self.stream(id) {
             stream.joined(Some(to));
-            self.straighten(id);
+            self.settle(id);
+            self.settle(to);
         }
     }
 
@@ -258,40 +253,56 @@ impl<S: Socket> Core<S> {
         whom.sort_unstable();
         whom.dedup();
         whom.truncate(Media::MAX_HEARD);
+        if let Some(stream) = self.stream(id) {
+            stream.told_to_hear = whom;
+            self.settle(id);
+        }
+    }
+
+    /// How `id` hears: the packets of whoever it is joined to, where both speak one codec, or the sum of whomever
+    /// it was told to hear, or of that one alone, decoded and written anew.
+    fn settle(&mut self, id: StreamId) {
         let Some(stream) = self.stream(id) else { return };
-        let (peer, before) = (stream.peer, stream.heard());
-        if before.is_empty() && whom.is_empty() {
-            return;
+        let (peer, codec, taps, before) =
+            (stream.peer, stream.codec(), stream.taps_decoded(), stream.heard.clone());
+        let mut mixed = stream.told_to_hear.clone();
+        let theirs = peer.and_then(|peer| self.stream(peer)).and_then(|peer| peer.codec());
+        if let (true, Some(peer), Some(own), Some(theirs)) = (mixed.is_empty(), peer, codec, theirs)
+            && !theirs.passes_to(own)
+        {
+            mixed.push(peer);
         }
-        stream.hear(&whom);
-        for heard in before {
-            if let Some(heard) = self.stream(heard) {
-                heard.audience.retain(|ear| *ear != id);
+        let heard = match peer {
+            Some(peer) if mixed.is_empty() && taps => vec![peer],
+            _ => mixed.clone(),
+        };
+        let Some(stream) = self.stream(id) else { return };
+        stream.hear(&mixed);
+        stream.heard = heard.clone();
+        for gone in before.iter().filter(|gone| !heard.contains(gone)) {
+            if let Some(gone) = self.stream(*gone) {
+                gone.audience.retain(|ear| *ear != id);
             }
-            self.straighten(heard);
         }
-        for heard in whom {
-            self.listen(id, heard);
-        }
+        heard.into_iter().for_each(|heard| self.listen(id, heard));
+        self.straighten(id);
         peer.into_iter().for_each(|peer| self.straighten(peer));
         self.tick_if_needed(id.slot);
     }
 
-    /// `ear` mixes what it hears of `id`, as soon as that is here.
+    /// `ear` wants what `id` says decoded, as soon as that is here.
     fn listen(&mut self, ear: StreamId, id: StreamId) {
         if let Some(stream) = self.stream(id)
             && !stream.audience.contains(&ear)
             && stream.audience.len() < Media::MAX_HEARD
         {
             stream.audience.push(ear);
-            self.straighten(id);
         }
     }
 
     /// Whether what `id` says goes straight through to the one it is joined to.
     fn straighten(&mut self, id: StreamId) {
-        let Some(stream) = self.stream(id) else { return };
-        let peer = stream.peer.filter(|_| stream.audience.is_empty());
+        let Some(peer) = self.stream(id).map(|stream| stream.peer) else { return };
         let straight = peer.filter(|peer| self.stream(*peer).is_none_or(|peer| !peer.is_mixing()));
         if let Some(stream) = self.stream(id) {
             stream.straight = straight;
@@ -303,12 +314,13 @@ impl<S: Socket> Core<S> {
         let Some(stream) = self.stream(id) else { return };
         let peer = stream.peer;
         stream.joined(None);
-        stream.straight = None;
+        self.settle(id);
         if let Some(peer) = peer.and_then(|peer| self.stream(peer))
             && peer.peer == Some(id)
         {
             peer.joined(None);
-            peer.straight = None;
+            let peer = peer.id;
+            self.settle(peer);
         }
     }
 
@@ -367,6 +379,10 @@ impl<S: Socket> Core<S> {
 
     fn turn(&mut self) {
         let mut keys = Vec::new();
+        // All have said what they say in these 20 ms before anyone hears it.
+        for index in 0..self.ticking.len() {
+            self.say_frame(self.ticking[index], &mut keys);
+        }
         let mut index = 0;
         while let Some(slot) = self.ticking.get(index).copied() {
             let Some(Some(stream)) = self.streams.get_mut(slot as usize) else {
@@ -385,6 +401,32 @@ impl<S: Socket> Core<S> {
         }
         if self.ticking.is_empty() {
             self.next_frame = None;
+        }
+    }
+
+    /// What a stream says in these 20 ms goes to whoever wants it decoded.
+    fn say_frame(&mut self, slot: u32, keys: &mut Vec<KeyEvent>) {
+        let now = self.context.now;
+        let Some(Some(stream)) = self.streams.get_mut(slot as usize) else { return };
+        if stream.decoding.is_none() {
+            return;
+        }
+        stream.decode_frame(now, |key| keys.push(key));
+        if let Some(mut decoding) = stream.decoding.take() {
+            let (id, audience) = (stream.id, stream.audience.len());
+            for at in 0..audience {
+                let ear = self.at(slot).and_then(|stream| stream.audience.get(at).copied());
+                if let Some(ear) = ear.and_then(|ear| self.stream(ear)) {
+                    ear.hear_frame(now, id, &mut decoding);
+                }
+            }
+            if let Some(Some(stream)) = self.streams.get_mut(slot as usize) {
+                stream.decoding = Some(decoding);
+            }
+        }
+        if !keys.is_empty() {
+            self.handle_keys(slot, keys, false);
+            keys.clear();
         }
     }
 
@@ -411,9 +453,10 @@ fn pass<S: Socket>(now: Instant, heard: Heard, to: &mut Stream<S>, bytes: &mut [
     match heard {
         Heard::Nothing => {}
         Heard::Sound(packet, codec) => to.pass_sound(now, &packet, codec, bytes),
-        Heard::Key(packet) => to.pass_key(now, &packet, bytes),
+        Heard::Comfort(packet) => to.pass_comfort(now, &packet, bytes),
+        Heard::Key(packet, clock) => to.pass_key(now, &packet, clock, bytes),
     }
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

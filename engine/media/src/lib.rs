@@ -7,8 +7,10 @@
 //! [`Happening::Digit`].
 
 mod border;
+mod codec;
 mod command;
 mod core;
+mod decoding;
 mod handshakes;
 mod media;
 mod mixer;
@@ -24,5 +26,5 @@ mod writer;
 
 pub use command::{Command, CutBy, EndOfRecording, Event, Happening, Repeat, Sound, Stats, StreamId};
 pub use media::{CommandError, Config, Media, NoPorts, StartError, Stream};
-pub use prompts::{PromptError, Prompts, check as check_prompt};
+pub use prompts::{PromptError, Prompts, Samples, check as check_prompt};
 pub use sound_file::{SoundFile, SoundFileError, encode};

@@ -10,11 +10,24 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
-use protocol::rtp::CLOCK;
+use protocol::rtp::{CLOCK, Rate};
 use rubato::Resampler as _;
 
-/// A prompt's samples: 8 kHz, mono, 16 bits.
-pub type Samples = Arc<[i16]>;
+/// A prompt's samples: mono, 16 bits.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Samples {
+    /// How many of them are a second.
+    pub rate: Rate,
+    /// In their order; clones share them.
+    pub sound: Arc<[i16]>,
+}
+
+impl Samples {
+    /// How long they are heard.
+    pub fn length(&self) -> Duration {
+        Duration::from_micros(self.sound.len() as u64 * 1_000_000 / u64::from(self.rate.hz()))
+    }
+}
 
 /// Bytes of a WAV file; a larger one is [`PromptError::TooLarge`].
 pub const MAX_BYTES: u64 = 20 * 1024 * 1024;
@@ -104,7 +117,7 @@ impl Prompts {
 
     /// What was loaded before and still is kept, without touching the file.
     pub fn cached(&self, path: &Path) -> Option<Samples> {
-        self.kept().touch(path).map(|prompt| Arc::clone(&prompt.samples))
+        self.kept().touch(path).map(|prompt| prompt.samples.clone())
     }
 
     /// The prompt in a file. A file that changed since (length or time of change) is read again.
@@ -113,7 +126,7 @@ impl Prompts {
         let about = open.metadata()?;
         let file = (about.len(), about.modified().ok());
         if let Some(prompt) = self.kept().touch(path).filter(|prompt| prompt.file == file) {
-            return Ok(Arc::clone(&prompt.samples));
+            return Ok(prompt.samples.clone());
         }
         if about.len() > MAX_BYTES {
             return Err(PromptError::TooLarge);
@@ -122,7 +135,7 @@ impl Prompts {
         // It may grow while it is read.
         open.by_ref().take(MAX_BYTES + 1).read_to_end(&mut bytes)?;
         let samples = check(&bytes)?;
-        self.kept().keep(self.most, path, Prompt { samples: Arc::clone(&samples), file, used: 0 });
+        self.kept().keep(self.most, path, Prompt { samples: samples.clone(), file, used: 0 });
         Ok(samples)
     }
 
@@ -142,7 +155,7 @@ impl Kept {
 
     fn keep(&mut self, most: usize, path: &Path, mut prompt: Prompt) {
         self.drop_one(path.to_owned());
-        let bytes = size_of_val(&*prompt.samples);
+        let bytes = size_of_val(&*prompt.samples.sound);
         if bytes > most {
             return;
         }
@@ -159,7 +172,7 @@ impl Kept {
 
     fn drop_one(&mut self, path: PathBuf) {
         if let Some(prompt) = self.by_path.remove(&path) {
-            self.bytes -= size_of_val(&*prompt.samples);
+            self.bytes -= size_of_val(&*prompt.samples.sound);
         }
     }
 }
@@ -197,7 +210,8 @@ pub fn check(bytes: &[u8]) -> Result<Samples, PromptError> {
     }
     let mono = if rate == CLOCK { mono } else { resample(mono, rate as usize) };
     // What is no number in a float file becomes silence.
-    Ok(mono.into_iter().map(|sample| (sample * 32_768.0).round() as i16).collect())
+    let sound = mono.into_iter().map(|sample| (sample * 32_768.0).round() as i16).collect();
+    Ok(Samples { rate: Rate::Narrow, sound })
 }
 
 /// To 8 kHz, with what lies above 4 kHz filtered out.
@@ -273,7 +287,7 @@ mod tests {
             (4_000, 1, 16, Int),
             (44_101, 1, 32, Int),
         ] {
-            let samples = check(&wav(rate, channels, bits, format, 1.0)).unwrap();
+            let samples = check(&wav(rate, channels, bits, format, 1.0)).unwrap().sound;
             assert!((7_999..=8_001).contains(&samples.len()), "{rate}: {}", samples.len());
             // The tone itself, in place and level: what differs from it is 30 dB below it.
             let middle = 1_000..7_000;
@@ -304,7 +318,7 @@ mod tests {
             writer.write_sample((16_000.0 * (TAU * 7_000.0 * n as f32 / 48_000.0).sin()) as i16).unwrap();
         }
         writer.finalize().unwrap();
-        let samples = check(&bytes.into_inner()).unwrap();
+        let samples = check(&bytes.into_inner()).unwrap().sound;
         // Unfiltered it would be heard at 1 kHz.
         assert!(samples[1_000..7_000].iter().all(|sample| sample.abs() < 200));
     }
@@ -361,13 +375,13 @@ mod tests {
         let prompts = Prompts::new(3_200);
         let first = prompts.load(&path("a")).unwrap();
         prompts.load(&path("b")).unwrap();
-        assert!(Arc::ptr_eq(&first, &prompts.load(&path("a")).unwrap()));
+        assert!(Arc::ptr_eq(&first.sound, &prompts.load(&path("a")).unwrap().sound));
         prompts.load(&path("c")).unwrap();
         assert!(prompts.cached(&path("a")).is_some());
         assert!(prompts.cached(&path("b")).is_none(), "used the longest ago");
 
         std::fs::write(path("a"), wav(8_000, 1, 16, Int, 0.15)).unwrap();
-        assert_eq!(prompts.load(&path("a")).unwrap().len(), 1_200);
+        assert_eq!(prompts.load(&path("a")).unwrap().sound.len(), 1_200);
         assert!(matches!(prompts.load(&path("none")), Err(PromptError::NotFound)));
     }
 }

@@ -7,22 +7,32 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use protocol::rtp::comfort;
 use protocol::rtp::dtmf::{EventReceiver, EventSender, KeyEvent, Payload, Step};
 use protocol::rtp::inband::{Detector, KeyTone};
 use protocol::rtp::receiver::Verdict;
+use protocol::rtp::resample::Resampler;
 use protocol::rtp::rtcp::{self, Reporter};
 use protocol::rtp::wire::HEADER;
-use protocol::rtp::{FRAME, Header, Packet, Receiver, Sender, g711};
+use protocol::rtp::{CLOCK, FRAME, Header, Packet, Rate, Receiver, Sender, g711};
 use protocol::sdp::{Codec, Negotiated};
 
 use crate::border::{Border, Came};
+use crate::codec::{Encoder, MOST_PAYLOAD};
 use crate::command::{CutBy, EndOfRecording, Event, Happening, Repeat, Sound, Stats, StreamId};
+use crate::decoding::Decoding;
 use crate::handshakes::{HandshakesHandle, Reply};
 use crate::media::Media;
 use crate::mixer::Mixer;
 use crate::player::Player;
 use crate::recorder::{Limits, Recorder, Side, is_file_name};
 use crate::writer::{Ended, Job, WriterHandle};
+
+/// Samples in 20 ms of the highest rate.
+const MOST_FRAME: usize = 960;
+
+/// Frames of a recording that are further apart than this are not of one sound.
+const APART: Duration = Duration::from_millis(30);
 
 /// Where datagrams leave.
 pub(crate) trait Socket {
@@ -64,12 +74,23 @@ pub(crate) struct Stream<S> {
     pub rtcp: S,
     /// Whoever this stream is joined to.
     pub peer: Option<StreamId>,
-    /// The same, where its packets go straight through: nobody mixes them.
+    /// The same, where its packets go straight through: that one speaks its codec and hears nobody else.
     pub straight: Option<StreamId>,
-    /// Those who mix its sound with others'.
+    /// Those who want its sound decoded.
     pub audience: Vec<StreamId>,
-    /// What this stream hears in place of its peer.
+    /// Whom it was told to hear in place of its peer.
+    pub told_to_hear: Vec<StreamId>,
+    /// Whose sound it wants decoded: those that it mixes, or a peer whose sound it records.
+    pub heard: Vec<StreamId>,
+    /// What this stream hears in place of its peer's packets.
     mixer: Option<Box<Mixer>>,
+    /// What it says, as long as someone wants that decoded.
+    pub decoding: Option<Box<Decoding>>,
+    /// While it sends sound of its own.
+    encoder: Option<Encoder>,
+    /// Of decodings that are over.
+    concealed: u64,
+    late: u64,
     /// Whether the wheel turns for it.
     pub ticking: bool,
     agreed: Option<Negotiated>,
@@ -92,6 +113,16 @@ pub(crate) struct Stream<S> {
     waiting_digits: usize,
     message: Option<Box<Recorder>>,
     tap: Option<Box<Recorder>>,
+    /// What is said on a leg that has no timestamps of 8 kHz, for the tap.
+    said: Said,
+}
+
+/// Counts what a tap has of a leg's own sound.
+#[derive(Default)]
+struct Said {
+    timestamp: u32,
+    at: Option<Instant>,
+    narrow: Option<(Resampler, Vec<i16>)>,
 }
 
 /// Keys to be sent, and whoever wishes to hear when they are.
@@ -110,6 +141,7 @@ enum Steps {
 struct Tones {
     keys: std::vec::IntoIter<char>,
     tone: Option<KeyTone>,
+    rate: Rate,
     frames: u8,
 }
 
@@ -117,10 +149,12 @@ struct Tones {
 pub(crate) enum Heard {
     /// Nothing to pass on.
     Nothing,
-    /// G.711 of this codec, in these bytes.
+    /// Sound of this codec, in these bytes.
     Sound(Packet, Codec),
-    /// A packet of a telephone event.
-    Key(Packet),
+    /// Comfort noise (RFC 3389).
+    Comfort(Packet),
+    /// A packet of a telephone event, whose duration counts by this clock.
+    Key(Packet, u32),
 }
 
 impl<S: Socket> Stream<S> {
@@ -142,7 +176,13 @@ impl<S: Socket> Stream<S> {
             peer: None,
             straight: None,
             audience: Vec::new(),
+            told_to_hear: Vec::new(),
+            heard: Vec::new(),
             mixer: None,
+            decoding: None,
+            encoder: None,
+            concealed: 0,
+            late: 0,
             ticking: false,
             agreed: None,
             border: Border::new(id),
@@ -160,6 +200,7 @@ impl<S: Socket> Stream<S> {
             waiting_digits: 0,
             message: None,
             tap: None,
+            said: Said::default(),
         }
     }
 
@@ -174,6 +215,18 @@ impl<S: Socket> Stream<S> {
         self.border.agreed(&agreed, &context.handshakes);
         // Only one of the two ways is listened for.
         self.detector = agreed.receives.events.is_none().then(Box::default);
+        self.sender.set_clock(agreed.codec.clock());
+        self.receiver.set_clock(agreed.codec.clock());
+        self.keys.set_clock(agreed.events_clock);
+        if self.agreed.is_none_or(|before| (before.codec, before.opus) != (agreed.codec, agreed.opus)) {
+            self.encoder = None;
+            self.said.narrow = None;
+            self.player.iter_mut().for_each(|player| player.set_rate(agreed.rate()));
+            self.mixer.iter_mut().for_each(|mixer| mixer.set_rate(agreed.rate()));
+        }
+        if self.decoding.as_ref().is_some_and(|decoding| !decoding.is_for(&agreed)) {
+            self.end_decoding();
+        }
         self.agreed = Some(agreed);
         self.quiet_since = context.now;
         self.told = false;
@@ -226,36 +279,121 @@ impl<S: Socket> Stream<S> {
             if let Some(payload) = Payload::read(payload) {
                 self.keys.handle_packet(context.now, packet.header.timestamp, payload, keys);
             }
-            return Heard::Key(packet);
-        }
-        if packet.header.payload_type != agreed.receives.audio {
-            return Heard::Nothing;
+            return Heard::Key(packet, agreed.events_clock);
         }
         let codec = agreed.codec;
-        if self.detector.is_some() || self.message.is_some() || self.tap.is_some() {
-            self.listen(context.now, codec, &packet.header, new_source, payload, keys);
+        if packet.header.payload_type != agreed.receives.audio {
+            // Many send it without a word about it.
+            if packet.header.payload_type != comfort::PAYLOAD_TYPE || codec.clock() != CLOCK {
+                return Heard::Nothing;
+            }
+            if let Some(decoding) = &mut self.decoding {
+                decoding.put_comfort(context.now, &packet.header, payload);
+            }
+            return Heard::Comfort(packet);
+        }
+        if self.has_listeners() {
+            self.listen(context.now, &packet.header, new_source, payload);
         }
         Heard::Sound(packet, codec)
     }
 
-    /// Sound for whoever listens beside the way to the peer.
-    fn listen(
-        &mut self,
-        now: Instant,
-        codec: Codec,
-        header: &Header,
-        new_source: bool,
-        payload: &[u8],
-        keys: impl FnMut(KeyEvent),
-    ) {
-        let table = g711::samples(codec);
-        let samples = || payload.iter().map(|octet| table[usize::from(*octet)]);
-        for recorder in [&mut self.message, &mut self.tap].into_iter().flatten() {
-            recorder.handle_samples(now, Side::Heard, header.timestamp, new_source, samples());
+    fn has_listeners(&self) -> bool {
+        self.detector.is_some() || self.message.is_some() || self.tap.is_some() || !self.audience.is_empty()
+    }
+
+    /// Sound for whoever listens beside the way to the peer. A recording of G.711 takes each packet as it comes:
+    /// it has its own order, and half a second for late ones.
+    fn listen(&mut self, now: Instant, header: &Header, new_source: bool, payload: &[u8]) {
+        let Some(agreed) = &self.agreed else { return };
+        if agreed.codec.is_g711() {
+            let table = g711::samples(agreed.codec);
+            let samples = || payload.iter().map(|octet| table[usize::from(*octet)]);
+            for recorder in [&mut self.message, &mut self.tap].into_iter().flatten() {
+                recorder.handle_samples(now, Side::Heard, header.timestamp, new_source, samples());
+            }
         }
+        if self.is_decoded() {
+            self.decoding
+                .get_or_insert_with(|| Box::new(Decoding::new(now, agreed)))
+                .put(now, header, payload);
+        }
+    }
+
+    /// Whether someone wants what it says decoded and in time.
+    fn is_decoded(&self) -> bool {
+        let is_recorded = self.message.is_some() || self.tap.is_some();
+        let is_g711 = self.agreed.is_none_or(|agreed| agreed.codec.is_g711());
+        !self.audience.is_empty() || self.detector.is_some() || is_recorded && !is_g711
+    }
+
+    fn end_decoding(&mut self) {
+        if let Some(decoding) = self.decoding.take() {
+            self.concealed += decoding.concealed;
+            self.late += decoding.late();
+        }
+    }
+
+    /// 20 ms of what it says are due: for its recordings, and for keys said as tones.
+    pub fn decode_frame(&mut self, now: Instant, keys: impl FnMut(KeyEvent)) {
+        if !self.is_decoded() {
+            return self.end_decoding();
+        }
+        let Some(decoding) = &mut self.decoding else { return };
+        decoding.next(now);
         if let Some(detector) = &mut self.detector {
-            detector.handle_samples(samples(), keys);
+            detector.handle_samples(decoding.at(Rate::Narrow).iter().copied(), keys);
         }
+        if self.agreed.is_some_and(|agreed| !agreed.codec.is_g711()) {
+            let timestamp = decoding.timestamp();
+            for recorder in [&mut self.message, &mut self.tap].into_iter().flatten() {
+                let samples = decoding.at(Rate::Narrow).iter().copied();
+                recorder.handle_samples(now, Side::Heard, timestamp, timestamp == FRAME as u32, samples);
+            }
+        }
+    }
+
+    /// 20 ms of one whose sound it wants.
+    pub fn hear_frame(&mut self, now: Instant, from: StreamId, decoding: &mut Decoding) {
+        let taps = self.peer == Some(from) && self.is_passing();
+        match &mut self.mixer {
+            Some(mixer) if mixer.hears(from) => {
+                let rate = mixer.rate();
+                mixer.add(decoding.at(rate));
+            }
+            Some(_) => {}
+            None if taps => self.tap_said(now, decoding.at(Rate::Narrow)),
+            None => {}
+        }
+    }
+
+    /// The tap hears 20 ms at 8 kHz that the far side hears.
+    fn tap_said(&mut self, now: Instant, narrow: &[i16]) {
+        let Some(tap) = &mut self.tap else { return };
+        let begins = self.said.at.is_none_or(|at| now.saturating_duration_since(at) > APART);
+        self.said.at = Some(now);
+        self.said.timestamp = self.said.timestamp.wrapping_add(FRAME as u32);
+        tap.handle_samples(now, Side::Said, self.said.timestamp, begins, narrow.iter().copied());
+    }
+
+    /// Whether its tap needs what it hears decoded, since it goes straight through in no codec of 8 kHz.
+    pub fn taps_decoded(&self) -> bool {
+        self.tap.is_some() && self.agreed.is_some_and(|agreed| !agreed.codec.is_g711())
+    }
+
+    /// What is agreed with its far side.
+    pub fn codec(&self) -> Option<Codec> {
+        self.agreed.map(|agreed| agreed.codec)
+    }
+
+    /// Ticks a second of the durations of its telephone events.
+    pub fn events_clock(&self) -> u32 {
+        self.agreed.map_or(CLOCK, |agreed| agreed.events_clock)
+    }
+
+    /// Of the sound that it hears and says.
+    fn rate(&self) -> Rate {
+        self.agreed.map_or(Rate::Narrow, |agreed| agreed.rate())
     }
 
     /// Whether relayed packets can be sent now: not while something of our own is.
@@ -269,24 +407,41 @@ impl<S: Socket> Stream<S> {
         if !self.is_passing() {
             return;
         }
+        if !codec.passes_to(agreed.codec) {
+            return;
+        }
         let length = packet.end - packet.start;
         let Some(header) = self.sender.pass(now, &packet.header, agreed.sends.audio, length) else { return };
         g711::transcode(codec, agreed.codec, &mut bytes[packet.start..packet.end]);
         let begin = header.write_before(bytes, packet.start);
         self.send(&agreed, &bytes[begin..packet.end]);
-        if let Some(tap) = &mut self.tap {
+        if let Some(tap) = self.tap.as_mut().filter(|_| agreed.codec.is_g711()) {
             let table = g711::samples(agreed.codec);
             let samples = bytes[packet.start..packet.end].iter().map(|octet| table[usize::from(*octet)]);
             tap.handle_samples(now, Side::Said, header.timestamp, header.marker, samples);
         }
     }
 
-    /// Sends a packet of the peer's key, if this side has telephone events.
-    pub fn pass_key(&mut self, now: Instant, packet: &Packet, bytes: &mut [u8]) {
-        let Some(agreed) = self.agreed.filter(|agreed| agreed.direction.sends()) else { return };
-        let Some(events) = agreed.sends.events.filter(|_| self.is_passing()) else { return };
+    /// Sends the peer's comfort noise: a far side that does not know it passes it over (RFC 3550 §5.1).
+    pub fn pass_comfort(&mut self, now: Instant, packet: &Packet, bytes: &mut [u8]) {
+        if self.agreed.is_some_and(|agreed| agreed.codec.clock() == CLOCK) {
+            self.pass_as(now, packet, comfort::PAYLOAD_TYPE, bytes);
+        }
+    }
+
+    /// Sends a packet of the peer's key, if this side has telephone events of the same clock.
+    pub fn pass_key(&mut self, now: Instant, packet: &Packet, clock: u32, bytes: &mut [u8]) {
+        let events = self.agreed.filter(|agreed| agreed.events_clock == clock);
+        if let Some(events) = events.and_then(|agreed| agreed.sends.events) {
+            self.pass_as(now, packet, events, bytes);
+        }
+    }
+
+    fn pass_as(&mut self, now: Instant, packet: &Packet, payload_type: u8, bytes: &mut [u8]) {
+        let sends = self.agreed.filter(|agreed| agreed.direction.sends() && self.is_passing());
+        let Some(agreed) = sends else { return };
         let length = packet.end - packet.start;
-        if let Some(header) = self.sender.pass(now, &packet.header, events, length) {
+        if let Some(header) = self.sender.pass(now, &packet.header, payload_type, length) {
             let begin = header.write_before(bytes, packet.start);
             self.send(&agreed, &bytes[begin..packet.end]);
         }
@@ -310,32 +465,20 @@ impl<S: Socket> Stream<S> {
 
     /// Hears these added up from now on, or nobody but its peer.
     pub fn hear(&mut self, whom: &[StreamId]) {
+        let rate = self.rate();
         match &mut self.mixer {
             Some(mixer) if !whom.is_empty() => mixer.set_sources(whom),
+            None if whom.is_empty() => {}
             _ => {
-                self.mixer = (!whom.is_empty()).then(|| Box::new(Mixer::new(whom)));
+                self.mixer = (!whom.is_empty()).then(|| Box::new(Mixer::new(whom, rate)));
                 self.sender.switch();
             }
         }
     }
 
-    /// Whom it hears added up.
-    pub fn heard(&self) -> Vec<StreamId> {
-        self.mixer.iter().flat_map(|mixer| mixer.sources()).collect()
-    }
-
     /// Whether it hears others than its peer, or its peer together with others.
     pub fn is_mixing(&self) -> bool {
         self.mixer.is_some()
-    }
-
-    /// Sound of one of those whom this stream hears added up.
-    pub fn mix(&mut self, from: StreamId, packet: &Packet, codec: Codec, payload: &[u8]) {
-        if let Some(mixer) = &mut self.mixer {
-            let table = g711::samples(codec);
-            let samples = payload.iter().map(|octet| table[usize::from(*octet)]);
-            mixer.handle_packet(from, packet.header.ssrc, packet.header.timestamp, samples);
-        }
     }
 
     /// A key began or ended, however it was heard.
@@ -364,7 +507,7 @@ impl<S: Socket> Stream<S> {
         self.end_play(context, Some(CutBy::Command));
         what.truncate(Media::MAX_SOUNDS);
         self.sender.switch();
-        self.player = Some(Player::new(token, what, cut_by_key, repeat));
+        self.player = Some(Player::new(token, what, cut_by_key, repeat, self.rate()));
     }
 
     pub fn end_play(&mut self, context: &Context, cut_by: Option<CutBy>) {
@@ -384,8 +527,10 @@ impl<S: Socket> Stream<S> {
         let count = digits.chars().count();
         self.waiting_digits += count;
         let events = self.agreed.is_some_and(|agreed| agreed.sends.events.is_some());
-        let steps =
-            if events { Steps::Events(EventSender::new(&digits)) } else { Steps::Tones(Tones::new(&digits)) };
+        let steps = match events {
+            true => Steps::Events(EventSender::new(&digits, self.events_clock())),
+            false => Steps::Tones(Tones::new(&digits, self.rate())),
+        };
         self.digits.push_back(Digits { token, count, steps });
     }
 
@@ -465,11 +610,13 @@ impl<S: Socket> Stream<S> {
     /// 20 ms pass. Answers whether the wheel must go on turning for this stream.
     pub fn handle_frame(&mut self, context: &mut Context, mut keys: impl FnMut(KeyEvent)) -> bool {
         self.keys.handle_timeout(context.now, &mut keys);
+        let mut frame = [0; MOST_FRAME];
+        let frame = &mut frame[..self.rate().frame()];
         // Time passes for those who are heard, whether there is room for them or not.
-        let mixed = self.mixer.as_mut().map(|mixer| mixer.next());
-        match self.digits.front_mut().map(|digits| digits.steps.next()) {
+        self.mixer.iter_mut().for_each(|mixer| mixer.next(frame));
+        match self.digits.front_mut().map(|digits| digits.steps.next(frame)) {
             Some(Frame::Event(payload, begins)) => self.send_event(context.now, payload, begins),
-            Some(Frame::Sound(sound)) => self.send_sound(context.now, &sound),
+            Some(Frame::Sound) => self.send_sound(context.now, frame),
             Some(Frame::Nothing) => {}
             Some(Frame::Done) => {
                 self.sender.switch();
@@ -480,50 +627,74 @@ impl<S: Socket> Stream<S> {
                         .for_each(|token| self.tell(context, Happening::DigitsSent { token }));
                 }
             }
-            None if self.player.is_some() => self.play_frame(context),
-            None => {
-                if let Some(mixed) = mixed {
-                    self.send_sound(context.now, &mixed);
-                }
-            }
+            None if self.player.is_some() => self.play_frame(context, frame),
+            None if self.mixer.is_some() => self.send_sound(context.now, frame),
+            None => {}
         }
         if let Some(why) = self.message.as_mut().and_then(|message| message.handle_timeout(context.now)) {
             self.end_message(context, why);
         }
-        self.needs_frames()
+        let needs_frames = self.needs_frames();
+        if !needs_frames {
+            self.encoder = None;
+        }
+        needs_frames
     }
 
     /// Whether something of this stream depends on 20 ms passing.
     pub fn needs_frames(&self) -> bool {
         self.player.is_some()
             || self.mixer.is_some()
+            || self.decoding.is_some()
             || !self.digits.is_empty()
             || self.message.is_some()
             || self.keys.next_timeout().is_some()
     }
 
-    fn play_frame(&mut self, context: &Context) {
+    fn play_frame(&mut self, context: &Context, frame: &mut [i16]) {
         let Some(player) = &mut self.player else { return };
-        let mut frame = [0; FRAME];
-        let filled = player.fill(&mut frame);
+        let filled = player.fill(frame);
+        frame[filled..].fill(0);
         if filled > 0 {
-            self.send_sound(context.now, &frame);
+            self.send_sound(context.now, frame);
         }
-        if filled < FRAME {
+        if filled < frame.len() {
             self.end_play(context, None);
         }
     }
 
-    fn send_sound(&mut self, now: Instant, frame: &[i16; FRAME]) {
+    fn send_sound(&mut self, now: Instant, frame: &[i16]) {
         let Some(agreed) = self.agreed.filter(|agreed| agreed.direction.sends()) else { return };
-        let mut bytes = [0; HEADER + FRAME];
-        g711::encode_all(agreed.codec, frame, &mut bytes[HEADER..]);
-        let header = self.sender.next(now, agreed.sends.audio, FRAME);
+        if self.encoder.is_none() {
+            self.encoder = Encoder::new(&agreed);
+        }
+        let Some(encoder) = &mut self.encoder else { return };
+        let mut bytes = [0; HEADER + MOST_PAYLOAD];
+        let length = encoder.encode(frame, &mut bytes[HEADER..]);
+        if length == 0 {
+            return self.sender.skip(now);
+        }
+        let header = self.sender.next(now, agreed.sends.audio, length);
         header.write_before(&mut bytes, HEADER);
-        self.send(&agreed, &bytes);
+        self.send(&agreed, &bytes[..HEADER + length]);
+        if self.tap.is_none() {
+            return;
+        }
+        if !agreed.codec.is_g711() {
+            return self.tap_frame(now, frame);
+        }
         if let Some(tap) = &mut self.tap {
             tap.handle_samples(now, Side::Said, header.timestamp, header.marker, frame.iter().copied());
         }
+    }
+
+    fn tap_frame(&mut self, now: Instant, frame: &[i16]) {
+        let rate = self.rate();
+        let narrow = || (Resampler::new(rate, Rate::Narrow), Vec::new());
+        let (mut resampler, mut samples) = self.said.narrow.take().unwrap_or_else(narrow);
+        resampler.resample(frame, &mut samples);
+        self.tap_said(now, &samples);
+        self.said.narrow = Some((resampler, samples));
     }
 
     fn send_event(&mut self, now: Instant, payload: Payload, begins: bool) {
@@ -568,6 +739,7 @@ impl<S: Socket> Stream<S> {
         self.end_play(context, Some(CutBy::Command));
         self.end_message(context, EndOfRecording::Command);
         self.end_tap(context);
+        self.end_decoding();
         if let Some(agreed) = self.agreed
             && let Some(remote) = self.remote_rtcp(&agreed)
             && !self.reporter.is_over()
@@ -588,6 +760,9 @@ impl<S: Socket> Stream<S> {
             lost_there: self.reporter.heard_there().lost,
             forged: self.border.forged,
             replayed: self.border.replayed,
+            codec: self.codec(),
+            concealed: self.concealed,
+            late: self.late,
         };
         Event { owner: self.owner, stream: self.id, what: Happening::Closed(stats) }
     }
@@ -623,20 +798,21 @@ impl<S: Socket> Stream<S> {
 /// 20 ms of keys.
 enum Frame {
     Event(Payload, bool),
-    Sound(Box<[i16; FRAME]>),
+    /// In the frame that was given.
+    Sound,
     Nothing,
     Done,
 }
 
 impl Steps {
-    fn next(&mut self) -> Frame {
+    fn next(&mut self, frame: &mut [i16]) -> Frame {
         match self {
             Self::Events(events) => match events.step() {
                 Step::Event { payload, begins } => Frame::Event(payload, begins),
                 Step::Pause => Frame::Nothing,
                 Step::Done => Frame::Done,
             },
-            Self::Tones(tones) => tones.next(),
+            Self::Tones(tones) => tones.next(frame),
         }
     }
 }
@@ -647,28 +823,28 @@ impl Tones {
     const GAP: u8 = 5;
     const PAUSE: u8 = 25;
 
-    fn new(digits: &str) -> Self {
-        let keys = digits.chars().filter(|key| *key == ',' || KeyTone::new(*key).is_some());
-        Self { keys: keys.collect::<Vec<_>>().into_iter(), tone: None, frames: 0 }
+    fn new(digits: &str, rate: Rate) -> Self {
+        let keys = digits.chars().filter(|key| *key == ',' || KeyTone::new(*key, rate).is_some());
+        Self { keys: keys.collect::<Vec<_>>().into_iter(), tone: None, rate, frames: 0 }
     }
 
-    fn next(&mut self) -> Frame {
+    fn next(&mut self, frame: &mut [i16]) -> Frame {
         if self.frames == 0 {
             match self.keys.next() {
                 None => return Frame::Done,
                 Some(',') => self.frames = Self::PAUSE,
                 Some(key) => {
-                    self.tone = KeyTone::new(key);
+                    self.tone = KeyTone::new(key, self.rate);
                     self.frames = Self::TONE + Self::GAP;
                 }
             }
         }
         self.frames -= 1;
-        let mut sound = Box::new([0; FRAME]);
+        frame.fill(0);
         match &mut self.tone {
-            Some(tone) if self.frames >= Self::GAP => tone.fill(&mut *sound),
+            Some(tone) if self.frames >= Self::GAP => tone.fill(frame),
             _ => self.tone = None,
         }
-        Frame::Sound(sound)
+        Frame::Sound
     }
 }

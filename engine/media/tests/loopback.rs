@@ -8,7 +8,7 @@ use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
 
 use media::{Command, Config, Event, Happening, Media, Sound, Stream, StreamId};
-use protocol::sdp::{Codec, Direction, Negotiated, Security, offer_answer::PayloadTypes};
+use protocol::sdp::{Codec, Direction, Negotiated, OpusWishes, Security, offer_answer::PayloadTypes};
 
 const LOCALHOST: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 /// Nothing here takes nearly as long.
@@ -55,6 +55,8 @@ impl House {
             mux: false,
             security: Security::Plain,
             ptime: Duration::from_millis(20),
+            events_clock: 8000,
+            opus: OpusWishes::default(),
         };
         self.media.command(stream.id, Command::Negotiated(agreed)).unwrap();
         Telephone { socket, stream, payload_type: codec.payload_type(), sequence: 1000 }

@@ -28,6 +28,13 @@ pub struct OfKind {
     pub kind: String,
 }
 
+/// A codec.
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+pub struct OfCodec {
+    /// As session descriptions name it: "PCMU", "opus" ...
+    pub codec: &'static str,
+}
+
 /// A tenant's script.
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
 pub struct OfScript {
@@ -202,6 +209,12 @@ pub struct Metrics {
     pub dtls_failed: Counter,
     /// Protected packets that were not taken, by closed legs.
     pub srtp_refused: Family<OfKind, Counter>,
+    /// Legs that are closed, by the codec that they had last.
+    pub rtp_legs: Family<OfCodec, Counter>,
+    /// Where sound was decoded: 20 ms that were made up for packets that did not come in time, by closed legs.
+    pub rtp_concealed: Family<OfCodec, Counter>,
+    /// And packets that came after their time.
+    pub rtp_late: Family<OfCodec, Counter>,
     /// Records, tapes or registrations that could not be kept.
     pub store_failures: Counter,
     /// Speech engines that began to fail, by the tenant that found out.
@@ -268,6 +281,9 @@ impl Default for Metrics {
             rtp_lost: Counter::default(),
             dtls_failed: Counter::default(),
             srtp_refused: Family::default(),
+            rtp_legs: Family::default(),
+            rtp_concealed: Family::default(),
+            rtp_late: Family::default(),
             store_failures: Counter::default(),
             speech_failures: Family::default(),
             http_requests: Family::default(),
@@ -345,6 +361,10 @@ impl Default for Metrics {
             "Encrypted packets of a wrong key, or twice",
             metrics.srtp_refused.clone(),
         );
+        registry.register("rtp_legs", "Legs by their codec", metrics.rtp_legs.clone());
+        let concealed = "Frames made up for packets that did not come in time";
+        registry.register("rtp_concealed_frames", concealed, metrics.rtp_concealed.clone());
+        registry.register("rtp_late_packets", "RTP packets too late to be heard", metrics.rtp_late.clone());
         registry.register("store_failures", "Writes that were not kept", metrics.store_failures.clone());
         registry.register("speech_failures", "Engines that began to fail", metrics.speech_failures.clone());
         registry.register("prompts_missing", "Prompts that nobody recorded", metrics.prompts_missing.clone());

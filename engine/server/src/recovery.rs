@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use exchange::{CallId, KeptCall, LegNo};
-use protocol::sdp::KeptMedia;
+use protocol::sdp::{Codec, KeptMedia};
 use protocol::sip::stack::KeptSession;
 use script::Tape;
 use script::tape::{self, Entry};
@@ -50,8 +50,8 @@ pub struct KeptLine {
     pub session: KeptSession,
     /// Our side of its session description.
     pub media: KeptMedia,
-    /// It speaks A-law.
-    pub a_law: bool,
+    /// What it speaks.
+    pub codec: Option<Codec>,
     /// The carrier, if it leads to one.
     pub trunk: Option<String>,
     /// What an INVITE that continues the call may carry.

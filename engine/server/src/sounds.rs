@@ -10,7 +10,8 @@ use std::time::Duration;
 
 use exchange::{CallId, Prompt};
 use futures_util::future::join_all;
-use media::{PromptError, Prompts, Sound};
+use media::{PromptError, Prompts, Samples, Sound};
+use protocol::rtp::Rate;
 use serde_json::json;
 use spoken::{Language, Noun};
 
@@ -36,7 +37,7 @@ struct Shelf {
     node: Arc<Node>,
     prompts: Arc<Prompts>,
     speaker: Arc<Speaker>,
-    hold: Arc<[i16]>,
+    hold: Samples,
     /// What was told of already: tenant, and what was missing.
     told: Mutex<HashSet<(String, String)>>,
 }
@@ -269,7 +270,7 @@ impl Shelf {
     }
 }
 
-fn load(prompts: &Prompts, path: &Path) -> Option<Arc<[i16]>> {
+fn load(prompts: &Prompts, path: &Path) -> Option<Samples> {
     match prompts.load(path) {
         Ok(samples) => Some(samples),
         Err(PromptError::NotFound) => None,
@@ -321,7 +322,7 @@ fn is_recording(name: &str) -> bool {
 }
 
 /// Something quiet to wait by: a slow broken chord, 9.6 s at 8 kHz, made of sines.
-fn hold_music() -> Arc<[i16]> {
+fn hold_music() -> Samples {
     const NOTE: Duration = Duration::from_millis(600);
     let chords = [
         [262.0, 330.0, 392.0, 523.0],
@@ -339,7 +340,8 @@ fn hold_music() -> Arc<[i16]> {
             (wave * shape * 3500.0) as i16
         })
     };
-    chords.iter().flatten().flat_map(|hz| note(*hz)).collect()
+    let sound = chords.iter().flatten().flat_map(|hz| note(*hz)).collect();
+    Samples { rate: Rate::Narrow, sound }
 }
 
 #[cfg(test)]

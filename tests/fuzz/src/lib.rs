@@ -12,8 +12,8 @@ use protocol::rtp::dtmf::{EventReceiver, Payload};
 use protocol::rtp::receiver::Receiver;
 use protocol::rtp::rtcp::Reporter;
 use protocol::rtp::wire::Packet;
-use protocol::sdp::offer_answer::{Codec, LocalMedia};
 use protocol::sdp::session::{Description, Direction};
+use protocol::sdp::{Codec, LocalMedia};
 use protocol::sip::digest::{Challenge, Credentials};
 use protocol::sip::flow::{Flow, Transport};
 use protocol::sip::framing::{Frame, Framing};
@@ -141,7 +141,7 @@ fn serve(message: &Message) {
 /// Bytes as a session description, as an offer and as an answer.
 pub fn sdp(bytes: &[u8]) {
     let both = Direction::new(true, true);
-    let codecs = [Codec::Pcma, Codec::Pcmu];
+    let codecs = Codec::ALL;
     if let Ok(description) = Description::read(bytes) {
         for media in &description.media {
             let _ = (media.rtp(), media.rtcp());

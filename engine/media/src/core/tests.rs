@@ -7,10 +7,11 @@ use std::ops::Range;
 use std::rc::Rc;
 use std::sync::Mutex;
 
+use protocol::rtp::Rate;
 use protocol::rtp::inband::Detector;
 use protocol::rtp::{Header, Packet, g711};
 use protocol::sdp::offer_answer::PayloadTypes;
-use protocol::sdp::{Codec, Direction, Negotiated, Security};
+use protocol::sdp::{Codec, Direction, Negotiated, OpusWishes, Security};
 
 use super::*;
 use crate::command::{Happening, Sound};
@@ -49,6 +50,24 @@ struct Leg {
     timestamp: u32,
 }
 
+/// What a far side agreed to that has no telephone events.
+pub fn agreed(codec: Codec) -> Negotiated {
+    let types = PayloadTypes { audio: codec.payload_type(), events: None };
+    Negotiated {
+        remote: SocketAddr::from(([192, 0, 2, 1], 4000)),
+        remote_rtcp: None,
+        codec,
+        sends: types,
+        receives: types,
+        direction: Direction::SendRecv,
+        mux: false,
+        security: Security::Plain,
+        ptime: FRAME_TIME,
+        events_clock: 8000,
+        opus: OpusWishes::default(),
+    }
+}
+
 impl World {
     /// A leg for each codec; those with an asterisk in `events` have telephone events.
     fn new(legs: &[(Codec, bool)]) -> Self {
@@ -72,13 +91,9 @@ impl World {
             let agreed = Negotiated {
                 remote,
                 remote_rtcp: Some(SocketAddr::new(remote.ip(), 4001)),
-                codec: *codec,
                 sends: types,
                 receives: types,
-                direction: Direction::SendRecv,
-                mux: false,
-                security: Security::Plain,
-                ptime: FRAME_TIME,
+                ..agreed(*codec)
             };
             world.legs.push(Leg { id, rtp, rtcp, agreed, sequence: 0, timestamp: 0 });
             world.command(number, Command::Negotiated(agreed));
@@ -123,7 +138,7 @@ impl World {
     fn say(&mut self, leg: usize, payload: &[u8]) {
         let speaker = &mut self.legs[leg];
         speaker.sequence += 1;
-        speaker.timestamp = (self.now * 8) as u32;
+        speaker.timestamp = (self.now * u64::from(speaker.agreed.codec.clock()) / 1000) as u32;
         let header = Header {
             marker: false,
             payload_type: speaker.agreed.codec.payload_type(),
@@ -260,7 +275,8 @@ fn rfc4733_2_5_2_2_a_key_whose_end_is_lost_is_ended_by_the_clock() {
 fn keys_are_found_in_the_sound_where_no_events_are_negotiated() {
     let mut world = World::new(&[BARE]);
     world.prove(0);
-    let mut key = protocol::rtp::inband::KeyTone::new('7').unwrap();
+    world.pass(20);
+    let mut key = protocol::rtp::inband::KeyTone::new('7', Rate::Narrow).unwrap();
     for frame in 0..10 {
         let mut sound = [0; 160];
         if frame < 5 {
@@ -687,4 +703,5 @@ fn noise_is_ignored_and_counted() {
     assert!(stats.ignored > 500, "{stats:?}");
 }
 
+mod codecs;
 mod mixing;

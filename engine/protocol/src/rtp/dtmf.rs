@@ -4,7 +4,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::{CLOCK, FRAME};
+use super::CLOCK;
 
 /// The sixteen keys by event code (RFC 4733 §3.2).
 pub const KEYS: [char; 16] = ['0', '1', '2', '3', '4', '5', '6', '7', '8', '9', '*', '#', 'A', 'B', 'C', 'D'];
@@ -12,8 +12,8 @@ pub const KEYS: [char; 16] = ['0', '1', '2', '3', '4', '5', '6', '7', '8', '9', 
 /// RFC 4733 §2.5.1.4: the last packet is sent three times.
 const END_PACKETS: u8 = 3;
 
-/// How long a key that we send sounds, in ticks: longer than any receiver needs.
-const KEY_TICKS: u16 = 800;
+/// How long a key that we send sounds: longer than any receiver needs.
+const KEY_FRAMES: u16 = 5;
 
 /// Between two keys, and as many frames as a pause sign means.
 const GAP_FRAMES: u8 = 5;
@@ -67,8 +67,10 @@ pub enum KeyEvent {
 }
 
 /// The receiving side of telephone events.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct EventReceiver {
+    /// Ticks a second of durations.
+    clock: u32,
     state: Heard,
 }
 
@@ -82,7 +84,18 @@ enum Heard {
     Released { timestamp: u32 },
 }
 
+impl Default for EventReceiver {
+    fn default() -> Self {
+        Self { clock: CLOCK, state: Heard::Nothing }
+    }
+}
+
 impl EventReceiver {
+    /// Durations count by this many ticks a second from now on (RFC 4733 §2.1); [`CLOCK`] until said.
+    pub fn set_clock(&mut self, clock: u32) {
+        self.clock = clock;
+    }
+
     /// A packet with the negotiated payload type; at most one key ends and one begins.
     pub fn handle_packet(
         &mut self,
@@ -149,7 +162,7 @@ impl EventReceiver {
     fn release(&mut self, out: &mut impl FnMut(KeyEvent)) {
         if let Heard::Pressed { key, timestamp, before, duration, .. } = self.state {
             let ticks = u64::from(before) + u64::from(duration);
-            let length = Duration::from_micros(ticks * 1_000_000 / u64::from(CLOCK));
+            let length = Duration::from_micros(ticks * 1_000_000 / u64::from(self.clock));
             out(KeyEvent::Ended(KEYS[usize::from(key)], length));
             self.state = Heard::Released { timestamp };
         }
@@ -175,6 +188,8 @@ pub enum Step {
 /// The sending side: one key after the other, one step every 20 ms.
 #[derive(Clone, Debug)]
 pub struct EventSender {
+    /// Ticks in 20 ms.
+    frame: u16,
     digits: std::vec::IntoIter<char>,
     state: Sending,
 }
@@ -187,11 +202,12 @@ enum Sending {
 }
 
 impl EventSender {
-    /// Keys, and "," for half a second of nothing; other characters are left out.
-    pub fn new(digits: &str) -> Self {
+    /// Keys, and "," for half a second of nothing; other characters are left out. `clock`: ticks a second of
+    /// durations, at most 65,535 (RFC 4733 §2.1).
+    pub fn new(digits: &str, clock: u32) -> Self {
         let known = |c: &char| *c == ',' || code(*c).is_some();
         let digits = digits.chars().filter(known).collect::<Vec<_>>().into_iter();
-        Self { digits, state: Sending::Gap { left: 0 } }
+        Self { frame: (clock / 50) as u16, digits, state: Sending::Gap { left: 0 } }
     }
 
     /// The next 20 ms.
@@ -202,15 +218,15 @@ impl EventSender {
                 Some(',') => self.rest(PAUSE_FRAMES),
                 Some(key) => {
                     let event = code(key).expect("only keys and commas were kept");
-                    let payload = Payload { event, end: false, duration: FRAME as u16 };
-                    self.state = Sending::Key { event, duration: FRAME as u16 };
+                    let payload = Payload { event, end: false, duration: self.frame };
+                    self.state = Sending::Key { event, duration: self.frame };
                     Step::Event { payload, begins: true }
                 }
             },
             Sending::Gap { left } => self.rest(left),
             Sending::Key { event, duration } => {
-                let duration = duration + FRAME as u16;
-                let end = duration >= KEY_TICKS;
+                let duration = duration + self.frame;
+                let end = duration >= self.frame * KEY_FRAMES;
                 self.state = match end {
                     true => Sending::End { event, left: END_PACKETS - 1 },
                     false => Sending::Key { event, duration },
@@ -222,7 +238,8 @@ impl EventSender {
                     1 => Sending::Gap { left: GAP_FRAMES },
                     _ => Sending::End { event, left: left - 1 },
                 };
-                Step::Event { payload: Payload { event, end: true, duration: KEY_TICKS }, begins: false }
+                let duration = self.frame * KEY_FRAMES;
+                Step::Event { payload: Payload { event, end: true, duration }, begins: false }
             }
         }
     }
@@ -355,7 +372,7 @@ mod tests {
 
     #[test]
     fn rfc4733_2_5_1_4_what_is_sent_grows_and_ends_three_times() {
-        let mut sender = EventSender::new("1x,2");
+        let mut sender = EventSender::new("1x,2", CLOCK);
         let mut steps = Vec::new();
         while let step = sender.step()
             && step != Step::Done
@@ -384,6 +401,20 @@ mod tests {
         assert_eq!(event(&steps[37]), Some((2, 160, false, true)));
         assert_eq!(steps.len(), 37 + 7 + 5);
         assert_eq!(sender.step(), Step::Done);
+    }
+
+    /// Beside Opus durations are counted at its 48 kHz.
+    #[test]
+    fn rfc4733_2_1_durations_count_by_the_clock_that_was_agreed() {
+        let mut sender = EventSender::new("5", 48_000);
+        let mut receiver = EventReceiver::default();
+        receiver.set_clock(48_000);
+        let (start, mut heard, mut last) = (Instant::now(), Vec::new(), 0);
+        while let Step::Event { payload, .. } = sender.step() {
+            receiver.handle_packet(start, 960, payload, |key| heard.push(key));
+            last = payload.duration;
+        }
+        assert_eq!((last, heard), (4_800, vec![Began('5'), Ended('5', ms(100))]));
     }
 
     #[test]

@@ -6,8 +6,8 @@ use std::collections::VecDeque;
 use std::f32::consts::TAU;
 use std::time::Duration;
 
-use super::CLOCK;
 use super::dtmf::KeyEvent;
+use super::{CLOCK, Rate};
 
 /// Q.23: the low group gives the row, the high group the column.
 const ROWS: [f32; 4] = [697.0, 770.0, 852.0, 941.0];
@@ -53,6 +53,8 @@ pub fn frequencies(key: char) -> Option<(f32, f32)> {
 /// A key's tone, made.
 #[derive(Clone, Copy, Debug)]
 pub struct KeyTone {
+    /// Of a second, for each sample.
+    step: f32,
     row: f32,
     column: f32,
     position: u32,
@@ -60,15 +62,15 @@ pub struct KeyTone {
 
 impl KeyTone {
     /// None when it is no key.
-    pub fn new(key: char) -> Option<Self> {
+    pub fn new(key: char, rate: Rate) -> Option<Self> {
         let (row, column) = frequencies(key)?;
-        Some(Self { row, column, position: 0 })
+        Some(Self { step: 1.0 / rate.hz() as f32, row, column, position: 0 })
     }
 
     /// The next samples.
     pub fn fill(&mut self, samples: &mut [i16]) {
         for sample in samples {
-            let t = self.position as f32 / CLOCK as f32;
+            let t = self.position as f32 * self.step;
             let value =
                 ROW_AMPLITUDE * (TAU * self.row * t).sin() + COLUMN_AMPLITUDE * (TAU * self.column * t).sin();
             *sample = value as i16;
@@ -238,10 +240,10 @@ mod tests {
     fn q23_every_key_that_is_made_is_found() {
         for key in crate::rtp::dtmf::KEYS {
             let mut sound = vec![0; 800];
-            KeyTone::new(key).unwrap().fill(&mut sound);
+            KeyTone::new(key, Rate::Narrow).unwrap().fill(&mut sound);
             assert_eq!(keys(&[silence(50), sound, silence(50)]), key.to_string());
         }
-        assert!(KeyTone::new('x').is_none());
+        assert!(KeyTone::new('x', Rate::Narrow).is_none());
     }
 
     #[test]

@@ -35,6 +35,8 @@ pub enum Verdict {
 /// The state of one incoming stream.
 #[derive(Clone, Debug)]
 pub struct Receiver {
+    /// Ticks a second of its timestamps.
+    clock: u32,
     /// Arrival times count from here.
     epoch: Instant,
     locked: Option<Source>,
@@ -84,7 +86,7 @@ pub struct Reception {
     pub lost: i32,
     /// Cycles in the upper, the highest sequence number in the lower 16 bits.
     pub highest: u32,
-    /// In 8 kHz ticks.
+    /// In ticks of the stream's clock.
     pub jitter: u32,
 }
 
@@ -92,6 +94,7 @@ impl Receiver {
     /// Nothing heard yet.
     pub fn new(now: Instant) -> Self {
         Self {
+            clock: CLOCK,
             epoch: now,
             locked: None,
             candidate: None,
@@ -102,14 +105,23 @@ impl Receiver {
         }
     }
 
+    /// Timestamps count by this many ticks a second from now on; [`CLOCK`] until said.
+    pub fn set_clock(&mut self, clock: u32) {
+        if self.clock != clock {
+            self.clock = clock;
+            // What was measured by another clock says nothing by this one.
+            self.locked.iter_mut().for_each(|source| source.jitter = 0);
+        }
+    }
+
     /// A valid RTP packet from an address.
     pub fn handle_packet(&mut self, now: Instant, from: SocketAddr, header: &Header) -> Verdict {
-        let arrival = ticks(now.saturating_duration_since(self.epoch));
+        let arrival = ticks(now.saturating_duration_since(self.epoch), self.clock);
         if let Some(source) = &mut self.locked
             && source.from == from
             && source.ssrc == header.ssrc
         {
-            if !source.update(now, arrival, header) {
+            if !source.update(now, arrival, self.clock, header) {
                 self.ignored += 1;
                 return Verdict::Ignore;
             }
@@ -170,7 +182,7 @@ impl Receiver {
     /// A.8, of the source that is heard.
     pub fn jitter(&self) -> Duration {
         let ticks = self.locked.as_ref().map_or(0, |source| source.jitter >> 4);
-        Duration::from_micros(u64::from(ticks) * 1_000_000 / u64::from(CLOCK))
+        Duration::from_micros(u64::from(ticks) * 1_000_000 / u64::from(self.clock))
     }
 
     /// The report on what was heard, and the start of the next interval (A.3). None when nothing was
@@ -238,7 +250,7 @@ impl Source {
     }
 
     /// A.1's `update_seq`, for a source past its probation. False when the packet is to be ignored.
-    fn update(&mut self, now: Instant, arrival: u32, header: &Header) -> bool {
+    fn update(&mut self, now: Instant, arrival: u32, clock: u32, header: &Header) -> bool {
         let sequence = header.sequence;
         let ahead = sequence.wrapping_sub(self.max_seq);
         if ahead < MAX_DROPOUT {
@@ -260,12 +272,12 @@ impl Source {
         self.bad_seq = None;
         self.received += 1;
         self.heard_at = now;
-        self.update_jitter(arrival, header.timestamp);
+        self.update_jitter(arrival, clock, header.timestamp);
         true
     }
 
     /// A.8. Packets of one event share a timestamp (RFC 4733 §2.2.1) and say nothing of the network.
-    fn update_jitter(&mut self, arrival: u32, timestamp: u32) {
+    fn update_jitter(&mut self, arrival: u32, clock: u32, timestamp: u32) {
         if timestamp == self.timestamp {
             return;
         }
@@ -274,7 +286,7 @@ impl Source {
         self.transit = transit;
         self.timestamp = timestamp;
         // A jump of the clock by more than a second is no jitter.
-        if difference < CLOCK {
+        if difference < clock {
             self.jitter = self.jitter + difference - ((self.jitter + 8) >> 4);
         }
     }

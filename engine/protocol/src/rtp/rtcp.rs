@@ -28,7 +28,7 @@ pub struct HeardThere {
     pub fraction_lost: u8,
     /// Of all our packets; negative when some came twice.
     pub lost: i32,
-    /// In 8 kHz ticks.
+    /// In ticks of our stream's clock.
     pub jitter: u32,
     /// From our report to its report and back, less the time it lay there.
     pub round_trip: Option<Duration>,

@@ -5,12 +5,14 @@
 use std::time::Instant;
 
 use super::wire::Header;
-use super::{FRAME, ticks};
+use super::{CLOCK, ticks};
 
 /// The state of one outgoing stream.
 #[derive(Clone, Debug)]
 pub struct Sender {
     ssrc: u32,
+    /// Ticks a second.
+    clock: u32,
     /// The latest sent.
     sequence: u16,
     timestamp: u32,
@@ -36,7 +38,25 @@ struct Passing {
 impl Sender {
     /// All three random (RFC 3550 §5.1).
     pub fn new(ssrc: u32, sequence: u16, timestamp: u32) -> Self {
-        Self { ssrc, sequence, timestamp, sent_at: None, marker: true, passing: None, packets: 0, octets: 0 }
+        Self {
+            ssrc,
+            clock: CLOCK,
+            sequence,
+            timestamp,
+            sent_at: None,
+            marker: true,
+            passing: None,
+            packets: 0,
+            octets: 0,
+        }
+    }
+
+    /// Timestamps count by this many ticks a second from now on; [`CLOCK`] until said.
+    pub fn set_clock(&mut self, clock: u32) {
+        if self.clock != clock {
+            self.clock = clock;
+            self.switch();
+        }
     }
 
     /// Our SSRC.
@@ -56,7 +76,7 @@ impl Sender {
 
     /// The timestamp of a sample taken now. Time that passed in silence is counted.
     pub fn timestamp_at(&self, now: Instant) -> u32 {
-        let passed = self.sent_at.map_or(0, |at| ticks(now.saturating_duration_since(at)));
+        let passed = self.sent_at.map_or(0, |at| ticks(now.saturating_duration_since(at), self.clock));
         self.timestamp.wrapping_add(passed)
     }
 
@@ -66,15 +86,23 @@ impl Sender {
         self.passing = None;
     }
 
-    /// The next packet of sound of our own making, `samples` long. They follow each other without a
+    /// The next packet of sound of our own making: 20 ms in so many octets. They follow each other without a
     /// gap until [`Sender::switch`], however late the caller's clock is.
-    pub fn next(&mut self, now: Instant, payload_type: u8, samples: usize) -> Header {
+    pub fn next(&mut self, now: Instant, payload_type: u8, octets: usize) -> Header {
         let begins = self.marker || self.passing.is_some();
         let timestamp =
-            if begins { self.fresh_timestamp(now) } else { self.timestamp.wrapping_add(FRAME as u32) };
+            if begins { self.fresh_timestamp(now) } else { self.timestamp.wrapping_add(self.frame()) };
         self.passing = None;
-        self.count(now, self.sequence.wrapping_add(1), timestamp, samples);
+        self.count(now, self.sequence.wrapping_add(1), timestamp, octets);
         self.header(begins, payload_type)
+    }
+
+    /// 20 ms in which nothing is sent, because nothing is said (RFC 7587 §3.1.3).
+    pub fn skip(&mut self, now: Instant) {
+        if !self.marker && self.passing.is_none() {
+            self.timestamp = self.timestamp.wrapping_add(self.frame());
+            self.sent_at = Some(now);
+        }
     }
 
     /// The next packet of an event (RFC 4733 §2.2.1): all packets of one have the timestamp of its
@@ -138,10 +166,15 @@ impl Sender {
         match self.sent_at {
             None => self.timestamp,
             Some(at) => {
-                let passed = ticks(now.saturating_duration_since(at)).max(FRAME as u32);
+                let passed = ticks(now.saturating_duration_since(at), self.clock).max(self.frame());
                 self.timestamp.wrapping_add(passed)
             }
         }
+    }
+
+    /// 20 ms.
+    fn frame(&self) -> u32 {
+        self.clock / 50
     }
 
     fn count(&mut self, now: Instant, sequence: u16, timestamp: u32, octets: usize) {
@@ -196,6 +229,21 @@ mod tests {
         sender.switch();
         assert_eq!(shape(sender.next(at(303), 0, 160)), (true, 6, 2_240));
         assert_eq!((sender.packets(), sender.octets()), (7, 7 * 160));
+    }
+
+    /// RFC 7587 §4.1: Opus counts at 48 kHz whatever it holds; numbers go on over a change of codec.
+    #[test]
+    fn rfc7587_4_1_timestamps_count_by_the_codecs_clock() {
+        let start = Instant::now();
+        let at = |ms| start + Duration::from_millis(ms);
+        let mut sender = Sender::new(7, 0, 0);
+        sender.next(at(0), 0, 160);
+        sender.set_clock(48_000);
+        assert_eq!(shape(sender.next(at(100), 111, 60)), (true, 2, 4_800));
+        assert_eq!(shape(sender.next(at(120), 111, 61)), (false, 3, 5_760));
+        assert_eq!(sender.timestamp_at(at(130)), 6_240);
+        sender.skip(at(140));
+        assert_eq!(shape(sender.next(at(160), 111, 60)), (false, 4, 7_680), "silence is time that passes");
     }
 
     #[test]

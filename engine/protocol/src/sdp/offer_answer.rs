@@ -1,63 +1,33 @@
-//! Offer and answer (RFC 3264) for one audio stream of a telephone call: PCMU and PCMA (RFC 3551)
+//! Offer and answer (RFC 3264) for one audio stream of a telephone call: one of the codecs that we know,
 //! with telephone events (RFC 4733). Every other `m=` line is refused with port 0 and kept in its
 //! place, as §8 asks. What protects the sound is agreed upon by [`super::protection`].
 
 use std::fmt;
 use std::fmt::Write as _;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::codec::{Codec, OpusWishes};
 use super::protection::{KeptProtection, Protected, Protection, Security, Way};
 use super::session::{Description, Direction, Malformed, Media};
+use crate::rtp::{CLOCK, OPUS_CLOCK, Rate};
 
 /// RFC 3551 §4.2: the default packet is 20 ms, and we send no other.
 pub const PTIME: Duration = Duration::from_millis(20);
 
-/// The payload type that most telephones use for telephone events; any dynamic one would do.
+/// The payload types that most telephones use for telephone events; any dynamic ones would do.
 const EVENTS_PAYLOAD_TYPE: u8 = 101;
+/// Those that count by the clock of Opus (RFC 4733 §2.1).
+const WIDE_EVENTS_PAYLOAD_TYPE: u8 = 110;
+/// RFC 3551 §3: payload types that mean what a session says.
+const DYNAMIC: RangeInclusive<u8> = 96..=127;
 
 /// RFC 4733 §3.2: the sixteen keys are 0 to 15, and 16 is the hook flash.
 const ALL_EVENTS: &str = "0-16";
 const KEY_EVENTS: &str = "0-15";
-
-/// A way to write sound at 8 kHz, one octet a sample (RFC 3551 §4.5.14).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Codec {
-    /// G.711 mu-law.
-    Pcmu,
-    /// G.711 A-law.
-    Pcma,
-}
-
-impl Codec {
-    /// Both, in the order that is usual.
-    pub const ALL: [Codec; 2] = [Codec::Pcmu, Codec::Pcma];
-
-    /// The static payload type (RFC 3551 §6).
-    pub fn payload_type(self) -> u8 {
-        match self {
-            Self::Pcmu => 0,
-            Self::Pcma => 8,
-        }
-    }
-
-    /// The encoding name (RFC 3551 §6).
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Pcmu => "PCMU",
-            Self::Pcma => "PCMA",
-        }
-    }
-
-    fn of(media: &Media, payload_type: u8) -> Option<Self> {
-        Self::ALL.into_iter().find(|codec| match media.encoding(payload_type) {
-            Some((name, clock)) => clock == 8000 && name.eq_ignore_ascii_case(codec.name()),
-            None => payload_type == codec.payload_type(),
-        })
-    }
-}
 
 /// The payload types that one direction uses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -90,6 +60,20 @@ pub struct Negotiated {
     pub direction: Direction,
     /// How much sound the other side wishes in a packet; 20 ms when it does not say.
     pub ptime: Duration,
+    /// Ticks a second of the durations of telephone events; timestamps are always of the codec's clock.
+    pub events_clock: u32,
+    /// What the other side wishes, if the codec is Opus.
+    pub opus: OpusWishes,
+}
+
+impl Negotiated {
+    /// The best sound that both sides can say: what is worth decoding to and encoding from.
+    pub fn rate(&self) -> Rate {
+        match self.codec {
+            Codec::Opus => Rate::holding(self.opus.max_playback_rate),
+            codec => codec.rate(),
+        }
+    }
 }
 
 /// Why an offer or an answer can't be used.
@@ -105,7 +89,7 @@ pub enum Refusal {
     Unprotected,
     /// Protected in no way that we have or may use: 488, warning 302.
     NoKeys,
-    /// Neither PCMU nor PCMA: 488, warning 305.
+    /// None of the codecs that may be used: 488, warning 305.
     NoCodec,
     /// A host name, a multicast address, or one of a family that we are not reachable by: 488,
     /// warning 301.
@@ -141,7 +125,7 @@ impl fmt::Display for Refusal {
             Self::NoAudio => f.write_str("no audio stream over RTP"),
             Self::Unprotected => f.write_str("sound has to be encrypted here"),
             Self::NoKeys => f.write_str("encrypted in no way that may be used here"),
-            Self::NoCodec => f.write_str("no codec in common, PCMU and PCMA are known"),
+            Self::NoCodec => f.write_str("no codec in common"),
             Self::NoAddress => f.write_str("no usable network address"),
         }
     }
@@ -164,7 +148,7 @@ pub struct LocalMedia {
     session_id: u64,
     version: u64,
     lines: Vec<Line>,
-    events: u8,
+    numbers: Numbers,
     /// The last offer's codecs and direction.
     offered: Option<(Vec<Codec>, Direction)>,
     /// Those of the last description, offer or answer.
@@ -180,9 +164,18 @@ pub struct KeptMedia {
     session_id: u64,
     version: u64,
     lines: Vec<Line>,
-    events: u8,
+    numbers: Numbers,
     holds: bool,
     protected: Option<KeptProtection>,
+}
+
+/// The dynamic payload types of a session, which keep their meaning as long as it lasts (RFC 3264 §8.3.2).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct Numbers {
+    opus: u8,
+    events: u8,
+    /// Of events by the clock of Opus.
+    wide_events: u8,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -205,7 +198,7 @@ impl LocalMedia {
             session_id: session_id >> 2,
             version: 0,
             lines: Vec::new(),
-            events: EVENTS_PAYLOAD_TYPE,
+            numbers: Numbers::default(),
             offered: None,
             said: (Vec::new(), Direction::SendRecv),
             written: String::new(),
@@ -224,7 +217,7 @@ impl LocalMedia {
             session_id: self.session_id,
             version: self.version,
             lines: self.lines.clone(),
-            events: self.events,
+            numbers: self.numbers,
             holds: matches!(self.offered, Some((_, Direction::SendOnly))),
             protected: self.protected.keep(),
         }
@@ -233,7 +226,7 @@ impl LocalMedia {
     /// Goes on with what was kept, receiving at `address` from now on: the next description is the next
     /// version, protected as before with new keys. Answers also which way sound was to go.
     pub fn restore(address: SocketAddr, kept: KeptMedia, may: Protection) -> (Self, Direction) {
-        let KeptMedia { session_id, version, lines, events, holds, protected } = kept;
+        let KeptMedia { session_id, version, lines, numbers, holds, protected } = kept;
         let direction = if holds { Direction::SendOnly } else { Direction::SendRecv };
         (
             Self {
@@ -241,7 +234,7 @@ impl LocalMedia {
                 session_id,
                 version,
                 lines,
-                events,
+                numbers,
                 offered: None,
                 said: (Vec::new(), direction),
                 written: String::new(),
@@ -262,9 +255,14 @@ impl LocalMedia {
         if !self.lines.contains(&Line::Ours) {
             self.lines = vec![Line::Ours];
         }
-        let types = codecs.iter().map(|codec| (*codec, codec.payload_type())).collect::<Vec<_>>();
+        let types = codecs.iter().map(|codec| (*codec, self.numbers.of(*codec))).collect::<Vec<_>>();
+        let Numbers { events, wide_events, .. } = self.numbers;
+        let mut all = vec![(events, CLOCK, ALL_EVENTS)];
+        if codecs.contains(&Codec::Opus) {
+            all.insert(0, (wide_events, OPUS_CLOCK, ALL_EVENTS));
+        }
         self.protected.offer();
-        let body = self.write(&types, Some((self.events, ALL_EVENTS)), direction, true);
+        let body = self.write(&types, &all, direction, true);
         self.offered = Some((codecs.to_vec(), direction));
         body
     }
@@ -295,16 +293,16 @@ impl LocalMedia {
         self.said.1
     }
 
-    /// The answer to an offer (RFC 3264 §6), with the first codec of `preferences` that is offered,
+    /// The answer to an offer (RFC 3264 §6), with the first codec that it offers of those that are `allowed`,
     /// and `direction` as far as the offer allows it. Nothing changes when it is refused.
     pub fn answer(
         &mut self,
         offer: &Description,
-        preferences: &[Codec],
+        allowed: &[Codec],
         direction: Direction,
     ) -> Result<(Vec<u8>, Negotiated), Refusal> {
         let (ours, way) = self.choose(offer)?;
-        let mut negotiated = self.judge(offer, preferences, direction)?;
+        let mut negotiated = self.judge(offer, allowed, direction)?;
         let media = &offer.media[ours];
         negotiated.security = self.protected.answer(media, way);
         let (codec, PayloadTypes { audio, events }) = (negotiated.codec, negotiated.sends);
@@ -322,30 +320,28 @@ impl LocalMedia {
                 },
             })
             .collect();
-        self.events = events.unwrap_or(self.events);
+        self.numbers.follow(media);
         self.offered = None;
-        let events = events.map(|pt| (pt, if hears_flash(media, pt) { ALL_EVENTS } else { KEY_EVENTS }));
-        Ok((self.write(&[(codec, audio)], events, negotiated.direction, false), negotiated))
+        let clock = negotiated.events_clock;
+        let which = |pt| if hears_flash(media, pt) { ALL_EVENTS } else { KEY_EVENTS };
+        let events: Vec<_> = events.map(|pt| (pt, clock, which(pt))).into_iter().collect();
+        Ok((self.write(&[(codec, audio)], &events, negotiated.direction, false), negotiated))
     }
 
     /// What would be agreed upon, but for keys: for whoever must know before there is a port to answer with.
     pub fn judge(
         &self,
         offer: &Description,
-        preferences: &[Codec],
+        allowed: &[Codec],
         direction: Direction,
     ) -> Result<Negotiated, Refusal> {
         let (ours, way) = self.choose(offer)?;
         let media = &offer.media[ours];
-        let (codec, audio) = preferences
-            .iter()
-            .find_map(|codec| {
-                media.payload_types().find(|pt| Codec::of(media, *pt) == Some(*codec)).map(|pt| (*codec, pt))
-            })
-            .ok_or(Refusal::NoCodec)?;
+        let (codec, audio) = first_of(media, allowed).ok_or(Refusal::NoCodec)?;
+        let (events, clock) = events_of(media, codec);
         // RFC 3264 §6.1: an answer keeps the offer's numbers.
-        let types = PayloadTypes { audio, events: events_of(media) };
-        self.agree(media, way, codec, types, types, direction)
+        let types = PayloadTypes { audio, events };
+        self.agree(media, way, codec, (types, types, clock), direction)
     }
 
     /// The answer to our last offer (RFC 3264 §7). May be called again for it: an early answer in a
@@ -358,15 +354,13 @@ impl LocalMedia {
         if media.port == 0 || !is_audio(media) {
             return Err(Refusal::NoAudio);
         }
-        let (codec, audio) = media
-            .payload_types()
-            .find_map(|pt| Some((Codec::of(media, pt).filter(|codec| codecs.contains(codec))?, pt)))
-            .ok_or(Refusal::NoCodec)?;
-        let events = events_of(media);
+        let (codec, audio) = first_of(media, &codecs).ok_or(Refusal::NoCodec)?;
+        let (events, clock) = events_of(media, codec);
+        let ours = if clock == CLOCK { self.numbers.events } else { self.numbers.wide_events };
         let sends = PayloadTypes { audio, events };
-        let receives = PayloadTypes { audio: codec.payload_type(), events: events.map(|_| self.events) };
+        let receives = PayloadTypes { audio: self.numbers.of(codec), events: events.map(|_| ours) };
         let (way, security) = self.protected.accept(media)?;
-        let agreed = self.agree(media, way, codec, sends, receives, direction)?;
+        let agreed = self.agree(media, way, codec, (sends, receives, clock), direction)?;
         Ok(Negotiated { security, mux: self.protected.is_muxed(), ..agreed })
     }
 
@@ -401,8 +395,7 @@ impl LocalMedia {
         media: &Media,
         way: Way,
         codec: Codec,
-        sends: PayloadTypes,
-        receives: PayloadTypes,
+        (sends, receives, events_clock): (PayloadTypes, PayloadTypes, u32),
         wished: Direction,
     ) -> Result<Negotiated, Refusal> {
         let finds_its_way = way == (Way::Dtls { ice: true });
@@ -431,13 +424,18 @@ impl LocalMedia {
             receives,
             direction: theirs.reversed().and(wished),
             ptime: media.ptime.unwrap_or(PTIME),
+            events_clock,
+            opus: match codec {
+                Codec::Opus => OpusWishes::read(media.parameters(sends.audio).unwrap_or_default()),
+                _ => OpusWishes::default(),
+            },
         })
     }
 
     fn write(
         &mut self,
         codecs: &[(Codec, u8)],
-        events: Option<(u8, &str)>,
+        events: &[(u8, u32, &str)],
         direction: Direction,
         is_offer: bool,
     ) -> Vec<u8> {
@@ -454,14 +452,18 @@ impl LocalMedia {
                 continue;
             };
             write!(rest, "m=audio {} {}", self.address.port(), self.protected.proto()).expect(INFALLIBLE);
-            let types = codecs.iter().map(|(_, pt)| *pt).chain(events.map(|(pt, _)| pt));
+            let types = codecs.iter().map(|(_, pt)| *pt).chain(events.iter().map(|(pt, ..)| *pt));
             types.for_each(|pt| write!(rest, " {pt}").expect(INFALLIBLE));
             rest.push_str("\r\n");
             for (codec, pt) in codecs {
-                write!(rest, "a=rtpmap:{pt} {}/8000\r\n", codec.name()).expect(INFALLIBLE);
+                let (name, clock, channels) = (codec.name(), codec.clock(), codec.channels());
+                write!(rest, "a=rtpmap:{pt} {name}/{clock}{channels}\r\n").expect(INFALLIBLE);
+                if let Some(parameters) = codec.parameters() {
+                    write!(rest, "a=fmtp:{pt} {parameters}\r\n").expect(INFALLIBLE);
+                }
             }
-            if let Some((pt, which)) = events {
-                write!(rest, "a=rtpmap:{pt} telephone-event/8000\r\na=fmtp:{pt} {which}\r\n")
+            for (pt, clock, which) in events {
+                write!(rest, "a=rtpmap:{pt} telephone-event/{clock}\r\na=fmtp:{pt} {which}\r\n")
                     .expect(INFALLIBLE);
             }
             write!(rest, "a=ptime:{}\r\na={}\r\n", PTIME.as_millis(), direction.as_str()).expect(INFALLIBLE);
@@ -487,11 +489,58 @@ fn is_audio(media: &Media) -> bool {
     media.kind.eq_ignore_ascii_case("audio")
 }
 
-/// Telephone events at another clock belong to a codec of that clock (RFC 4733 §2.4.1).
-fn events_of(media: &Media) -> Option<u8> {
+/// RFC 3264 §5.1: the first is the one that whoever says it likes best.
+fn first_of(media: &Media, allowed: &[Codec]) -> Option<(Codec, u8)> {
+    media
+        .payload_types()
+        .find_map(|pt| Some((Codec::of(media, pt).filter(|codec| allowed.contains(codec))?, pt)))
+}
+
+/// Telephone events have the clock of the codec beside them (RFC 4733 §2.1). Beside Opus many have those of 8 kHz
+/// alone, and mean them. Answers also the clock, that of 8 kHz if there are none.
+fn events_of(media: &Media, codec: Codec) -> (Option<u8>, u32) {
+    let with = |clock| events_at(media, clock).map(|pt| (Some(pt), clock));
+    with(codec.clock()).or_else(|| with(CLOCK)).unwrap_or((None, CLOCK))
+}
+
+fn events_at(media: &Media, clock: u32) -> Option<u8> {
     media.payload_types().find(|pt| {
-        matches!(media.encoding(*pt), Some((name, 8000)) if name.eq_ignore_ascii_case("telephone-event"))
+        let (name, at) = media.encoding(*pt).unwrap_or_default();
+        at == clock && name.eq_ignore_ascii_case("telephone-event")
     })
+}
+
+impl Default for Numbers {
+    fn default() -> Self {
+        Self {
+            opus: Codec::Opus.payload_type(),
+            events: EVENTS_PAYLOAD_TYPE,
+            wide_events: WIDE_EVENTS_PAYLOAD_TYPE,
+        }
+    }
+}
+
+impl Numbers {
+    fn of(self, codec: Codec) -> u8 {
+        if codec == Codec::Opus { self.opus } else { codec.payload_type() }
+    }
+
+    /// Those of the other side's description; what it does not have gets a number that means nothing else there.
+    fn follow(&mut self, media: &Media) {
+        let mut taken: Vec<u8> = media.payload_types().collect();
+        let opus = media.payload_types().find(|pt| Codec::of(media, *pt) == Some(Codec::Opus));
+        let mut choose = |theirs: Option<u8>, before: u8| {
+            let number = theirs.unwrap_or_else(|| {
+                let free = |pt: &u8| !taken.contains(pt);
+                std::iter::once(before).chain(DYNAMIC).find(free).unwrap_or(before)
+            });
+            taken.push(number);
+            number
+        };
+        self.opus = choose(opus, self.opus);
+        self.events = choose(events_at(media, CLOCK), self.events);
+        self.wide_events = choose(events_at(media, OPUS_CLOCK), self.wide_events);
+    }
 }
 
 fn hears_flash(media: &Media, payload_type: u8) -> bool {
@@ -573,7 +622,7 @@ mod tests {
     #[test]
     fn rfc3264_6_other_lines_are_refused_with_port_0_in_their_places() {
         let body = offer(
-            "m=video 51372 RTP/AVP 31\r\na=rtpmap:31 H261/90000\r\nm=audio 49170 RTP/AVP 97 8 0 96\r\n\
+            "m=video 51372 RTP/AVP 31\r\na=rtpmap:31 H261/90000\r\nm=audio 49170 RTP/AVP 97 0 8 96\r\n\
              a=rtpmap:97 iLBC/8000\r\na=rtpmap:96 telephone-event/8000\r\na=fmtp:96 0-15\r\n\
              m=audio 49172 RTP/SAVP 0\r\n",
         );
@@ -599,9 +648,11 @@ mod tests {
     }
 
     #[test]
-    fn rfc3264_6_preference_is_ours_and_dynamic_numbers_are_kept() {
-        let body = offer("m=audio 4000 RTP/AVP 0 100\r\na=rtpmap:100 pcma/8000/1\r\n");
-        let (answer, agreed) = local().answer(&read(&body), &[Codec::Pcma, Codec::Pcmu], SendRecv).unwrap();
+    fn rfc3264_6_1_preference_is_the_offerers_among_what_is_allowed_and_its_numbers_are_kept() {
+        let body = offer("m=audio 4000 RTP/AVP 100 0\r\na=rtpmap:100 pcma/8000/1\r\n");
+        let (_, agreed) = local().answer(&read(&body), &[Codec::Pcmu], SendRecv).unwrap();
+        assert_eq!(agreed.codec, Codec::Pcmu);
+        let (answer, agreed) = local().answer(&read(&body), &[Codec::Pcmu, Codec::Pcma], SendRecv).unwrap();
         assert_eq!(agreed.codec, Codec::Pcma);
         assert_eq!(agreed.sends, PayloadTypes { audio: 100, events: None });
         assert_eq!(lines(&answer, "a=rtpmap"), ["a=rtpmap:100 PCMA/8000"]);
@@ -667,13 +718,76 @@ mod tests {
     #[test]
     fn what_is_refused_says_why_and_changes_nothing() {
         let refuse = |media: &str| local().answer(&read(&offer(media)), &Codec::ALL, SendRecv).unwrap_err();
-        assert_eq!(refuse("m=audio 4000 RTP/AVP 9 18\r\n"), Refusal::NoCodec);
+        assert_eq!(refuse("m=audio 4000 RTP/AVP 3 18\r\n"), Refusal::NoCodec);
         assert_eq!(refuse("m=audio 0 RTP/AVP 0\r\n"), Refusal::NoAudio);
         assert_eq!(refuse("m=audio 4000 RTP/SAVP 0\r\n"), Refusal::NoKeys);
         assert_eq!(refuse("m=video 4000 RTP/AVP 31\r\n"), Refusal::NoAudio);
         assert_eq!(refuse("m=audio 4000 RTP/AVP 0\r\nc=IN IP6 2001:db8::1\r\n"), Refusal::NoAddress);
         assert_eq!(refuse("m=audio 4000 RTP/AVP 0\r\nc=IN IP4 phone.example.com\r\n"), Refusal::NoAddress);
         assert_eq!(refuse("m=audio 4000 RTP/AVP 0\r\nc=IN IP4 224.2.1.1/127\r\n"), Refusal::NoAddress);
+    }
+
+    /// As browsers offer it.
+    const OPUS: &str = "m=audio 4000 RTP/AVP 96 9 101 110 111\r\na=rtpmap:96 opus/48000/2\r\n\
+        a=fmtp:96 minptime=10;useinbandfec=1;maxplaybackrate=16000\r\na=rtpmap:101 CN/32000\r\n\
+        a=rtpmap:110 telephone-event/48000\r\na=rtpmap:111 telephone-event/8000\r\n";
+
+    #[test]
+    fn rfc7587_7_opus_is_answered_with_its_two_channels_and_events_of_its_clock() {
+        let mut local = local();
+        let (answer, agreed) = local.answer(&read(&offer(OPUS)), &Codec::ALL, SendRecv).unwrap();
+        assert_eq!(lines(&answer, "m="), ["m=audio 40000 RTP/AVP 96 110"]);
+        assert_eq!(
+            lines(&answer, "a=rtpmap"),
+            ["a=rtpmap:96 opus/48000/2", "a=rtpmap:110 telephone-event/48000"]
+        );
+        assert_eq!(lines(&answer, "a=fmtp"), ["a=fmtp:96 useinbandfec=1", "a=fmtp:110 0-15"]);
+        assert_eq!((agreed.codec, agreed.events_clock, agreed.rate()), (Codec::Opus, 48_000, Rate::Wide));
+        assert_eq!(agreed.sends, PayloadTypes { audio: 96, events: Some(110) });
+        assert!(agreed.opus.in_band_fec);
+
+        // §8.3.2 of RFC 3264: numbers mean what they meant before, and nothing else that they mean there.
+        let next = local.offer(&[Codec::Opus, Codec::Pcmu], SendRecv);
+        assert_eq!(lines(&next, "m="), ["m=audio 40000 RTP/AVP 96 0 110 111"]);
+        let mut other = self::local();
+        let taken = "m=audio 4000 RTP/AVP 0 111 110 101\r\na=rtpmap:111 iLBC/8000\r\na=rtpmap:110 speex/8000\r\n\
+            a=rtpmap:101 speex/16000\r\n";
+        other.answer(&read(&offer(taken)), &Codec::ALL, SendRecv).unwrap();
+        let numbers = lines(&other.offer(&[Codec::Opus], SendRecv), "m=");
+        assert_eq!(numbers, ["m=audio 40000 RTP/AVP 96 98 97"]);
+    }
+
+    #[test]
+    fn rfc4733_2_1_events_of_8_khz_are_taken_beside_opus_where_there_are_no_others() {
+        let body = offer(
+            "m=audio 4000 RTP/AVP 107 101\r\na=rtpmap:107 opus/48000/2\r\na=rtpmap:101 telephone-event/8000\r\n",
+        );
+        let (_, agreed) = local().answer(&read(&body), &Codec::ALL, SendRecv).unwrap();
+        assert_eq!((agreed.codec, agreed.sends.events, agreed.events_clock), (Codec::Opus, Some(101), 8_000));
+    }
+
+    #[test]
+    fn rfc3551_4_5_2_g722_has_a_clock_of_8_khz() {
+        let body = offer("m=audio 4000 RTP/AVP 9 0\r\n");
+        let (answer, agreed) = local().answer(&read(&body), &Codec::ALL, SendRecv).unwrap();
+        assert_eq!(lines(&answer, "a=rtpmap"), ["a=rtpmap:9 G722/8000"]);
+        assert_eq!((agreed.codec.clock(), agreed.rate()), (8_000, Rate::Wide));
+        let wrong =
+            offer("m=audio 4000 RTP/AVP 96 97\r\na=rtpmap:96 G722/16000\r\na=rtpmap:97 opus/48000/1\r\n");
+        assert_eq!(local().answer(&read(&wrong), &Codec::ALL, SendRecv).unwrap_err(), Refusal::NoCodec);
+    }
+
+    #[test]
+    fn rfc3264_7_an_answer_with_opus_decides_numbers_of_both_sides() {
+        let mut local = local();
+        let body = local.offer(&Codec::ALL, SendRecv);
+        assert_eq!(lines(&body, "m="), ["m=audio 40000 RTP/AVP 111 9 0 8 110 101"]);
+        let answer = offer(
+            "m=audio 5000 RTP/AVP 98 99\r\na=rtpmap:98 opus/48000/2\r\na=rtpmap:99 telephone-event/48000\r\n",
+        );
+        let agreed = local.accept(&answer).unwrap();
+        assert_eq!(agreed.sends, PayloadTypes { audio: 98, events: Some(99) });
+        assert_eq!(agreed.receives, PayloadTypes { audio: 111, events: Some(110) });
     }
 
     #[test]

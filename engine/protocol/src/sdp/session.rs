@@ -294,8 +294,9 @@ impl Map {
         let mut parts = rest.trim().split('/');
         let encoding = parts.next()?.to_owned();
         let clock = parts.next()?.parse().ok()?;
-        // A second channel is no telephone call.
-        let mono = parts.next().is_none_or(|channels| channels == "1");
+        // A second channel is no telephone call, but with Opus it is what must be said (RFC 7587 §7).
+        let channels = if encoding.eq_ignore_ascii_case("opus") { "2" } else { "1" };
+        let mono = parts.next().is_none_or(|said| said == channels);
         mono.then_some(Self { payload_type: payload_type.parse().ok()?, encoding, clock })
     }
 }

@@ -8,6 +8,7 @@ use std::time::Duration;
 use exchange::queue::MOST_QUEUES;
 use ipnet::IpNet;
 use jiff::tz::TimeZone;
+use protocol::sdp::Codec;
 use protocol::sip::digest::Algorithm;
 use protocol::sip::uri::Uri;
 
@@ -62,6 +63,7 @@ pub(super) fn tenant(section: Section<'_, '_>) -> Option<TenantParts> {
     let tolls = section.section("tolls").map_or_else(Tolls::default, tolls);
     let stir = section.section("stir").map(stir);
     let srtp_of_users = srtp(&section);
+    let codecs = codecs(&section);
 
     let users = section.sections("user");
     let groups = section.sections("group");
@@ -139,6 +141,7 @@ pub(super) fn tenant(section: Section<'_, '_>) -> Option<TenantParts> {
         stir,
         digest,
         srtp: srtp_of_users,
+        codecs,
         speech,
         users,
         groups,
@@ -279,6 +282,32 @@ fn domains(section: &Section<'_, '_>) -> Vec<String> {
         domains.push(lower.trim_matches(['[', ']']).to_owned());
     }
     domains
+}
+
+/// `codecs`, the best first; none if nothing is said.
+fn codecs(section: &Section<'_, '_>) -> Option<Arc<[Codec]>> {
+    let texts = section.texts("codecs", r#"["opus", "g722", "pcmu", "pcma"]"#)?;
+    let mut codecs = Vec::new();
+    for text in &texts {
+        match Codec::named(text.value) {
+            Some(codec) if !codecs.contains(&codec) => codecs.push(codec),
+            Some(_) => section.mistake(text.line, format!("\"{}\" stands there twice", text.value)),
+            None => section.mistake(
+                text.line,
+                format!(
+                    "no codec \"{}\" is known; write \"opus\", \"g722\", \"pcmu\" or \"pcma\"",
+                    text.value
+                ),
+            ),
+        }
+    }
+    if texts.is_empty() {
+        section.mistake(
+            section.line,
+            "without a codec nobody is heard; leave \"codecs\" out for all".to_owned(),
+        );
+    }
+    (!codecs.is_empty()).then(|| codecs.into())
 }
 
 /// The hashes of `digest`; MD5 alone unless said. RFC 8760 asks for SHA-256 beside it, but telephones in use (baresip
@@ -579,6 +608,7 @@ fn trunk(section: Section<'_, '_>, names: &mut Names<'_>, signs: bool) -> Option
             }
         }
     }
+    let codecs = codecs(&section);
     let tls = section.section("tls").map(|section| (section.line, tls::trunk(section)));
     let (tls_line, tls) = tls.unzip();
     let (Some(name), Some(address)) = (name, parsed) else {
@@ -611,6 +641,7 @@ fn trunk(section: Section<'_, '_>, names: &mut Names<'_>, signs: bool) -> Option
         identity,
         diversion,
         history_info,
+        codecs,
     };
     tls::check_trunk(&section, &trunk, tls_line.unwrap_or(section.line));
     section.finish();

@@ -627,3 +627,26 @@ fn every_user_and_group_has_a_box_and_any_other_name_may_be_one() {
         said("[[tenant]]\nname = \"acme\"\n  [[tenant.mailbox]]\n  name = \"office\"\n  pin = \"12\"\n");
     assert!(mistakes[0].contains("write 4 to 16 digits"), "{mistakes:?}");
 }
+
+#[test]
+fn codecs_are_a_tenants_and_a_trunk_may_have_its_own() {
+    use protocol::sdp::Codec::{G722, Opus, Pcma, Pcmu};
+    let with = |codecs: &str, of_trunk: &str| {
+        let trunk = format!("[[tenant.trunk]]\nname = \"far\"\naddress = \"sip:192.0.2.1\"\n{of_trunk}\n");
+        world(&format!("[[tenant]]\nname = \"acme\"\n{codecs}\n{trunk}"))
+    };
+    let usual = with("", "");
+    assert_eq!(usual.tenant("acme").unwrap().codecs(None), [Opus, G722, Pcmu, Pcma]);
+    let own = with("codecs = [\"pcma\", \"opus\"]", "codecs = [\"PCMU\"]");
+    let acme = own.tenant("acme").unwrap();
+    assert_eq!((acme.codecs(None), acme.codecs(Some("far"))), (&[Pcma, Opus][..], &[Pcmu][..]));
+    assert_eq!(with("codecs = [\"pcma\"]", "").tenant("acme").unwrap().codecs(Some("far")), [Pcma]);
+    for (text, wrong) in [
+        ("codecs = [\"g729\"]", "no codec \"g729\" is known"),
+        ("codecs = [\"opus\", \"opus\"]", "\"opus\" stands there twice"),
+        ("codecs = []", "without a codec nobody is heard"),
+    ] {
+        let mistakes = said(&format!("[[tenant]]\nname = \"acme\"\n{text}\n"));
+        assert!(mistakes.iter().any(|mistake| mistake.contains(wrong)), "{mistakes:?}");
+    }
+}

@@ -14,7 +14,7 @@ use std::time::Duration;
 use exchange::QueuePlan;
 use ipnet::IpNet;
 use jiff::tz::TimeZone;
-use protocol::sdp::Srtp;
+use protocol::sdp::{Codec, Srtp};
 use protocol::sip::digest::Algorithm;
 pub use protocol::sip::flow::Transport;
 use protocol::sip::locate::Target;
@@ -293,6 +293,8 @@ pub struct Tenant {
     pub digest: Arc<[Algorithm]>,
     /// `srtp`: whether the sound of its users is encrypted.
     pub srtp: Srtp,
+    /// `codecs`: those that calls may have, in the order in which they are offered; never empty.
+    pub codecs: Arc<[Codec]>,
     /// `[tenant.speech]`, and what it leaves out as `[speech]` has it.
     pub speech: Arc<Speech>,
     /// `[[tenant.user]]`
@@ -352,6 +354,7 @@ pub(super) struct TenantParts {
     pub stir: Option<Arc<Stir>>,
     pub digest: Arc<[Algorithm]>,
     pub srtp: Srtp,
+    pub codecs: Option<Arc<[Codec]>>,
     pub speech: SpeechParts,
     pub users: Vec<User>,
     pub groups: Vec<Group>,
@@ -390,6 +393,7 @@ impl Tenant {
             stir: parts.stir,
             digest: parts.digest,
             srtp: parts.srtp,
+            codecs: parts.codecs.unwrap_or_else(|| Codec::ALL.into()),
             speech: Arc::new(parts.speech.over(speech)),
             user_by_name: users.iter().enumerate().map(|(i, u)| (u.name.clone(), i)).collect(),
             user_by_number: users.iter().enumerate().map(|(i, u)| (u.number.clone(), i)).collect(),
@@ -414,6 +418,12 @@ impl Tenant {
             scripting: parts.scripting,
             tokens: parts.tokens,
         }
+    }
+
+    /// The codecs of a leg that leads to this trunk, or to a telephone.
+    pub fn codecs(&self, trunk: Option<&str>) -> &[Codec] {
+        let trunk = trunk.and_then(|name| self.trunk(name));
+        trunk.and_then(|trunk| trunk.codecs.as_deref()).unwrap_or(&self.codecs)
     }
 
     /// A user by the name they register with.
@@ -583,6 +593,8 @@ pub struct Trunk {
     pub diversion: bool,
     /// `sent_on` has "history-info": it is told so by History-Info.
     pub history_info: bool,
+    /// `codecs`: those that calls with it may have, in the order in which they are offered; the tenant's if none.
+    pub codecs: Option<Arc<[Codec]>>,
 }
 
 impl Trunk {

@@ -230,7 +230,8 @@ impl Shard {
             Peer::User { .. } => None,
         };
         let protection = self.protection(tenant, trunk_name, flow.transport);
-        let offer = match self.judge_offer(flow, &protection, offer.as_ref()) {
+        let codecs = tenant.codecs(trunk_name);
+        let offer = match self.judge_offer(flow, &protection, offer.as_ref(), codecs) {
             Ok(offer) => offer,
             Err(refusal) => return self.refuse_offer(now, session, refusal),
         };
@@ -298,6 +299,7 @@ impl Shard {
                 local: None,
                 negotiated: None,
                 answer: None,
+                offer: None,
                 trunk,
                 max_forwards: max_forwards.saturating_sub(1),
                 insisting: None,
@@ -310,7 +312,7 @@ impl Shard {
             return; // refused for a limit; the effect that says so is under way
         }
         self.begin_trace(now, call, leg, &tenant.name, request, flow);
-        if !self.open_stream(leg, flow.remote, None, offer.as_ref(), protection) {
+        if !self.open_stream(leg, flow.remote, None, offer, protection) {
             self.stack.reject(now, session, 503, "No Media Ports", &[], &mut self.outputs);
             self.reports.push_back((leg, Event::Ended));
         }
@@ -322,13 +324,14 @@ impl Shard {
         flow: &Flow,
         protection: &Protection,
         offer: Option<&Bytes>,
+        codecs: &[Codec],
     ) -> Result<Option<Description>, Refusal> {
         let own = SocketAddr::new(self.around.media.advertised(), 0);
         let portless = LocalMedia::new(self.address_towards(own, flow.remote), 0);
         let portless = portless.with_protection(protection.clone());
         let read = |offer: &Bytes| {
             let offer = Description::read(offer)?;
-            portless.judge(&offer, &Codec::ALL, Flows::SendRecv)?;
+            portless.judge(&offer, codecs, Flows::SendRecv)?;
             Ok(offer)
         };
         offer.map(read).transpose()
@@ -383,14 +386,16 @@ impl Shard {
         leg: LegKey,
         remote: SocketAddr,
         beside: Option<media::StreamId>,
-        offer: Option<&Description>,
+        offer: Option<Description>,
         protection: Protection,
     ) -> bool {
         let Ok(stream) = self.around.media.open(leg.0, beside) else { return false };
         let local = LocalMedia::new(self.address_towards(stream.address, remote), leg.0);
         let mut local = local.with_protection(protection);
-        let answered = offer.and_then(|offer| local.answer(offer, &Codec::ALL, Flows::SendRecv).ok());
+        let codecs = self.codecs_of(leg);
+        let answered = offer.as_ref().and_then(|offer| local.answer(offer, &codecs, Flows::SendRecv).ok());
         let Some(line) = self.lines.get_mut(leg) else { return false };
+        line.offer = offer.map(Box::new);
         line.stream = Some(stream.id);
         line.local = Some(local);
         if let Some((answer, negotiated)) = answered {
@@ -417,6 +422,7 @@ impl Shard {
         match local.accept(answer) {
             Ok(negotiated) => {
                 self.agreed(leg, negotiated);
+                self.follow(leg, negotiated.codec);
                 true
             }
             Err(why) => {
@@ -424,6 +430,37 @@ impl Shard {
                 false
             }
         }
+    }
+
+    /// A leg of a call speaks this: its caller, if it has not heard our answer to its offer, is answered with the
+    /// same where it offered that, so that sound need not be changed between them.
+    fn follow(&mut self, leg: LegKey, codec: Codec) {
+        let call = self.lines.get(leg).map(|line| line.call);
+        let Some(caller) = call.and_then(|call| self.running.get(&call)).map(|running| running.caller) else {
+            return;
+        };
+        let mut codecs = self.codecs_of(caller);
+        codecs.retain(|known| codec.passes_to(*known));
+        let Some(line) = self.lines.get_mut(caller).filter(|_| caller != leg) else { return };
+        let passes = line.negotiated.is_none_or(|agreed| agreed.codec.passes_to(codec));
+        let (Some(offer), Some(local), false) = (&line.offer, line.local.as_mut(), passes) else { return };
+        if let Ok((answer, negotiated)) = local.answer(offer, &codecs, Flows::SendRecv) {
+            line.answer = Some(answer.into());
+            self.agreed(caller, negotiated);
+        }
+    }
+
+    /// What may be agreed with a leg, the best first: what it speaks already, then as its trunk or tenant has it.
+    fn codecs_of(&self, leg: LegKey) -> Vec<Codec> {
+        let Some(line) = self.lines.get(leg) else { return Codec::ALL.into() };
+        let first = line.negotiated.map(|agreed| agreed.codec);
+        self.codecs(&line.tenant, line.trunk.as_deref(), first)
+    }
+
+    /// The same for a leg that is not there yet.
+    pub(super) fn codecs(&self, tenant: &str, trunk: Option<&str>, first: Option<Codec>) -> Vec<Codec> {
+        let tenant = self.world.tenant(tenant);
+        Codec::led_by(first, tenant.map_or(&Codec::ALL, |tenant| tenant.codecs(trunk)))
     }
 
     fn agreed(&mut self, leg: LegKey, negotiated: Negotiated) {
@@ -436,7 +473,9 @@ impl Shard {
 
     /// The other side changes its session: hold, resume, or another address.
     fn reinvited(&mut self, now: Instant, session: SessionId, offer: Option<Bytes>) {
-        let Some((leg, line)) = self.lines.of_session(session) else { return };
+        let Some((leg, _)) = self.lines.of_session(session) else { return };
+        let codecs = self.codecs_of(leg);
+        let Some(line) = self.lines.get_mut(leg) else { return };
         let Some(local) = line.local.as_mut() else { return };
         let Some(offer) = offer else {
             // A holder stays one; a party that was held may come back this way.
@@ -444,11 +483,11 @@ impl Shard {
                 Flows::SendOnly => Flows::SendOnly,
                 _ => Flows::SendRecv,
             };
-            let offer = local.offer(&Codec::ALL, wished);
+            let offer = local.offer(&codecs, wished);
             return self.stack.accept_reinvite(now, session, Some(offer.into()), &mut self.outputs);
         };
         let offer = Description::read(&offer).map_err(Refusal::from);
-        match offer.and_then(|offer| local.answer(&offer, &Codec::ALL, Flows::SendRecv)) {
+        match offer.and_then(|offer| local.answer(&offer, &codecs, Flows::SendRecv)) {
             Ok((answer, negotiated)) => {
                 let call = line.call;
                 self.agreed(leg, negotiated);
@@ -503,6 +542,7 @@ impl Shard {
         if let Signal::Invite(begin) = signal {
             return self.begin(now, leg, *begin, false);
         }
+        let codecs = self.codecs_of(leg);
         let Some(line) = self.lines.get_mut(leg) else { return };
         let Some(session) = line.session else { return };
         match signal {
@@ -513,16 +553,18 @@ impl Shard {
                     && self.stack.rings_reliably(session)
                     && let Some(local) = line.local.as_mut()
                 {
-                    line.answer = Some(local.offer(&Codec::ALL, Flows::SendRecv).into());
+                    line.answer = Some(local.offer(&codecs, Flows::SendRecv).into());
                 }
+                line.offer = None;
                 let sdp = line.answer.clone();
                 let status = if sdp.is_some() { 183 } else { 180 };
                 self.stack.provisional(now, session, status, "", sdp, &mut self.outputs);
             }
             Signal::Answer => {
+                line.offer = None;
                 let sdp = match (&line.answer, line.local.as_mut()) {
                     (Some(answer), _) => Some(answer.clone()),
-                    (None, Some(local)) => Some(local.offer(&Codec::ALL, Flows::SendRecv).into()),
+                    (None, Some(local)) => Some(local.offer(&codecs, Flows::SendRecv).into()),
                     (None, None) => None,
                 };
                 self.stack.answer(now, session, sdp, &mut self.outputs);
@@ -552,7 +594,7 @@ impl Shard {
             Signal::Hold | Signal::Resume => {
                 let flows = if signal == Signal::Hold { Flows::SendOnly } else { Flows::SendRecv };
                 let Some(local) = line.local.as_mut() else { return };
-                let offer = local.offer(&Codec::ALL, flows);
+                let offer = local.offer(&codecs, flows);
                 self.stack.reinvite(now, session, Some(offer.into()), &mut self.outputs);
             }
             Signal::AcceptTransfer => self.stack.accept_refer(now, session, &mut self.outputs),
@@ -601,10 +643,8 @@ impl Shard {
         let beside = caller.and_then(|line| line.stream);
         let max_forwards = caller.map_or(MAX_FORWARDS, |line| line.max_forwards);
         // The caller's codec first, so that sound needs no change on the way.
-        let codecs = match caller.and_then(|line| line.negotiated.as_ref()).map(|agreed| agreed.codec) {
-            Some(Codec::Pcma) => [Codec::Pcma, Codec::Pcmu],
-            _ => Codec::ALL,
-        };
+        let spoken = caller.and_then(|line| line.negotiated.as_ref()).map(|agreed| agreed.codec);
+        let codecs = self.codecs(&tenant.name, trunk_name.as_deref(), spoken);
         self.lines.insert(
             leg,
             Line {
@@ -616,6 +656,7 @@ impl Shard {
                 local: None,
                 negotiated: None,
                 answer: None,
+                offer: None,
                 trunk: trunk_name,
                 max_forwards,
                 insisting: None,

@@ -7,7 +7,7 @@ use std::time::Instant;
 use bytes::Bytes;
 use exchange::{CallId, LegKey, LegNo, Token};
 use media::StreamId;
-use protocol::sdp::{LocalMedia, Negotiated};
+use protocol::sdp::{Description, LocalMedia, Negotiated};
 use protocol::sip::flow::Destination;
 use protocol::sip::stack::{Invite, SessionId};
 
@@ -28,6 +28,8 @@ pub(super) struct Line {
     pub negotiated: Option<Negotiated>,
     /// The answer to the caller's offer, for 183 and 200; none for a caller without an offer.
     pub answer: Option<Bytes>,
+    /// The caller's offer, until it has heard our answer to it.
+    pub offer: Option<Box<Description>>,
     /// The carrier, if the leg leads to one.
     pub trunk: Option<String>,
     /// Its INVITE, for a telephone that takes encrypted sound by its profile alone; none where none was offered on the side.

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use exchange::{CallId, Event, Finish, LegKey, LegNo};
-use protocol::sdp::{Codec, LocalMedia};
+use protocol::sdp::LocalMedia;
 use protocol::sip::flow::Flow;
 use protocol::sip::stack::{Credentials, NotRestored, SessionId};
 use script::{Segment, Version};
@@ -96,7 +96,7 @@ impl Shard {
             no,
             session: self.stack.keep(line.session?)?,
             media: line.local.as_ref()?.keep(),
-            a_law: line.negotiated.is_some_and(|agreed| agreed.codec == Codec::Pcma),
+            codec: line.negotiated.map(|agreed| agreed.codec),
             trunk: line.trunk.clone(),
             max_forwards: line.max_forwards,
         })
@@ -252,6 +252,7 @@ impl Shard {
                 local: None,
                 negotiated: None,
                 answer: None,
+                offer: None,
                 trunk: kept.trunk.clone(),
                 max_forwards: kept.max_forwards,
                 insisting: None,
@@ -269,7 +270,7 @@ impl Shard {
         let address = self.address_towards(stream.address, kept.session.remote());
         let protection = self.protection(tenant, kept.trunk.as_deref(), kept.session.transport());
         let (mut local, flows) = LocalMedia::restore(address, kept.media.clone(), protection);
-        let codecs = if kept.a_law { [Codec::Pcma, Codec::Pcmu] } else { Codec::ALL };
+        let codecs = self.codecs(&tenant.name, kept.trunk.as_deref(), kept.codec);
         let offer = Bytes::from(local.offer(&codecs, flows));
         if let Some(anchoring) = self.recovery.anchoring.get_mut(&session) {
             anchoring.offer = offer.clone();

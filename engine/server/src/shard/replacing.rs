@@ -35,7 +35,7 @@ impl Shard {
             Err(status) => return self.stack.reject(now, session, status, "", &[], &mut self.outputs),
         };
         let protection = self.protection(tenant, None, flow.transport);
-        let offer = match self.judge_offer(flow, &protection, offer.as_ref()) {
+        let offer = match self.judge_offer(flow, &protection, offer.as_ref(), tenant.codecs(None)) {
             Ok(offer) => offer,
             Err(refusal) => return self.refuse_offer(now, session, refusal),
         };
@@ -73,6 +73,7 @@ impl Shard {
             local: None,
             negotiated: None,
             answer: None,
+            offer: None,
             trunk: None,
             max_forwards: max_forwards.saturating_sub(1),
             insisting: None,
@@ -82,7 +83,7 @@ impl Shard {
         };
         self.lines.insert(leg, line);
         self.begin_trace(now, call, leg, &tenant.name, request, flow);
-        if !self.open_stream(leg, flow.remote, None, offer.as_ref(), protection) {
+        if !self.open_stream(leg, flow.remote, None, offer, protection) {
             self.stack.reject(now, session, 503, "No Media Ports", &[], &mut self.outputs);
             self.reports.push_back((leg, Event::Ended));
         }

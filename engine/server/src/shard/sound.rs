@@ -9,7 +9,7 @@ use exchange::{Event, LegKey, Sound, Token};
 use media::{Command, Happening, Repeat};
 
 use super::{Input, Shard};
-use crate::metrics::OfKind;
+use crate::metrics::{OfCodec, OfKind};
 use crate::sounds::Programme;
 
 /// Sounds that are ready to be played.
@@ -158,6 +158,12 @@ impl Shard {
                     let kind = OfKind { kind: kind.into() };
                     metrics.srtp_refused.get_or_create(&kind).inc_by(packets);
                 }
+                if let Some(codec) = stats.codec {
+                    let of = OfCodec { codec: codec.name() };
+                    metrics.rtp_legs.get_or_create(&of).inc();
+                    metrics.rtp_concealed.get_or_create(&of).inc_by(stats.concealed);
+                    metrics.rtp_late.get_or_create(&of).inc_by(stats.late);
+                }
                 return;
             }
         };
@@ -173,7 +179,7 @@ fn recording_path(tenant: &str, name: &str) -> String {
 /// How long a sound is; what never ends counts for nothing, since nothing comes after it.
 fn length(sound: &media::Sound) -> Duration {
     match sound {
-        media::Sound::Samples(samples) => Duration::from_micros(samples.len() as u64 * 125),
+        media::Sound::Samples(samples) => samples.length(),
         media::Sound::Silence(length) | media::Sound::Tone(_, length) => *length,
         media::Sound::Ringback => Duration::ZERO,
     }

@@ -102,7 +102,7 @@ impl World {
 
 /// Whether it is the server's tone, and not something that espeak-ng said.
 fn is_tone(samples: &Samples) -> bool {
-    samples.len() == 4000
+    samples.sound.len() == 4000
 }
 
 #[tokio::test]
@@ -150,7 +150,7 @@ async fn a_server_that_fails_is_left_alone_and_espeak_speaks() {
         let speech = world.engine(path, SpeechAnswer::Wav);
         for text in ["първо", "второ"] {
             let samples = world.say(&speech, text).await.expect("espeak-ng is installed");
-            assert!(!is_tone(&samples) && samples.iter().any(|sample| sample.abs() > 1000), "{path}");
+            assert!(!is_tone(&samples) && samples.sound.iter().any(|sample| sample.abs() > 1000), "{path}");
         }
         assert_eq!(world.asked(), 1, "{path}: the second text does not wait for it");
         let told = world.told.lock().unwrap().clone();
@@ -179,7 +179,7 @@ async fn espeak_speaks_each_language_and_any_other_in_english() {
     for language in ["en", "bg", "ru", "xx"] {
         let samples =
             world.speaker.say("acme", &speech, BOUNDS, language, "-v 12 минути").await.expect("words");
-        assert!(samples.len() > 4000, "{language}");
+        assert!(samples.sound.len() > 4000, "{language}");
         said.push(samples);
     }
     assert_ne!(said[0], said[1], "the languages differ");

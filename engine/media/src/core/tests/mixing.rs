@@ -197,7 +197,7 @@ fn one_hears_at_most_eight_and_not_itself() {
     let mut world = World::new(&[PCMU; 12]);
     let ids: Vec<StreamId> = world.legs.iter().map(|leg| leg.id).collect();
     world.command(0, Command::Hear { whom: [&ids[..], &ids[..]].concat() });
-    let heard = world.core.stream(ids[0]).unwrap().heard();
+    let heard = world.core.stream(ids[0]).unwrap().heard.clone();
     assert_eq!(heard, ids[1..=Media::MAX_HEARD]);
     for leg in 1..12 {
         world.command(leg, Command::Hear { whom: vec![ids[0]] });

@@ -1,0 +1,174 @@
+//! Telephones of different codecs: baresip with Opus and G.722, pjsua2 with G.722 and G.711, and a network that
+//! loses packets.
+
+use std::net::Ipv4Addr;
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use tests::pjsua::Setup;
+
+use crate::world::{GREETING_HZ, SOON, World};
+
+const A_WHILE: Duration = Duration::from_secs(3);
+const MOST: Duration = Duration::from_millis(2_000);
+
+/// Between two looks at something that can only be asked for.
+const LOOK_AGAIN: Duration = Duration::from_millis(20);
+
+const PCMU: &str = "PCMU/8000/1";
+const G722: &str = "G722/16000/1";
+/// As baresip names it where it has no stereo; in its offers it has the two channels of RFC 7587.
+const OPUS: &str = "opus/48000/1";
+
+fn only(codec: &'static str) -> Setup<'static> {
+    Setup { codec: Some(codec), only: true, ..Setup::default() }
+}
+
+/// Legs that are closed, by their codec: they are counted when their last packet is sent, which nobody hears of.
+#[track_caller]
+fn assert_legs(world: &World, codec: &str, legs: u32) {
+    let line = format!("strowger_rtp_legs_total{{codec=\"{codec}\"}} {legs}");
+    let end = Instant::now() + SOON;
+    while !world.exchange.metrics().contains(&line) {
+        assert!(Instant::now() < end, "{line} is not in\n{}", world.exchange.metrics());
+        std::thread::park_timeout(LOOK_AGAIN);
+    }
+}
+
+#[test]
+fn rfc7587_rfc3551_telephones_of_one_codec_hear_those_of_another() {
+    for (speaks, name) in [(OPUS, "opus"), (G722, "G722")] {
+        let mut world = World::new();
+        let mut ana = world.pjsua_with("ana", 440.0, only(PCMU));
+        let mut boris = world.baresip("boris", 600.0, &format!(";audio_codecs={speaks}"));
+        boris.dial(&world.uri("101"));
+        ana.event("ringing", SOON);
+        ana.answer();
+        ana.confirmed(SOON);
+        boris.event("CALL_ESTABLISHED", SOON);
+        ana.talk(A_WHILE);
+        boris.hang_up();
+        ana.disconnected(SOON);
+        boris.event("CALL_CLOSED", SOON);
+        boris.heard().assert_tone(440.0, MOST);
+        ana.heard().assert_tone(600.0, MOST);
+        world.exchange.calls(1);
+        assert_legs(&world, name, 1);
+        assert_legs(&world, "PCMU", 1);
+    }
+}
+
+#[test]
+fn an_opus_telephone_and_one_of_g722_hear_each_other() {
+    let mut world = World::new();
+    let mut vera = world.baresip("vera", 440.0, &format!(";audio_codecs={G722}"));
+    let mut boris = world.baresip("boris", 600.0, &format!(";audio_codecs={OPUS}"));
+    boris.dial(&world.uri("103"));
+    vera.event("CALL_INCOMING", SOON);
+    vera.accept();
+    vera.event("CALL_ESTABLISHED", SOON);
+    boris.event("CALL_ESTABLISHED", SOON);
+    std::thread::park_timeout(A_WHILE);
+    boris.hang_up();
+    vera.event("CALL_CLOSED", SOON);
+    boris.event("CALL_CLOSED", SOON);
+    boris.heard().assert_tone(440.0, MOST);
+    vera.heard().assert_tone(600.0, MOST);
+    world.exchange.calls(1);
+    assert_legs(&world, "opus", 1);
+    assert_legs(&world, "G722", 1);
+}
+
+/// Whoever has both is answered with what the other one has, though it likes Opus better; nothing is decoded then.
+#[test]
+fn rfc3264_6_1_a_codec_that_both_have_is_used_again() {
+    let mut world = World::new();
+    let mut ana = world.pjsua_with("ana", 440.0, only(PCMU));
+    let mut boris = world.baresip("boris", 600.0, ";audio_codecs=opus/48000/1,PCMU");
+    boris.dial(&world.uri("101"));
+    ana.event("ringing", SOON);
+    ana.answer();
+    ana.confirmed(SOON);
+    ana.talk(A_WHILE);
+    ana.hang_up();
+    boris.event("CALL_CLOSED", SOON);
+    boris.heard().assert_tone(440.0, MOST);
+    ana.heard().assert_tone(600.0, MOST);
+    world.exchange.calls(1);
+    assert_legs(&world, "PCMU", 2);
+}
+
+#[test]
+fn rfc4733_2_1_an_opus_telephone_hears_the_menu_and_its_keys_are_keys() {
+    let mut world = World::new();
+    let mut ana = world.pjsua_with("ana", 440.0, only(PCMU));
+    let mut boris = world.baresip("boris", 600.0, ";audio_codecs=opus/48000/1");
+    boris.dial(&world.uri("700"));
+    boris.event("CALL_ESTABLISHED", SOON);
+    std::thread::park_timeout(Duration::from_millis(1_500));
+    boris.press("1");
+    ana.event("ringing", SOON);
+    ana.answer();
+    ana.confirmed(SOON);
+    ana.talk(A_WHILE);
+    boris.press("5");
+    assert_eq!(ana.event("dtmf", SOON)["digit"], "5");
+    ana.hang_up();
+    boris.event("CALL_CLOSED", SOON);
+    let heard = boris.heard();
+    heard.assert_tone(GREETING_HZ, Duration::from_millis(600));
+    heard.assert_tone(440.0, MOST);
+    world.exchange.calls(1);
+    assert_legs(&world, "opus", 1);
+}
+
+/// A rule of nftables that loses packets of sound to an address, until it is dropped.
+struct Lossy(String);
+
+impl Lossy {
+    fn new(to: Ipv4Addr, percent: u32) -> Self {
+        let table = format!("strowger-{}", to.to_string().replace('.', "-"));
+        let rules = format!(
+            "add table inet {table}\nadd chain inet {table} out {{ type filter hook output priority 0; }}\n\
+             add rule inet {table} out ip daddr {to} udp dport 6000-65535 numgen random mod 100 < {percent} drop\n"
+        );
+        let mut command = Command::new("nft");
+        let done = command.arg(&rules).status().expect("nft starts");
+        assert!(done.success(), "the rules of a lossy network can be made");
+        Self(table)
+    }
+}
+
+impl Drop for Lossy {
+    fn drop(&mut self) {
+        let _ = Command::new("nft").args(["delete", "table", "inet", &self.0]).status();
+    }
+}
+
+#[test]
+fn a_tone_is_heard_over_a_network_that_loses_15_percent() {
+    for (codec, name) in [(OPUS, "opus"), (G722, "G722")] {
+        let world = World::new();
+        let mut ana = world.pjsua_with("ana", 440.0, only(PCMU));
+        let _lossy = Lossy::new(world.exchange.ip(), 15);
+        let mut boris = world.baresip("boris", 600.0, &format!(";audio_codecs={codec}"));
+        boris.dial(&world.uri("101"));
+        ana.event("ringing", SOON);
+        ana.answer();
+        ana.confirmed(SOON);
+        ana.talk(A_WHILE * 2);
+        boris.hang_up();
+        ana.disconnected(SOON);
+        boris.event("CALL_CLOSED", SOON);
+        for (heard, hz) in [(ana.heard(), 600.0), (boris.heard(), 440.0)] {
+            let tone = heard.tone(hz).length;
+            assert!(tone > heard.length() / 3, "{codec}: {tone:?} of {:?}", heard.length());
+        }
+        assert_legs(&world, name, 1);
+        let metrics = world.exchange.metrics();
+
+        let line = format!("strowger_rtp_concealed_frames_total{{codec=\"{name}\"}} ");
+        let concealed = metrics.lines().find_map(|text| text.strip_prefix(&line)?.parse::<u32>().ok());
+        assert!(concealed.is_some_and(|frames| frames > 20), "{codec}: {concealed:?}\n{metrics}");
+    }
+}
