@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Installs what the tests (and with "bench", the side-by-side benches) need beside Rust and a C compiler:
-# Debian's sipp, baresip, Chromium, Kamailio, Kannel, opus-tools and Python, and PyPI's pjsua2, opentelemetry-proto, aiosmtpd and standardwebhooks in
-# environments of their own under the cache folder; and the tools that
+# Debian's sipp, baresip, Chromium, Kamailio, Kannel, opus-tools and Python, and PyPI's pjsua2, opentelemetry-proto,
+# aiosmtpd, standardwebhooks and Tryton in environments of their own under the cache folder; and the tools that
 # make components of scripts in JavaScript, Python and C, each in a folder of its own version.
 # Does nothing, quickly, where all of it is there. With "cmake" it installs that alone.
 set -euo pipefail
@@ -78,6 +78,18 @@ if ! has_outside; then
   python3 -m venv --clear "$outside"
   "$outside/bin/python" -m pip install --quiet --disable-pip-version-check aiosmtpd==1.4.6 standardwebhooks==1.0.1
   has_outside || { echo "aiosmtpd and standardwebhooks do not load in $outside" >&2; exit 1; }
+fi
+
+# A CRM that others made, and a small company in it.
+tryton=$cache/tryton
+tryton_made=$tryton/made-8.2.1-1
+if [ ! -e "$tryton_made" ]; then
+  echo "installing Tryton into $tryton"
+  python3 -m venv --clear "$tryton"
+  "$tryton/bin/python" -m pip install --quiet --disable-pip-version-check trytond==8.2.1 trytond_party==8.2.0 \
+    trytond_sale_opportunity==8.2.0 trytond_project==8.2.0 phonenumbers==9.0.43
+  "$tryton/bin/python" "$(dirname "$0")/e2e/tryton.py" make "$tryton/crm.sqlite"
+  touch "$tryton_made"
 fi
 
 if ! "$phones/bin/python" -c "import opentelemetry.proto.collector.trace.v1.trace_service_pb2" 2>/dev/null; then

@@ -9,6 +9,7 @@ mod calls;
 mod clinic;
 mod codecs;
 mod connections;
+mod crm;
 mod demo;
 mod digest;
 mod durability;

@@ -70,9 +70,7 @@ impl JsSip {
 
 /// Where `tests/install-tools.sh` puts JsSIP.
 pub(crate) fn folder() -> PathBuf {
-    let cache = std::env::var_os("STROWGER_CACHE").map(PathBuf::from);
-    let cache = cache.or_else(|| Some(Path::new(&std::env::var_os("HOME")?).join(".cache/strowger")));
-    let folder = cache.expect("there is a home folder").join("jssip");
+    let folder = crate::cache().join("jssip");
     assert!(
         folder.join("node_modules/jssip").is_dir(),
         "{} is missing; `make tools` makes it",

@@ -4,6 +4,8 @@
 //! Nothing here sleeps. Whoever waits, waits for a line that a program prints, up to a limit, and a limit
 //! that passes ends the test with everything that the program said.
 
+use std::path::PathBuf;
+
 pub mod baresip;
 pub mod browser;
 pub mod certificates;
@@ -17,3 +19,14 @@ pub mod process;
 pub mod sipp;
 pub mod sound;
 pub mod speech;
+
+/// The folder where `make test` keeps what it installs.
+///
+/// # Panics
+/// Without HOME.
+pub fn cache() -> PathBuf {
+    std::env::var_os("STROWGER_CACHE").map_or_else(
+        || PathBuf::from(std::env::var_os("HOME").expect("HOME is set")).join(".cache/strowger"),
+        PathBuf::from,
+    )
+}

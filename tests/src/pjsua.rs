@@ -225,9 +225,5 @@ pub fn python() -> PathBuf {
     if let Some(python) = std::env::var_os("STROWGER_PYTHON") {
         return python.into();
     }
-    let cache = std::env::var_os("STROWGER_CACHE").map_or_else(
-        || PathBuf::from(std::env::var_os("HOME").expect("HOME is set")).join(".cache/strowger"),
-        PathBuf::from,
-    );
-    cache.join("phones/bin/python")
+    crate::cache().join("phones/bin/python")
 }

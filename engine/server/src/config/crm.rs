@@ -10,6 +10,17 @@
 //! cache = "60 s"                      # what was found is good for so long
 //! owners = { ana = "41629779" }       # users, and what the CRM calls them
 //! recordings = "https://pbx.acme.example/calls/{call}"
+//! [tenant.crm.oauth]                  # in place of a token that lasts (RFC 6749); without refresh by the client's own right
+//! url = "https://acme.my.salesforce.com/services/oauth2/token"
+//! client = "3MVG9..."
+//! secret_env = "SALESFORCE_SECRET"
+//! refresh_env = "SALESFORCE_REFRESH"
+//! ```
+//!
+//! With requests of one's own there are `[tenant.crm.find]` and the other steps, and
+//!
+//! ```toml
+//! error = "/error"                    # of a plan of one's own: what an answer has there went wrong, whatever its status
 //! ```
 
 use std::sync::Arc;
@@ -22,8 +33,8 @@ use super::speech::headers;
 use super::tenant::Known;
 use super::world::Secret;
 use crate::crm::Crm;
-use crate::crm::plan::{self, Plan, Text};
-use crate::crm::remote::{Remote, Settings};
+use crate::crm::plan::{self, Plan, Pointer, Text};
+use crate::crm::remote::{Grant, Remote, Settings};
 use crate::crm::table::{Contacts, MOST_BYTES, Misread};
 
 const MILLISECOND: Duration = Duration::from_millis(1);
@@ -90,6 +101,12 @@ fn remote(section: &Section<'_, '_>, known: &Known<'_>, mut plan: Plan) -> Optio
     step(section, "done_task", &mut plan.done_task);
     step(section, "finish_task", &mut plan.finish_task);
     step(section, "log_call", &mut plan.log_call);
+    if let Some(text) = section.text("error", "/error") {
+        match Pointer::try_from(text.value.to_owned()) {
+            Ok(error) => plan.error = Some(error),
+            Err(why) => section.mistake(text.line, why),
+        }
+    }
     let mut words = Some(plan.words);
     step(section, "words", &mut words);
     plan.words = words.unwrap_or_default();
@@ -117,8 +134,10 @@ fn remote(section: &Section<'_, '_>, known: &Known<'_>, mut plan: Plan) -> Optio
     let mut own = headers(section, "CRM_TOKEN");
     let before = section.source.mistakes.borrow().len();
     let token = section.secret("token");
+    let oauth = section.section("oauth").and_then(grant);
     if let Some((name, value)) = plan.auth.as_deref().and_then(|auth| auth.split_once(": ")) {
         match &token {
+            _ if oauth.is_some() => {}
             Some(token) => own.push((name.to_owned(), Secret::new(value.replace("{token}", token.expose())))),
             None if section.source.mistakes.borrow().len() == before => {
                 section.mistake(section.line, "this CRM has no token; write token_env = \"CRM_TOKEN\"");
@@ -137,9 +156,30 @@ fn remote(section: &Section<'_, '_>, known: &Known<'_>, mut plan: Plan) -> Optio
     let timeout = section.duration("timeout", 50 * MILLISECOND..=LONGEST, TIMEOUT);
     let cache = section.duration("cache", Duration::ZERO..=3600 * SECOND, 60 * SECOND);
     let url = Secret::new(url?.expose().trim_end_matches('/'));
-    let settings = Settings { plan, url, headers: own, timeout, cache, owners, recordings };
+    let settings = Settings { plan, url, headers: own, oauth, timeout, cache, owners, recordings };
     let remote = Remote::new(settings).map_err(|why| section.mistake(section.line, why));
     remote.ok().map(|remote| Crm::Remote(Arc::new(remote)))
+}
+
+/// `[tenant.crm.oauth]`: tokens that end.
+fn grant(section: Section<'_, '_>) -> Option<Grant> {
+    let url = section.required("url", "https://acme.my.salesforce.com/services/oauth2/token");
+    let good = |url: &str| reqwest::Url::parse(url).is_ok_and(|url| matches!(url.scheme(), "http" | "https"));
+    if let Some(url) = url.filter(|url| !good(url.value)) {
+        section.mistake(
+            url.line,
+            "the url of these tokens is no address; write one like \"https://acme.example/token\"",
+        );
+    }
+    let client = section.required("client", "3MVG9...");
+    let before = section.source.mistakes.borrow().len();
+    let secret = section.secret("secret");
+    if secret.is_none() && section.source.mistakes.borrow().len() == before {
+        section.mistake(section.line, "this client has no secret; write secret_env = \"CRM_SECRET\"");
+    }
+    let refresh = section.secret("refresh");
+    section.finish();
+    Some(Grant { url: url?.value.to_owned(), client: client?.value.to_owned(), secret: secret?, refresh })
 }
 
 /// One step of the plan as it stands here, in the place of the shipped one.

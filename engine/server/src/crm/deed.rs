@@ -107,6 +107,7 @@ impl Node {
                 {
                     self.learn_owner(tenant, id, &found.contact, &owner);
                     values.insert("owner", remote.name_there(&owner).unwrap_or_default());
+                    values.insert("responsible", owner);
                 }
                 values.insert("contact", found.contact.id);
                 values.insert("deal", found.deal.unwrap_or_default());
@@ -258,8 +259,11 @@ fn of_call(tenant: &Tenant, remote: &Remote, record: &CallRecord, queue: &str) -
         "inbound" => (number.clone(), record.dialled.clone()),
         _ => (record.from.number.clone(), number.clone()),
     };
-    let who = agent.clone().unwrap_or_else(|| "nobody".to_owned());
     let seconds = record.talk.as_secs();
+    let text = match &agent {
+        Some(who) => format!("{who} spoke for {seconds} seconds, after {} of waiting", record.wait.as_secs()),
+        None => format!("nobody answered in {:.0} seconds", record.ended - record.started),
+    };
     let link =
         record.recordings.last().and_then(|_| remote.recording(&record.id.to_string())).unwrap_or_default();
     let outcome = record.outcome.name();
@@ -267,10 +271,7 @@ fn of_call(tenant: &Tenant, remote: &Remote, record: &CallRecord, queue: &str) -
         ("number".to_owned(), number),
         ("name".to_owned(), record.from.name.clone().unwrap_or_default()),
         ("title".to_owned(), format!("Call from {from} to {to}: {outcome}")),
-        (
-            "text".to_owned(),
-            format!("{who} spoke for {seconds} seconds, after {} of waiting", record.wait.as_secs()),
-        ),
+        ("text".to_owned(), text),
         ("agent_name".to_owned(), agent.clone().unwrap_or_default()),
         ("seconds".to_owned(), seconds.to_string()),
         ("milliseconds".to_owned(), record.talk.as_millis().to_string()),

@@ -76,6 +76,8 @@ pub struct Plan {
     pub url: Option<String>,
     /// A header with `{token}`.
     pub auth: Option<String>,
+    /// To what an answer says when it says in its body, and by no status, that something went wrong (JSON-RPC 2.0 §5.1).
+    pub error: Option<Pointer>,
     /// Other words for values of a field: field, value, word. "*" stands for all others.
     pub words: BTreeMap<String, BTreeMap<String, String>>,
     /// Who has a number.
@@ -202,7 +204,7 @@ impl Text {
 }
 
 /// A JSON body with fields in its texts. A text of which nothing is known is left out, and an object is left out with what
-/// stands under "?". A text behind "=" is written as a number.
+/// stands under "?". A field behind "=", as in "={contact}", is written as a number.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(try_from = "Value")]
 pub enum Body {
@@ -224,7 +226,7 @@ impl TryFrom<Value> for Body {
 
     fn try_from(value: Value) -> Result<Self, String> {
         Ok(match value {
-            Value::String(text) => match text.strip_prefix('=') {
+            Value::String(text) => match text.strip_prefix('=').filter(|rest| rest.starts_with('{')) {
                 Some(number) => Self::Text(Text::try_from(number.to_owned())?, true),
                 None => Self::Text(Text::try_from(text)?, false),
             },
@@ -374,17 +376,23 @@ mod tests {
     fn what_is_not_known_is_left_out_of_a_body() {
         let body = body(json!({
             "title": "{title}", "user": "={owner}", "about": [{ "?": "{contact}", "id": "{contact}", "kind": 204 }],
-            "done": false, "number": "tel:{number}", "queue": "{queue}",
+            "done": false, "number": "tel:{number}", "queue": "{queue}", "where": ["id", "=", "={owner}"],
         }));
         let some = Values::from([("title", "Call \"Maria\"".to_owned()), ("owner", "17".to_owned())]);
         let told = body.fill(&some).expect("an object");
-        assert_eq!(told, json!({ "title": "Call \"Maria\"", "user": 17, "about": [], "done": false }));
+        assert_eq!(
+            told,
+            json!({ "title": "Call \"Maria\"", "user": 17, "about": [], "done": false, "where": ["id", "=", 17] })
+        );
         let more = Values::from([
             ("contact", "9".to_owned()),
             ("owner", "ana".to_owned()),
             ("queue", String::new()),
         ]);
-        assert_eq!(body.fill(&more), Some(json!({ "about": [{ "id": "9", "kind": 204 }], "done": false })));
+        assert_eq!(
+            body.fill(&more),
+            Some(json!({ "about": [{ "id": "9", "kind": 204 }], "done": false, "where": ["id", "="] }))
+        );
     }
 
     #[test]

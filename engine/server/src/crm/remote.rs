@@ -3,6 +3,8 @@
 //! left alone for a while: then nobody waits for it. Redirects are not followed, since headers hold a secret, and of an
 //! answer at most [`MOST_BYTES`] are read.
 
+mod oauth;
+
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -12,12 +14,15 @@ use futures_util::StreamExt as _;
 use notices::Escape;
 use outbox::Report;
 use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER};
-use reqwest::{Client, Response, StatusCode};
+use reqwest::{Client, RequestBuilder, Response, StatusCode};
 use serde_json::Value;
 
 use super::number::{Digits, choose};
 use super::plan::{Ask, Body, Method, Plan, Pointer, Tell, Text, Values};
 use crate::config::Secret;
+
+pub use oauth::Grant;
+use oauth::Tokens;
 
 /// Bytes of one answer; a larger one is a failure.
 pub const MOST_BYTES: usize = 256 << 10;
@@ -41,6 +46,7 @@ const LONGEST_REASON: usize = 300;
 pub struct Remote {
     settings: Settings,
     headers: HeaderMap,
+    tokens: Option<Tokens>,
     client: Client,
     state: Mutex<Condition>,
 }
@@ -54,6 +60,8 @@ pub struct Settings {
     pub url: Secret,
     /// Names and values.
     pub headers: Vec<(String, Secret)>,
+    /// Tokens that end, in place of one in a header.
+    pub oauth: Option<Grant>,
     /// A look-up takes so long at most.
     pub timeout: Duration,
     /// What was found is good for so long.
@@ -116,7 +124,8 @@ impl Remote {
             .user_agent(concat!("strowger/", env!("CARGO_PKG_VERSION")))
             .build()
             .map_err(|why| why.to_string())?;
-        Ok(Self { settings, headers, client, state: Mutex::default() })
+        let tokens = settings.oauth.clone().map(Tokens::new);
+        Ok(Self { settings, headers, tokens, client, state: Mutex::default() })
     }
 
     /// How it is asked.
@@ -242,7 +251,8 @@ impl Remote {
     /// Asks one question; none when it says that there is nothing, or something that the question needs is not known.
     async fn ask(&self, ask: &Ask, values: &Values) -> Result<Option<Value>, NoAnswer> {
         let Some(path) = ask.path.path(values) else { return Ok(None) };
-        let answer = self.send(ask.method, &path, ask.body.as_ref(), values, None).await.map_err(failed)?;
+        let answer =
+            self.send(ask.method, &path, ask.body.as_ref(), values, None).await.map_err(NoAnswer::Failed)?;
         let status = answer.status();
         if matches!(status, StatusCode::NOT_FOUND | StatusCode::NO_CONTENT) {
             return Ok(None);
@@ -254,8 +264,19 @@ impl Remote {
             return Err(NoAnswer::Failed(format!("it answers {status}")));
         }
         let body = all(answer).await.map_err(NoAnswer::Failed)?;
-        let value = serde_json::from_slice(&body);
-        value.map(Some).map_err(|_| NoAnswer::Failed("it answers with something else than JSON".to_owned()))
+        let value = serde_json::from_slice(&body)
+            .map_err(|_| NoAnswer::Failed("it answers with something else than JSON".to_owned()))?;
+        self.fault(&value).map_or(Ok(Some(value)), |why| Err(NoAnswer::Failed(why)))
+    }
+
+    /// What an answer says that went wrong, where its status says that all is well.
+    fn fault(&self, answer: &Value) -> Option<String> {
+        let pointer = self.settings.plan.error.as_ref()?;
+        let told: Vec<_> = pointer.all(answer).into_iter().filter(|value| !value.is_null()).collect();
+        (!told.is_empty()).then(|| {
+            let words = told.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ");
+            format!("it answers with an error: {}", quoted(&words))
+        })
     }
 
     /// Tells it something once. `key`: by which a repetition can be known. Answers how it went, and what it calls what was
@@ -273,18 +294,21 @@ impl Remote {
         };
         let answer = match self.send(tell.method, &path, tell.body.as_ref(), values, Some(key)).await {
             Ok(answer) => answer,
-            Err(why) => return later(reason(why), None),
+            Err(why) => return later(why, None),
         };
         let (status, pause) = (answer.status(), pause(&answer));
         let body = all(answer).await;
         if status.is_success() {
             let value: Value =
                 body.ok().and_then(|body| serde_json::from_slice(&body).ok()).unwrap_or_default();
+            // Whether it may go better the next time can't be read from the words.
+            if let Some(why) = self.fault(&value) {
+                return later(why, None);
+            }
             return (Report::Delivered, tell.id.as_ref().and_then(|id| id.text(&value)));
         }
         let said = String::from_utf8_lossy(&body.unwrap_or_default()).into_owned();
-        let said = said.split_whitespace().collect::<Vec<_>>().join(" ");
-        let why = format!("{status} {}", said.chars().take(LONGEST_REASON).collect::<String>());
+        let why = format!("{status} {}", quoted(&said));
         match status.as_u16() {
             400 | 404 | 405 | 406 | 410 | 411 | 413 | 414 | 415 | 422 => (Report::Refused(why), None),
             _ => later(why, pause),
@@ -298,7 +322,7 @@ impl Remote {
         body: Option<&Body>,
         values: &Values,
         key: Option<&str>,
-    ) -> Result<Response, reqwest::Error> {
+    ) -> Result<Response, String> {
         let method = match method {
             Method::Get => reqwest::Method::GET,
             Method::Post => reqwest::Method::POST,
@@ -313,7 +337,24 @@ impl Remote {
         if let Some(body) = body.and_then(|body| body.fill(values)) {
             request = request.header(CONTENT_TYPE, "application/json").body(body.to_string());
         }
-        request.send().await
+        let Some(tokens) = &self.tokens else { return request.send().await.map_err(reason) };
+        let again = request.try_clone();
+        let token = tokens.good(&self.client).await?;
+        let answer = self.signed(request, &token)?.send().await.map_err(reason)?;
+        let (StatusCode::UNAUTHORIZED, Some(again)) = (answer.status(), again) else { return Ok(answer) };
+        // It ended before its time, or its time was never told.
+        tokens.refused(&token).await;
+        let token = tokens.good(&self.client).await?;
+        self.signed(again, &token)?.send().await.map_err(reason)
+    }
+
+    fn signed(&self, request: RequestBuilder, token: &Secret) -> Result<RequestBuilder, String> {
+        let auth = self.settings.plan.auth.as_deref().unwrap_or("Authorization: Bearer {token}");
+        let (name, value) = auth.split_once(": ").unwrap_or(("Authorization", auth));
+        let mut value = HeaderValue::try_from(value.replace("{token}", token.expose()))
+            .map_err(|_| "its token can't stand in a header".to_owned())?;
+        value.set_sensitive(true);
+        Ok(request.header(name, value))
     }
 
     /// A word of the plan's for a value of ours.
@@ -407,13 +448,14 @@ async fn all(answer: Response) -> Result<Vec<u8>, String> {
     Ok(bytes)
 }
 
+/// The beginning of what a CRM says, in one line.
+fn quoted(said: &str) -> String {
+    said.split_whitespace().collect::<Vec<_>>().join(" ").chars().take(LONGEST_REASON).collect()
+}
+
 fn pause(answer: &Response) -> Option<Duration> {
     let seconds = answer.headers().get(RETRY_AFTER)?.to_str().ok()?.parse().ok()?;
     Some(Duration::from_secs(seconds).min(LONGEST_PAUSE))
-}
-
-fn failed(why: reqwest::Error) -> NoAnswer {
-    NoAnswer::Failed(reason(why))
 }
 
 /// The address may hold a secret, and is known from the configuration.

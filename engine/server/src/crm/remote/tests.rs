@@ -21,6 +21,8 @@ struct Asked {
     path: String,
     headers: axum::http::HeaderMap,
     body: Value,
+    /// That body as it came.
+    text: String,
 }
 
 /// A CRM: answers of a function, and how often it was asked.
@@ -39,8 +41,9 @@ async fn fake(answer: impl Fn(Asked) -> Answer<Answered> + Clone + Send + Sync +
             let (parts, body) = request.into_parts();
             let body = to_bytes(body, 1 << 20).await.unwrap_or_default();
             let path = parts.uri.path_and_query().map(ToString::to_string).unwrap_or_default();
+            let text = String::from_utf8_lossy(&body).into_owned();
             let body = serde_json::from_slice(&body).unwrap_or_default();
-            answer(Asked { method: parts.method.to_string(), path, headers: parts.headers, body })
+            answer(Asked { method: parts.method.to_string(), path, headers: parts.headers, body, text })
         }
     };
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
@@ -71,6 +74,7 @@ fn remote(plan: Plan, fake: &Fake, token: (&str, &str)) -> Remote {
         plan,
         url: Secret::new(fake.url.as_str()),
         headers: vec![(token.0.into(), Secret::new(token.1))],
+        oauth: None,
         timeout: Duration::from_secs(2),
         cache: Duration::from_secs(60),
         owners: vec![("ana".into(), "17".into()), ("vera".into(), "18".into())],
@@ -514,4 +518,107 @@ async fn what_is_refused_for_good_is_told_apart_from_what_may_change() {
     // Nothing is told of what is not known.
     let unknown = Values::new();
     assert_eq!(remote.tell(&tell("500"), &unknown, "KEY").await, (Report::Delivered, None));
+}
+
+#[tokio::test]
+async fn json_rpc_5_1_an_error_within_a_good_status_is_one() {
+    let crm = fake(|asked| {
+        let answer = match asked.path.as_str() {
+            "/good" => json!({ "id": 1, "result": [7], "error": null }),
+            _ => json!({ "id": 1, "error": { "code": -32602, "message": "no  such\nfield" } }),
+        };
+        says(200, &answer)
+    });
+    let crm = crm.await;
+    let plan = |path: &str| {
+        let find = json!({ "path": path, "items": "/result", "id": "" });
+        serde_json::from_value(json!({ "error": "/error", "find": find })).expect("a plan")
+    };
+    let good = remote(plan("/good"), &crm, ("x-token", "t"));
+    assert_eq!(good.find(MARIA).await.map(|found| found.map(|found| found.contact.id)), Ok(Some("7".into())));
+    let bad = remote(plan("/bad"), &crm, ("x-token", "t"));
+    let said = r#"it answers with an error: {"code":-32602,"message":"no  such\nfield"}"#.to_owned();
+    assert_eq!(bad.find(MARIA).await, Err(Failure::Other(said.clone().replace("no  such", "no such"))));
+    let tell = |path: &str| {
+        serde_json::from_value::<Tell>(json!({ "path": path, "id": "/result/0" })).expect("a step")
+    };
+    let (report, made) = bad.tell(&tell("/bad"), &values("", ""), "KEY").await;
+    assert!(matches!(report, Report::Failed { after: None, .. }) && made.is_none(), "{report:?}");
+    assert_eq!(bad.tell(&tell("/good"), &values("", ""), "KEY").await, (Report::Delivered, Some("7".into())));
+}
+
+/// A CRM at which the n-th token is good until the next is given, and what its token endpoint was told.
+async fn expiring(refuses: bool) -> (Fake, Arc<std::sync::Mutex<Vec<String>>>) {
+    let given = Arc::new(std::sync::Mutex::new(Vec::new()));
+    let told = given.clone();
+    let crm = fake(move |asked| {
+        let mut given = given.lock().expect("nobody panicked");
+        if asked.path == "/token" {
+            assert!(has(&asked, "content-type", "application/x-www-form-urlencoded"));
+            given.push(asked.text);
+            return match refuses {
+                true => says(
+                    400,
+                    &json!({ "error": "invalid_grant", "error_description": "expired", "was": "s3cret" }),
+                ),
+                false => {
+                    says(200, &json!({ "access_token": format!("t{}", given.len()), "token_type": "Bearer" }))
+                }
+            };
+        }
+        match has(&asked, "authorization", &format!("Bearer t{}", given.len())) && asked.path != "/ended" {
+            true => says(200, &json!({ "results": [{ "id": "7" }] })),
+            false => says(401, &json!({})),
+        }
+    });
+    (crm.await, told)
+}
+
+fn with_oauth(fake: &Fake, refresh: Option<&str>) -> Remote {
+    let plan = json!({ "find": { "path": "/contacts?q={digits}", "items": "/results", "id": "/id" } });
+    let mut settings = hasty(fake).settings;
+    settings.plan = serde_json::from_value(plan).expect("a plan");
+    settings.headers.clear();
+    settings.timeout = Duration::from_secs(2);
+    settings.oauth = Some(Grant {
+        url: format!("{}/token", fake.url),
+        client: "us & co".into(),
+        secret: Secret::new("s3cret"),
+        refresh: refresh.map(Secret::new),
+    });
+    Remote::new(settings).expect("a CRM")
+}
+
+#[tokio::test]
+async fn rfc6749_6_a_token_that_ended_is_renewed_and_the_request_made_again() {
+    let (crm, told) = expiring(false).await;
+    let remote = with_oauth(&crm, Some("r&1"));
+    for _ in 0..2 {
+        assert!(matches!(remote.find(MARIA).await, Ok(Some(found)) if found.contact.id == "7"));
+    }
+    let renewals = "client_id=us+%26+co&client_secret=s3cret&grant_type=refresh_token&refresh_token=r%261";
+    assert_eq!(*told.lock().unwrap(), [renewals]);
+    // The CRM gives a token to somebody else, which ends ours.
+    told.lock().unwrap().push("another".into());
+    assert!(matches!(remote.find(MARIA).await, Ok(Some(_))));
+    assert_eq!(*told.lock().unwrap(), [renewals, "another", renewals]);
+    // What is refused with a new token too is refused.
+    let tell = serde_json::from_value::<Tell>(json!({ "path": "/ended" })).expect("a step");
+    let (report, _) = remote.tell(&tell, &values("", ""), "KEY").await;
+    assert!(matches!(&report, Report::Failed { why, .. } if why.starts_with("401")), "{report:?}");
+    assert_eq!(told.lock().unwrap().len(), 4);
+}
+
+#[tokio::test]
+async fn rfc6749_4_4_a_client_has_its_own_right_and_a_refusal_tells_no_secret() {
+    let (crm, told) = expiring(true).await;
+    let failed = with_oauth(&crm, None).find(MARIA).await;
+    assert_eq!(
+        failed,
+        Err(Failure::Other("it gives no token: 400 Bad Request invalid_grant expired".into()))
+    );
+    assert_eq!(
+        *told.lock().unwrap(),
+        ["client_id=us+%26+co&client_secret=s3cret&grant_type=client_credentials"]
+    );
 }
