@@ -131,6 +131,11 @@ impl Outside {
   language = "ru"
   mail = "office@demo.example"
   [[tenant.notify]]
+  name = "archive"
+  events = ["voicemail"]
+  mail = "archive@demo.example"
+  attach = false
+  [[tenant.notify]]
   name = "vera"
   events = ["voicemail", "trunk-down"]
   sms = "+359888000103"
@@ -160,11 +165,7 @@ fn arrival(line: &str, way: &str) -> Option<Value> {
 
 /// Where `make test` puts the mail server and the library of Standard Webhooks.
 fn python() -> PathBuf {
-    let cache = std::env::var_os("STROWGER_CACHE").map_or_else(
-        || PathBuf::from(std::env::var_os("HOME").expect("HOME is set")).join(".cache/strowger"),
-        PathBuf::from,
-    );
-    cache.join("outside/bin/python")
+    tests::cache().join("outside/bin/python")
 }
 
 fn world(digest: &str) -> (World, Outside) {
@@ -333,7 +334,7 @@ fn what_a_script_tells_has_a_receipt_and_outlives_a_kill_in_the_middle_of_the_ca
 }
 
 #[test]
-fn a_message_is_attached_to_the_mail_that_tells_of_it() {
+fn a_message_is_attached_to_the_mail_that_tells_of_it_or_linked() {
     let (world, mut outside) = world("0 s");
     let mut maria = world.customer("+359888765432", 600.0);
     maria.call(&world.uri("820"));
@@ -341,8 +342,23 @@ fn a_message_is_attached_to_the_mail_that_tells_of_it() {
     maria.talk(PATIENCE * 3);
     maria.press("#");
     maria.disconnected(LATER);
-    let mail = outside.next("mail");
-    assert_eq!(mail["to"][0], "office@demo.example", "{mail}");
+    let (mail, other) = (outside.next("mail"), outside.next("mail"));
+    let (mail, linked) = if mail["to"][0] == "office@demo.example" { (mail, other) } else { (other, mail) };
+    assert_eq!(
+        (&mail["to"][0], &linked["to"][0]),
+        (&"office@demo.example".into(), &"archive@demo.example".into())
+    );
+    assert!(linked["attached"].as_array().is_some_and(Vec::is_empty), "{linked}");
+    let text = linked["text"].as_str().expect("plain text");
+    let link = text.lines().find_map(|line| line.strip_prefix("Listen: ")).expect("a link");
+    assert!(
+        linked["html"].as_str().is_some_and(|page| page.contains(&format!("<a href=\"{link}\">"))),
+        "{linked}"
+    );
+    let sound = reqwest::blocking::get(link).expect("the exchange answers");
+    assert_eq!(sound.status().as_u16(), 200, "{link}");
+    assert!(sound.bytes().expect("a message").starts_with(b"RIFF"));
+    assert!(!mail["text"].as_str().is_some_and(|text| text.contains("/shared/")), "{mail}");
     assert!(mail["subject"].as_str().is_some_and(|it| it.starts_with("Сообщение от")), "{mail}");
     let attached = mail["attached"][0].as_array().expect("the message");
     assert!(attached[0].as_str().is_some_and(|name| name.ends_with(".wav")), "{mail}");

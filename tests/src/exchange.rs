@@ -261,7 +261,7 @@ pub fn config_with(ip: Ipv4Addr, listen: &[String], sip: &str, tenants: &str) ->
     let more: String = listen.iter().map(|at| format!(", {at:?}")).collect();
     format!(
         "[node]\ndata = \"data\"\n[sip]\nlisten = [\"udp:{ip}:{SIP_PORT}\", \"tcp:{ip}:{SIP_PORT}\"{more}]\n{sip}\
-         [media]\nlisten = \"{ip}\"\n[http]\nlisten = \"{ip}:8080\"\ntoken = \"{TOKEN}\"\n{tenants}"
+         [media]\nlisten = \"{ip}\"\n[http]\nlisten = \"{ip}:8080\"\nurl = \"http://{ip}:8080/\"\ntoken = \"{TOKEN}\"\n{tenants}"
     )
 }
 

@@ -42,6 +42,9 @@ pub struct Facts {
     /// Recordings made, by name.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub recordings: Vec<String>,
+    /// Where those are heard that do not go along: whoever sends the notice fills them in.
+    #[serde(skip)]
+    pub links: Vec<String>,
     /// The carrier it is about.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub trunk: String,

@@ -169,6 +169,10 @@ impl Words<'_> {
         rows
     }
 
+    fn listen(&self) -> &'static str {
+        self.language.choose("Listen", "Прослушване", "Прослушать")
+    }
+
     /// The subject of one notice, or of several together.
     pub fn subject_of(&self, notices: &[(Occasion, Facts)]) -> String {
         match notices {
@@ -188,6 +192,9 @@ impl Words<'_> {
             }
             for (name, value) in self.rows(facts) {
                 text += &format!("{name}: {}\n", one_line(&value));
+            }
+            for link in &facts.links {
+                text += &format!("{}: {link}\n", self.listen());
             }
             text
         };
@@ -211,6 +218,9 @@ impl Words<'_> {
                 );
             }
             page += "</table>";
+            for link in &facts.links {
+                page += &format!("<p><a href=\"{}\">{}</a></p>", escaped(link), self.listen());
+            }
         }
         page + "</body></html>"
     }

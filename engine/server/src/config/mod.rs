@@ -484,6 +484,16 @@ fn http(section: Section<'_, '_>) -> HttpSettings {
             ),
         }
     }
+    if let Some(text) = section.text("url", "https://pbx.acme.example") {
+        let url = reqwest::Url::parse(text.value);
+        match url.is_ok_and(|url| matches!(url.scheme(), "http" | "https") && url.query().is_none()) {
+            true => settings.url = Some(text.value.trim_end_matches('/').to_owned()),
+            false => section.mistake(
+                text.line,
+                format!("\"{}\" is no address; write one like \"https://pbx.acme.example\"", text.value),
+            ),
+        }
+    }
     settings.operator_token = section.secret("token");
     section.finish();
     settings
@@ -491,7 +501,7 @@ fn http(section: Section<'_, '_>) -> HttpSettings {
 
 impl Default for HttpSettings {
     fn default() -> Self {
-        Self { listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 8080)), operator_token: None }
+        Self { listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 8080)), url: None, operator_token: None }
     }
 }
 

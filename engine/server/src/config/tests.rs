@@ -63,7 +63,9 @@ fn an_unknown_key_is_named_with_the_nearest_known_one() {
     );
     assert_eq!(
         said(&format!("[http]\nxyzzyplugh = 1\n{tenant}")),
-        [r#"x.toml:2: [http] has no key "xyzzyplugh"; write one of listen, token, token_file, token_env"#]
+        [
+            r#"x.toml:2: [http] has no key "xyzzyplugh"; write one of listen, url, token, token_file, token_env"#
+        ]
     );
 }
 

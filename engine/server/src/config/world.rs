@@ -266,6 +266,8 @@ pub struct MediaSettings {
 pub struct HttpSettings {
     /// `listen`
     pub listen: SocketAddr,
+    /// `url`: how others reach it, without "/" at the end; none: links can't be sent to anybody.
+    pub url: Option<String>,
     /// `token_env`, `token_file` or `token`: the operator's bearer token. None: no operator.
     pub operator_token: Option<Secret>,
 }

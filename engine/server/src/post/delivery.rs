@@ -124,9 +124,9 @@ impl Couriers {
         };
         match first.kind.as_str() {
             "mail" => {
-                let report = self.mailers.send(node, &delivery).await;
-                if matches!(report, Report::Delivered) && recipient.attach {
-                    tokio::spawn(mailed(node.clone(), tenant.clone(), notices.clone()));
+                let (report, along) = self.mailers.send(node, &delivery).await;
+                if !along.is_empty() {
+                    tokio::spawn(mailed(node.clone(), tenant.clone(), notices.clone(), along));
                 }
                 report
             }
@@ -138,8 +138,9 @@ impl Couriers {
     }
 }
 
-/// Messages have left with a mail: their boxes may not want to keep them, once everybody has got the mail.
-async fn mailed(node: Arc<Node>, tenant: Arc<Tenant>, notices: Vec<(Occasion, Facts)>) {
+/// These messages have left with a mail: their boxes may not want to keep them, once everybody has got the mail. One that
+/// somebody got a link to stays.
+async fn mailed(node: Arc<Node>, tenant: Arc<Tenant>, notices: Vec<(Occasion, Facts)>, along: Vec<String>) {
     // By then it is written which letters were delivered.
     tokio::time::sleep(WRITTEN).await;
     let looked = tokio::task::spawn_blocking(move || {
@@ -150,7 +151,10 @@ async fn mailed(node: Arc<Node>, tenant: Arc<Tenant>, notices: Vec<(Occasion, Fa
             let rest =
                 node.post.letters(&tenant.name, Some(false), Some(first), OF_A_CALL).unwrap_or_default();
             if !rest.iter().any(|letter| letter.id.call == call && letter.effect.kind == "mail") {
-                facts.recordings.iter().for_each(|name| node.message_mailed(&tenant, name));
+                let linked =
+                    |name: &String| !node.recordings.shares.of_recording(&tenant.name, name).is_empty();
+                let gone = facts.recordings.iter().filter(|name| along.contains(name) && !linked(name));
+                gone.for_each(|name| node.message_mailed(&tenant, name));
             }
         }
     });

@@ -1,8 +1,10 @@
 //! Mail (RFC 5321, RFC 5322): a conversation with the tenant's server for each message, over connections that are kept
-//! for a while. A mail has plain text and a page of it, and the recordings it tells of where they are small enough.
+//! for a while. A mail has plain text and a page of it, and the recordings it tells of where they are small enough, or else
+//! a link to each.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use lettre::message::header::{ContentType, HeaderName, HeaderValue};
 use lettre::message::{Attachment, Mailbox, Message, MultiPart, SinglePart};
@@ -10,14 +12,18 @@ use lettre::transport::smtp::PoolConfig;
 use lettre::transport::smtp::authentication::Credentials;
 use lettre::transport::smtp::client::{Certificate, Tls, TlsParameters};
 use lettre::{AsyncSmtpTransport, AsyncTransport as _, Tokio1Executor};
+use notices::{Facts, Occasion};
 use outbox::Report;
 
 use super::delivery::{Delivery, later};
 use crate::config::{MailSecurity, MailServer};
 use crate::node::Node;
+use crate::recordings::Kept;
 
-/// Bytes of all recordings in one mail; what does not fit is named only. Servers take 10 MB seldom, with base64.
+/// Bytes of all recordings in one mail; what does not fit is linked. Servers take 10 MB seldom, with base64.
 const MOST_ATTACHED: u64 = 7 << 20;
+/// So long a link in a mail is open.
+const LINKED_FOR: Duration = Duration::from_secs(30 * 24 * 3600);
 /// Connections kept to one server.
 const CONNECTIONS: u32 = 4;
 
@@ -30,22 +36,30 @@ pub(super) struct Mailers {
 }
 
 impl Mailers {
-    pub async fn send(&self, node: &Node, delivery: &Delivery<'_>) -> Report {
+    /// Answers how it went, and which recordings went along.
+    pub async fn send(&self, node: &Arc<Node>, delivery: &Delivery<'_>) -> (Report, Vec<String>) {
         let Some((server, to)) = delivery.tenant.notify.mail.as_ref().zip(delivery.recipient.mail.as_ref())
         else {
-            return Report::Refused(format!("{} gets no mail any more", delivery.recipient.name));
+            let why = format!("{} gets no mail any more", delivery.recipient.name);
+            return (Report::Refused(why), Vec::new());
         };
         let mailer = match self.mailer(&delivery.tenant.name, server) {
             Ok(mailer) => mailer,
-            Err(why) => return later(&format!("the mail server's configuration: {why}")),
+            Err(why) => return (later(&format!("the mail server's configuration: {why}")), Vec::new()),
         };
-        let message = match message(node, delivery, server, to) {
+        let Sounds { along, links } = sounds(node, delivery);
+        let names = along.iter().map(|kept| kept.name.clone()).collect();
+        let mut notices = delivery.notices.to_vec();
+        for ((_, facts), names) in notices.iter_mut().zip(links) {
+            facts.links = linked(node, delivery, names).await;
+        }
+        let message = match message(delivery, &notices, along, server, to) {
             Ok(message) => message,
-            Err(why) => return Report::Refused(format!("no mail can be made of it: {why}")),
+            Err(why) => return (Report::Refused(format!("no mail can be made of it: {why}")), Vec::new()),
         };
         match mailer.send(message).await {
-            Ok(_) => Report::Delivered,
-            Err(why) => report(&why),
+            Ok(_) => (Report::Delivered, names),
+            Err(why) => (report(&why), Vec::new()),
         }
     }
 
@@ -94,47 +108,85 @@ fn connect(server: &MailServer) -> Result<Mailer, lettre::transport::smtp::Error
 }
 
 fn message(
-    node: &Node,
     delivery: &Delivery<'_>,
+    notices: &[(Occasion, Facts)],
+    along: Vec<Kept>,
     server: &MailServer,
     to: &Mailbox,
 ) -> Result<Message, lettre::error::Error> {
     let words = delivery.words();
-    let (text, html) = (words.text(delivery.notices), words.html(delivery.notices));
+    let (text, html) = (words.text(notices), words.html(notices));
     let both = MultiPart::alternative_plain_html(text, html);
     // RFC 3834 §5: nobody's holiday notice answers it.
     let automatic = HeaderName::new_from_ascii_str("Auto-Submitted");
     let builder = Message::builder()
         .from(server.from.clone())
         .to(to.clone())
-        .subject(words.subject_of(delivery.notices))
+        .subject(words.subject_of(notices))
         // The same at each attempt, so that a mail that came twice can be told.
         .message_id(Some(format!("<{}@{}>", delivery.id, server.from.email.domain())))
         .raw_header(HeaderValue::new(automatic, "auto-generated".to_owned()));
-    let attached = if delivery.recipient.attach { recordings(node, delivery) } else { Vec::new() };
+    let attached: Vec<_> = along.iter().filter_map(attachment).collect();
     if attached.is_empty() {
         return builder.multipart(both);
     }
     builder.multipart(attached.into_iter().fold(MultiPart::mixed().multipart(both), MultiPart::singlepart))
 }
 
-/// The recordings that the notices tell of, as long as there is room.
-fn recordings(node: &Node, delivery: &Delivery<'_>) -> Vec<SinglePart> {
-    let names = delivery.notices.iter().flat_map(|(_, facts)| &facts.recordings);
-    let mut room = MOST_ATTACHED;
-    let mut parts = Vec::new();
-    for name in names {
-        let Some(kept) = node.recordings.find(&delivery.tenant.name, name).filter(|kept| kept.bytes <= room)
-        else {
-            continue;
-        };
-        // A recording that can't be read is named in the text all the same.
-        let Ok(sound) = std::fs::read(&kept.path) else { continue };
-        let Ok(kind) = ContentType::parse(kept.format.media_type()) else { continue };
-        room -= kept.bytes;
-        parts.push(Attachment::new(format!("{name}.{}", kept.format.extension())).body(sound, kind));
+/// The recordings that the notices tell of.
+struct Sounds {
+    /// Those that there is room for.
+    along: Vec<Kept>,
+    /// By notice the names of the others.
+    links: Vec<Vec<String>>,
+}
+
+fn sounds(node: &Node, delivery: &Delivery<'_>) -> Sounds {
+    let mut room = if delivery.recipient.attach { MOST_ATTACHED } else { 0 };
+    let mut sounds = Sounds { along: Vec::new(), links: Vec::new() };
+    for (_, facts) in delivery.notices {
+        let there =
+            facts.recordings.iter().filter_map(|name| node.recordings.find(&delivery.tenant.name, name));
+        let mut links = Vec::new();
+        for kept in there {
+            if kept.bytes <= room {
+                room -= kept.bytes;
+                sounds.along.push(kept);
+            } else {
+                links.push(kept.name);
+            }
+        }
+        sounds.links.push(links);
     }
-    parts
+    sounds
+}
+
+/// A recording that can't be read is named in the text all the same.
+fn attachment(kept: &Kept) -> Option<SinglePart> {
+    let sound = std::fs::read(&kept.path).ok()?;
+    let kind = ContentType::parse(kept.format.media_type()).ok()?;
+    Some(Attachment::new(format!("{}.{}", kept.name, kept.format.extension())).body(sound, kind))
+}
+
+/// Links to recordings, for this letter alone: those of an attempt that failed are taken back. None where it is not said
+/// how others reach this exchange.
+async fn linked(node: &Arc<Node>, delivery: &Delivery<'_>, names: Vec<String>) -> Vec<String> {
+    let Some(url) = node.world().http.url.clone().filter(|_| !names.is_empty()) else { return Vec::new() };
+    let (node, tenant, letter) =
+        (node.clone(), delivery.tenant.name.clone(), format!("mail {}", delivery.id));
+    let made = tokio::task::spawn_blocking(move || {
+        let shares = &node.recordings.shares;
+        let link = |name: &String| {
+            let of_letter = shares.of_recording(&tenant, name).into_iter().filter(|share| share.by == letter);
+            for share in of_letter {
+                shares.revoke(&tenant, &share.id()).ok()?;
+            }
+            let (token, _) = shares.share(&tenant, name, LINKED_FOR, letter.clone()).ok()?;
+            Some(format!("{url}/shared/{token}"))
+        };
+        names.iter().filter_map(link).collect()
+    });
+    made.await.unwrap_or_default()
 }
 
 /// What a server's refusal means (RFC 5321 §4.2.1): 5xx is for good, but for those that concern the login or the
