@@ -13,7 +13,6 @@ const { spawn } = require("node:child_process");
 const fs = require("node:fs");
 const http = require("node:http");
 const { createRequire } = require("node:module");
-const os = require("node:os");
 const path = require("node:path");
 const readline = require("node:readline");
 
@@ -141,17 +140,19 @@ const server = http.createServer((request, response) => {
   response.writeHead(200, { "content-type": isScript ? "text/javascript" : "text/html" });
   response.end(isScript ? script : '<!doctype html><meta charset="utf-8"><script src="/phone.js"></script>');
 });
-const folder = fs.mkdtempSync(path.join(os.tmpdir(), "browser-"));
+// Beside the microphone, in the test's own folder.
+const folder = path.join(path.dirname(microphone), "profile");
+fs.mkdirSync(folder);
 let chromium = null;
 const quit = () => {
   if (chromium) chromium.kill("SIGKILL");
-  fs.rmSync(folder, { recursive: true, force: true, maxRetries: 3 });
   process.exit(0);
 };
 
 server.listen(0, "127.0.0.1", () => {
-  chromium = spawn("chromium", [
-    "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run",
+  // A test kills this program by its process id, and Chromium is not to outlive it.
+  chromium = spawn("setpriv", [
+    "--pdeathsig", "KILL", "chromium", "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run",
     "--disable-background-networking", "--disable-component-update", "--ignore-certificate-errors",
     "--use-fake-ui-for-media-stream", "--use-fake-device-for-media-stream",
     `--use-file-for-fake-audio-capture=${microphone}`, "--autoplay-policy=no-user-gesture-required",
