@@ -25,6 +25,7 @@ mod tenant;
 mod tls;
 mod tolls;
 mod traces;
+mod trunk;
 mod world;
 
 use std::cell::RefCell;

@@ -10,7 +10,6 @@ use ipnet::IpNet;
 use jiff::tz::TimeZone;
 use protocol::sdp::Codec;
 use protocol::sip::digest::Algorithm;
-use protocol::sip::uri::Uri;
 
 use super::calendar::calendar;
 use super::crm::crm;
@@ -19,7 +18,7 @@ use super::limits::Limits;
 use super::mailbox::mailbox;
 use super::missed::{Missed, missed};
 use super::notify::notify;
-use super::numbering::{numbering, trunk_numbers};
+use super::numbering::numbering;
 use super::outside::outside;
 use super::policy::{ScriptPolicy, policy};
 use super::queue::queue;
@@ -30,9 +29,9 @@ use super::srtp::srtp;
 use super::stir::stir;
 use super::tls;
 use super::tolls::{Tolls, tolls};
+use super::trunk::trunk;
 use super::world::{
-    Breaker, Calls, FallbackTarget, ForeignCaller, Group, Identity, Number, Playlist, Register, Role,
-    ScriptFile, TenantParts, Token, Transport, Trunk, TrunkAddress, User,
+    Calls, FallbackTarget, Group, Number, Playlist, Role, ScriptFile, TenantParts, Token, User,
 };
 use crate::flow;
 use crate::shipped::{self, SHIPPED};
@@ -285,7 +284,7 @@ fn domains(section: &Section<'_, '_>) -> Vec<String> {
 }
 
 /// `codecs`, the best first; none if nothing is said.
-fn codecs(section: &Section<'_, '_>) -> Option<Arc<[Codec]>> {
+pub(super) fn codecs(section: &Section<'_, '_>) -> Option<Arc<[Codec]>> {
     let texts = section.texts("codecs", r#"["opus", "g722", "pcmu", "pcma"]"#)?;
     let mut codecs = Vec::new();
     for text in &texts {
@@ -517,195 +516,6 @@ fn fallback_target(section: &Section<'_, '_>, text: Text<'_>, known: &Known<'_>)
     }
 }
 
-/// `signs`: the tenant has a key.
-fn trunk(section: Section<'_, '_>, names: &mut Names<'_>, signs: bool) -> Option<Trunk> {
-    let name = section.required("name", "carrier-a");
-    if let Some(name) = name {
-        check_name(&section, name, "carrier-a");
-        names.claim(&section, name);
-    }
-    let read = |text: Text<'_>| {
-        let parsed = trunk_address(text.value);
-        if parsed.is_none() {
-            let what = format!(
-                "\"{}\" is no trunk address; write \"sip:HOST\", \"sip:HOST:PORT\", \"sip:HOST;transport=tcp\" or \"sips:HOST\"",
-                text.value
-            );
-            section.mistake(text.line, what);
-        }
-        parsed
-    };
-    let parsed = section.required("address", "sip:192.0.2.10").and_then(read);
-    let others = section.texts("other_addresses", r#"["sip:192.0.2.11"]"#).unwrap_or_default();
-    let other_addresses = others.into_iter().filter_map(read).collect();
-    let inbound_from = networks(&section, "inbound_from", r#"["192.0.2.10/32"]"#);
-    let number = section.text("number", "+35921234567");
-    if let Some(number) = number.filter(|number| !is_e164(number.value)) {
-        section.mistake(number.line, not_e164(number.value));
-    }
-    let user = section.text("user", "acme").map(|u| u.value.to_owned());
-    let password = section.secret("password");
-    let register = section.section("register").map(|section| {
-        let expires = section.duration("expires", 60 * SECOND..=DAY, 3600 * SECOND);
-        let domain = section.text("domain", "carrier.example");
-        if let Some(domain) = domain.filter(|domain| Uri::parse(&format!("sip:{}", domain.value)).is_err()) {
-            section.mistake(
-                domain.line,
-                format!("\"{}\" is no domain; write one like \"carrier.example\"", domain.value),
-            );
-        }
-        if user.is_none() {
-            let missing = "whoever registers has a name with the carrier; write user = \"acme\" in the trunk";
-            section.mistake(section.line, missing.to_owned());
-        }
-        section.finish();
-        Register { expires, domain: domain.map(|domain| domain.value.to_owned()) }
-    });
-    let channels = section.integer("channels", 1..=100_000, 30) as u32;
-    let count = |key, range, default: u64| section.integer(key, range, default) as u32;
-    let (channels_in, channels_out) =
-        (count("channels_in", 0..=100_000, 0), count("channels_out", 0..=100_000, 0));
-    let (order, weight) = (count("order", 0..=65_535, 0), count("weight", 0..=65_535, 0));
-    let numbers = section.section("numbers").map(trunk_numbers).unwrap_or_default();
-    let own_numbers = own_numbers(&section);
-    let foreign_caller = foreign_caller(&section, number.is_some(), !own_numbers.is_empty());
-    let sign = section.flag("sign", false);
-    if sign && !signs {
-        section.mistake(
-            section.line,
-            "the tenant has nothing to sign calls with; write [tenant.stir] with key and x5u",
-        );
-    }
-    let breaker = section.section("breaker").map(breaker).unwrap_or_default();
-    let probe = section.duration("probe", Duration::ZERO..=DAY, 30 * SECOND);
-    let srtp = srtp(&section);
-    let trusted = section.flag("trusted", true);
-    let identity = match section.text("identity", "from") {
-        None => Identity::From,
-        Some(text) => match text.value {
-            "from" => Identity::From,
-            "p-asserted-identity" => Identity::Asserted,
-            "remote-party-id" => Identity::RemoteParty,
-            other => {
-                let what = format!(
-                    "\"{other}\" tells nobody who calls; write \"from\", \"p-asserted-identity\" or \"remote-party-id\""
-                );
-                section.mistake(text.line, what);
-                Identity::From
-            }
-        },
-    };
-    let (mut diversion, mut history_info) = (false, false);
-    for text in section.texts("sent_on", r#"["diversion"]"#).unwrap_or_default() {
-        match text.value {
-            "diversion" => diversion = true,
-            "history-info" => history_info = true,
-            other => {
-                let what = format!(
-                    "\"{other}\" is no header of calls that go on; write \"diversion\" or \"history-info\""
-                );
-                section.mistake(text.line, what);
-            }
-        }
-    }
-    let codecs = codecs(&section);
-    let tls = section.section("tls").map(|section| (section.line, tls::trunk(section)));
-    let (tls_line, tls) = tls.unzip();
-    let (Some(name), Some(address)) = (name, parsed) else {
-        section.finish();
-        return None;
-    };
-    let trunk = Trunk {
-        name: name.value.to_owned(),
-        address,
-        inbound_from,
-        number: number.map(|number| number.value.to_owned()),
-        user,
-        password,
-        register,
-        channels,
-        channels_in,
-        channels_out,
-        order,
-        weight,
-        other_addresses,
-        numbers,
-        own_numbers,
-        foreign_caller,
-        sign,
-        breaker,
-        probe,
-        tls,
-        srtp,
-        trusted,
-        identity,
-        diversion,
-        history_info,
-        codecs,
-    };
-    tls::check_trunk(&section, &trunk, tls_line.unwrap_or(section.line));
-    section.finish();
-    Some(trunk)
-}
-
-/// Numbers, and beginnings that end with "*".
-fn own_numbers(section: &Section<'_, '_>) -> Vec<String> {
-    let texts = section.texts("own_numbers", r#"["+35921234567", "+3592987*"]"#).unwrap_or_default();
-    for text in &texts {
-        let may = match text.value.strip_suffix('*') {
-            Some(beginning) => beginning
-                .strip_prefix('+')
-                .is_some_and(|digits| !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit())),
-            None => is_e164(text.value),
-        };
-        if !may {
-            let what = format!(
-                "\"{}\" is no number; write E.164 like \"+35921234567\", or a beginning like \"+3592987*\"",
-                text.value
-            );
-            section.mistake(text.line, what);
-        }
-    }
-    texts.into_iter().map(|text| text.value.to_owned()).collect()
-}
-
-fn foreign_caller(section: &Section<'_, '_>, has_number: bool, has_own: bool) -> ForeignCaller {
-    let text = section.text("foreign_caller", "refuse");
-    let foreign = match text.map(|text| text.value) {
-        None | Some("number") => ForeignCaller::Number,
-        Some("refuse") => ForeignCaller::Refuse,
-        Some(other) => {
-            let what = format!("\"foreign_caller\" is \"{other}\"; write \"number\" or \"refuse\"");
-            section.mistake(text.map_or(section.line, |text| text.line), what);
-            ForeignCaller::Number
-        }
-    };
-    if foreign == ForeignCaller::Number && has_own && !has_number {
-        section.mistake(
-            section.line,
-            "a caller who is not in \"own_numbers\" is shown as the trunk's number, which has none; write number = \"+35921234567\", or foreign_caller = \"refuse\"",
-        );
-    }
-    foreign
-}
-
-fn breaker(section: Section<'_, '_>) -> Breaker {
-    let default = Breaker::default();
-    let count = |key, range, default: u32| section.integer(key, range, default.into()) as u32;
-    let breaker = Breaker {
-        failures: count("failures", 1..=1_000, default.failures),
-        answered: count("answered", 0..=100, default.answered),
-        of: count("of", 1..=10_000, default.of),
-        rest: section.duration("rest", SECOND..=3600 * SECOND, default.rest),
-        rest_max: section.duration("rest_max", SECOND..=DAY, default.rest_max),
-    };
-    if breaker.rest_max < breaker.rest {
-        section.mistake(section.line, "\"rest_max\" is shorter than \"rest\"; write it as long at least");
-    }
-    section.finish();
-    breaker
-}
-
 /// Prompts of one playlist; one more is a mistake.
 const MOST_PLAYED: usize = 64;
 
@@ -833,7 +643,7 @@ pub fn is_name(name: &str) -> bool {
 }
 
 /// "+" and 7 to 15 digits, the first not 0 (ITU-T E.164 §6.2).
-fn is_e164(number: &str) -> bool {
+pub(super) fn is_e164(number: &str) -> bool {
     number.strip_prefix('+').is_some_and(|digits| {
         (7..=15).contains(&digits.len())
             && !digits.starts_with('0')
@@ -846,7 +656,7 @@ fn is_short(number: &str) -> bool {
     (1..=15).contains(&number.len()) && number.bytes().all(|b| b.is_ascii_digit() || b == b'*')
 }
 
-fn not_e164(number: &str) -> String {
+pub(super) fn not_e164(number: &str) -> String {
     format!(
         "\"{number}\" is no telephone number; write E.164 like \"+35921234567\", or a short one like \"700\""
     )
@@ -872,7 +682,6 @@ pub(super) fn is_host(host: &str) -> bool {
             }))
 }
 
-/// A network, or one address as a network of one.
 /// A list of networks; what is none is a mistake.
 pub(super) fn networks(section: &Section<'_, '_>, key: &str, example: &str) -> Vec<IpNet> {
     let mut networks = Vec::new();
@@ -891,46 +700,7 @@ pub(super) fn networks(section: &Section<'_, '_>, key: &str, example: &str) -> V
     networks
 }
 
+/// A network, or one address as a network of one.
 fn network(text: &str) -> Option<IpNet> {
     text.parse::<IpNet>().ok().or_else(|| text.parse::<std::net::IpAddr>().ok().map(IpNet::from))
-}
-
-fn trunk_address(text: &str) -> Option<TrunkAddress> {
-    let (secure, rest) = match text.strip_prefix("sips:") {
-        Some(rest) => (true, rest),
-        None => (false, text.strip_prefix("sip:")?),
-    };
-    let (host_port, parameters) = rest.split_once(';').unwrap_or((rest, ""));
-    let said = !parameters.is_empty() || secure;
-    let transport = match parameters.to_ascii_lowercase().as_str() {
-        // RFC 3261 §26.2.2: the parameter of a SIPS URI says what TLS runs over.
-        "" | "transport=tcp" | "transport=tls" if secure => Transport::Tls,
-        "" | "transport=udp" if !secure => Transport::Udp,
-        "transport=tcp" => Transport::Tcp,
-        "transport=tls" => Transport::Tls,
-        _ => return None,
-    };
-    let (host, port) = match host_port.strip_prefix('[') {
-        Some(v6) => {
-            let (host, rest) = v6.split_once(']')?;
-            host.parse::<std::net::Ipv6Addr>().ok()?;
-            (host, rest.strip_prefix(':'))
-        }
-        None => match host_port.split_once(':') {
-            Some((host, port)) => (host, Some(port)),
-            None => (host_port, None),
-        },
-    };
-    let port = match port {
-        Some(port) => Some(port.parse().ok().filter(|p| *p != 0)?),
-        None => None,
-    };
-    is_host(host).then(|| TrunkAddress {
-        uri: text.to_owned(),
-        host: host.to_owned(),
-        port,
-        transport,
-        said,
-        secure,
-    })
 }
