@@ -290,23 +290,14 @@ impl Shard {
             self.with_people(|exchange, people, effects| exchange.arrive(now, arrival, people, effects));
         self.lines.insert(
             leg,
-            Line {
+            Line::new(
                 call,
-                no: LegNo::CALLER,
-                tenant: tenant.name.to_string(),
-                session: Some(session),
-                stream: None,
-                local: None,
-                negotiated: None,
-                answer: None,
-                offer: None,
+                LegNo::CALLER,
+                tenant.name.to_string(),
+                Some(session),
                 trunk,
-                max_forwards: max_forwards.saturating_sub(1),
-                insisting: None,
-                elsewhere: None,
-                loading: None,
-                music: None,
-            },
+                max_forwards.saturating_sub(1),
+            ),
         );
         if self.exchange.leg(leg).is_none() {
             return; // refused for a limit; the effect that says so is under way
@@ -645,26 +636,7 @@ impl Shard {
         // The caller's codec first, so that sound needs no change on the way.
         let spoken = caller.and_then(|line| line.negotiated.as_ref()).map(|agreed| agreed.codec);
         let codecs = self.codecs(&tenant.name, trunk_name.as_deref(), spoken);
-        self.lines.insert(
-            leg,
-            Line {
-                call,
-                no,
-                tenant: begin.tenant.clone(),
-                session: None,
-                stream: None,
-                local: None,
-                negotiated: None,
-                answer: None,
-                offer: None,
-                trunk: trunk_name,
-                max_forwards,
-                insisting: None,
-                elsewhere: None,
-                loading: None,
-                music: None,
-            },
-        );
+        self.lines.insert(leg, Line::new(call, no, begin.tenant.clone(), None, trunk_name, max_forwards));
         let transport = place.destination.transport;
         let protection = self.protection(tenant, to_trunk.map(|trunk| trunk.name.as_str()), transport);
         if !self.open_stream(leg, place.destination.remote, beside, None, protection) {

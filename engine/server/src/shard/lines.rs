@@ -44,6 +44,36 @@ pub(super) struct Line {
     pub music: Option<Music>,
 }
 
+impl Line {
+    /// A leg without sound so far.
+    pub fn new(
+        call: CallId,
+        no: LegNo,
+        tenant: String,
+        session: Option<SessionId>,
+        trunk: Option<String>,
+        max_forwards: u8,
+    ) -> Self {
+        Self {
+            call,
+            no,
+            tenant,
+            session,
+            stream: None,
+            local: None,
+            negotiated: None,
+            answer: None,
+            offer: None,
+            trunk,
+            insisting: None,
+            elsewhere: None,
+            max_forwards,
+            loading: None,
+            music: None,
+        }
+    }
+}
+
 /// The rest of the places of a domain (RFC 3263 §4.3), and the INVITE for them.
 pub(super) struct Elsewhere {
     /// What is sent; its destination is the place that is tried.

@@ -243,23 +243,14 @@ impl Shard {
         self.recovery.anchoring.insert(session, anchoring);
         self.lines.insert(
             key,
-            Line {
+            Line::new(
                 call,
                 no,
-                tenant: tenant.name.to_string(),
-                session: Some(session),
-                stream: None,
-                local: None,
-                negotiated: None,
-                answer: None,
-                offer: None,
-                trunk: kept.trunk.clone(),
-                max_forwards: kept.max_forwards,
-                insisting: None,
-                elsewhere: None,
-                loading: None,
-                music: None,
-            },
+                tenant.name.to_string(),
+                Some(session),
+                kept.trunk.clone(),
+                kept.max_forwards,
+            ),
         );
         // One thread has all of a call's streams where it can.
         let caller = self.running.get(&call).and_then(|running| self.lines.get(running.caller)?.stream);

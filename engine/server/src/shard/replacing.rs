@@ -64,23 +64,14 @@ impl Shard {
             }
         };
         let max_forwards = request.max_forwards().ok().flatten().unwrap_or(MAX_FORWARDS);
-        let line = Line {
+        let line = Line::new(
             call,
-            no: LegNo::CALLER,
-            tenant: tenant.name.to_string(),
-            session: Some(session),
-            stream: None,
-            local: None,
-            negotiated: None,
-            answer: None,
-            offer: None,
-            trunk: None,
-            max_forwards: max_forwards.saturating_sub(1),
-            insisting: None,
-            elsewhere: None,
-            loading: None,
-            music: None,
-        };
+            LegNo::CALLER,
+            tenant.name.to_string(),
+            Some(session),
+            None,
+            max_forwards.saturating_sub(1),
+        );
         self.lines.insert(leg, line);
         self.begin_trace(now, call, leg, &tenant.name, request, flow);
         if !self.open_stream(leg, flow.remote, None, offer, protection) {
