@@ -1,14 +1,13 @@
 //! Encrypted sound (RFC 3711) with telephones that bring their own SRTP: who gets it, who does not, and that both hear.
 
-use std::net::Ipv4Addr;
 use std::time::Duration;
 
 use serde_json::json;
 use tests::browser::Browser;
 use tests::certificates::Authority;
-use tests::net::Net;
 use tests::pjsua::{Account, Pjsua, Setup};
 
+use crate::secured::{self, call_each_other, phone_with, uri};
 use crate::world::{LATER, SOON, World, password};
 
 const A_WHILE: Duration = Duration::from_secs(2);
@@ -16,25 +15,7 @@ const A_SECOND: Duration = Duration::from_secs(1);
 
 /// An exchange that listens on TLS too, with more in `[sip]` and in the tenant.
 fn world(authority: &Authority, sip: &str, more: &str) -> World {
-    World::listening(|_: &Net, ip: Ipv4Addr| {
-        let pair = authority.issue("exchange", &[format!("IP:{ip}")]);
-        let sip = format!("{sip}  [sip.tls]\n  {}\n", pair.toml("\n  "));
-        (vec![format!("tls:{ip}:5061")], sip, more.to_owned())
-    })
-}
-
-/// A telephone on TLS with encrypted sound.
-fn secured(world: &World, user: &str, hz: f64, authority: &Authority, setup: Setup) -> Pjsua {
-    let file = authority.file();
-    let mut phone = Pjsua::with(world.net.sip(), hz, Setup { tls: Some(&file), ..setup });
-    let (domain, server) = (world.exchange.ip().to_string(), format!("{}:5061", world.exchange.ip()));
-    let account = Account { domain: &domain, server: &server, user, password: password(user) };
-    assert_eq!(phone.register(account), 200, "{user} registers");
-    phone
-}
-
-fn uri(world: &World, number: &str) -> String {
-    format!("sip:{number}@{}:5061", world.exchange.ip())
+    secured::world(authority, sip, |_, _| more.to_owned()).0
 }
 
 fn mandatory() -> Setup<'static> {
@@ -52,32 +33,10 @@ fn refused(world: &World) -> u64 {
 fn rfc4568_a_telephone_that_insists_on_srtp_talks_with_a_plain_one_holds_and_comes_back() {
     let authority = Authority::new();
     let world = world(&authority, "", "");
-    let mut ana = secured(&world, "ana", 440.0, &authority, mandatory());
-    let mut boris = world.pjsua("boris", 600.0);
+    let ana = phone_with(&world, "ana", 440.0, &authority, mandatory());
+    let boris = world.pjsua("boris", 600.0);
 
-    ana.call(&uri(&world, "102"));
-    boris.event("ringing", SOON);
-    boris.answer();
-    ana.confirmed(SOON);
-    ana.talk(A_WHILE);
-    ana.hold();
-    while ana.event("media", SOON)["active"] == true {}
-    ana.resume();
-    while ana.event("media", SOON)["active"] == false {}
-    ana.talk(A_SECOND);
-    boris.hang_up();
-    ana.disconnected(SOON);
-    boris.disconnected(SOON);
-
-    boris.call(&world.uri("101"));
-    ana.event("ringing", SOON);
-    ana.answer();
-    boris.confirmed(SOON);
-    boris.talk(A_WHILE);
-    ana.hang_up();
-    boris.disconnected(SOON);
-    boris.heard().assert_tone(440.0, A_WHILE);
-    ana.heard().assert_tone(600.0, A_WHILE);
+    call_each_other(&world, ana, boris);
     assert_eq!(refused(&world), 0);
 }
 
@@ -86,8 +45,8 @@ fn rfc4568_6_2_two_telephones_with_suites_of_their_own_hear_each_other() {
     let authority = Authority::new();
     let world = world(&authority, "", "");
     let with = |suite| Setup { suite: Some(suite), ..mandatory() };
-    let mut ana = secured(&world, "ana", 440.0, &authority, with("AES_CM_128_HMAC_SHA1_80"));
-    let mut boris = secured(&world, "boris", 600.0, &authority, with("AES_CM_128_HMAC_SHA1_32"));
+    let mut ana = phone_with(&world, "ana", 440.0, &authority, with("AES_CM_128_HMAC_SHA1_80"));
+    let mut boris = phone_with(&world, "boris", 600.0, &authority, with("AES_CM_128_HMAC_SHA1_32"));
     ana.call(&uri(&world, "102"));
     boris.event("ringing", SOON);
     boris.answer();

@@ -15,7 +15,11 @@ const A_WHILE: Duration = Duration::from_secs(2);
 const A_SECOND: Duration = Duration::from_secs(1);
 
 /// An exchange that shows a certificate of `authority` for its address, with more in `[sip]` and in its tenant.
-fn world(authority: &Authority, sip: &str, more: impl FnOnce(&Net, Ipv4Addr) -> String) -> (World, Issued) {
+pub fn world(
+    authority: &Authority,
+    sip: &str,
+    more: impl FnOnce(&Net, Ipv4Addr) -> String,
+) -> (World, Issued) {
     let mut pair = None;
     let world = World::listening(|net, ip| {
         let issued = authority.issue("exchange", &[format!("IP:{ip}"), "DNS:pbx.example".into()]);
@@ -35,7 +39,7 @@ fn server(world: &World) -> String {
     format!("{}:5061", world.exchange.ip())
 }
 
-fn uri(world: &World, number: &str) -> String {
+pub fn uri(world: &World, number: &str) -> String {
     format!("sip:{number}@{}", server(world))
 }
 
@@ -45,10 +49,42 @@ fn register(world: &World, phone: &mut Pjsua, user: &str) -> u64 {
 }
 
 fn phone(world: &World, user: &str, hz: f64, authority: &Authority) -> Pjsua {
-    let setup = Setup { tls: Some(&authority.file()), ..Setup::default() };
-    let mut phone = Pjsua::with(world.net.sip(), hz, setup);
+    phone_with(world, user, hz, authority, Setup::default())
+}
+
+pub fn phone_with(world: &World, user: &str, hz: f64, authority: &Authority, setup: Setup) -> Pjsua {
+    let file = authority.file();
+    let mut phone = Pjsua::with(world.net.sip(), hz, Setup { tls: Some(&file), ..setup });
     assert_eq!(register(world, &mut phone, user), 200, "{user} registers");
     phone
+}
+
+/// ana, on TLS with a tone of 440 Hz, calls boris, on UDP with one of 600 Hz, and holds him for a moment; then he calls
+/// her. Both hear each other.
+pub fn call_each_other(world: &World, mut ana: Pjsua, mut boris: Pjsua) {
+    ana.call(&uri(world, "102"));
+    boris.event("ringing", SOON);
+    boris.answer();
+    ana.confirmed(SOON);
+    ana.talk(A_WHILE);
+    ana.hold();
+    while ana.event("media", SOON)["active"] == true {}
+    ana.resume();
+    while ana.event("media", SOON)["active"] == false {}
+    ana.talk(A_SECOND);
+    boris.hang_up();
+    ana.disconnected(SOON);
+    boris.disconnected(SOON);
+
+    boris.call(&world.uri("101"));
+    ana.event("ringing", SOON);
+    ana.answer();
+    boris.confirmed(SOON);
+    boris.talk(A_WHILE);
+    ana.hang_up();
+    boris.disconnected(SOON);
+    boris.heard().assert_tone(440.0, A_WHILE);
+    ana.heard().assert_tone(600.0, A_WHILE);
 }
 
 /// How many connections have ended so.
@@ -64,34 +100,13 @@ fn ended(exchange: &Exchange, why: &str) -> u64 {
 fn a_telephone_on_tls_calls_and_is_called_with_sound_both_ways() {
     let authority = Authority::new();
     let (world, _) = world(&authority, "", plain);
-    let mut ana = phone(&world, "ana", 440.0, &authority);
-    let mut boris = world.pjsua("boris", 600.0);
+    let ana = phone(&world, "ana", 440.0, &authority);
+    let boris = world.pjsua("boris", 600.0);
     let users = world.exchange.get("/tenants/demo/users");
     let contact = &users["users"].as_array().expect("users")[0]["contacts"][0];
     assert_eq!(contact["transport"], "tls", "{users}");
 
-    ana.call(&uri(&world, "102"));
-    boris.event("ringing", SOON);
-    boris.answer();
-    ana.confirmed(SOON);
-    ana.talk(A_WHILE);
-    ana.hold();
-    while ana.event("media", SOON)["active"] == true {}
-    ana.resume();
-    while ana.event("media", SOON)["active"] == false {}
-    boris.hang_up();
-    ana.disconnected(SOON);
-    boris.disconnected(SOON);
-
-    boris.call(&world.uri("101"));
-    ana.event("ringing", SOON);
-    ana.answer();
-    boris.confirmed(SOON);
-    boris.talk(A_WHILE);
-    ana.hang_up();
-    boris.disconnected(SOON);
-    boris.heard().assert_tone(440.0, A_WHILE);
-    ana.heard().assert_tone(600.0, A_WHILE);
+    call_each_other(&world, ana, boris);
 }
 
 #[test]
