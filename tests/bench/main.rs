@@ -293,9 +293,9 @@ fn push(exchange: &Exchange, script: &str, component: &str) -> String {
 }
 
 /// Calls whose answers are timed.
-const SETUPS: usize = 1000;
+const SETUPS: usize = 400;
 /// How often each side is measured.
-const TURNS: usize = 3;
+const TURNS: usize = 5;
 const SETUPS_PER_SECOND: u32 = 100;
 /// Calls whose scripts loop meanwhile.
 const LOOPS: u32 = 200;
