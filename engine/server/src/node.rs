@@ -17,6 +17,7 @@ use store::{Blobs, Engine, Journal, Options, Store, StoreError, Unsealed};
 
 use crate::bans::Bans;
 use crate::config::{self, Mistakes, StoreKind, World};
+use crate::crm::Crm;
 use crate::crm::contacts::Writing;
 use crate::events::{EventBus, wall};
 use crate::mailboxes::Mailboxes;
@@ -26,6 +27,7 @@ use crate::outside::Fetcher;
 use crate::post::Post;
 use crate::prompts::Prompts;
 use crate::recordings::{Recordings, shares::Shares};
+use crate::records::Marking;
 use crate::retention;
 use crate::scripts::{Compiler, NoScripts, Scripts};
 use crate::shards::Shards;
@@ -68,6 +70,8 @@ pub struct Node {
     pub tasks: Tasks,
     /// Changes the tenants' own contacts.
     pub contacts: Writing,
+    /// Changes what calls that are over are marked with.
+    pub marking: Marking,
     /// Every script, ready to run.
     pub scripts: Scripts,
     /// Every prompt.
@@ -175,12 +179,14 @@ impl Node {
         let traces = Traces::start(world.traces.as_ref(), epoch, &script_runtime, sent, dropped);
         let doors = Doors::default();
         doors.configure(&world);
+        keep_tokens(&world, &store);
         let node = Self {
             config,
             epoch,
             post: Post::open(store.clone(), epoch).map_err(StartError::Store)?,
             tasks: Tasks::open(store.clone()).map_err(StartError::Store)?,
             contacts: Writing::default(),
+            marking: Marking::default(),
             memory: Memory::new(store.clone()),
             scripts: Scripts::open(&world, store.clone(), blobs, compiler).map_err(StartError::Scripts)?,
             prompts: prompts.map_err(StartError::Store)?,
@@ -259,6 +265,7 @@ impl Node {
         let mut world = config::load(config)?;
         world.node.data = self.world().node.data.clone();
         let world = Arc::new(world);
+        keep_tokens(&world, &self.store);
         self.scripts.load_files(&world);
         *self.world.write().unwrap_or_else(PoisonError::into_inner) = world.clone();
         self.doors.configure(&world);
@@ -354,6 +361,15 @@ impl Node {
 /// The name of a script's row in [`Node::logs`]. No tenant has a "/" in its name.
 pub fn log_row(tenant: &str, script: &str) -> String {
     format!("{tenant}/{script}")
+}
+
+/// What CRMs give in place of configured tokens goes to the store.
+fn keep_tokens(world: &World, store: &Store) {
+    for tenant in &world.tenants {
+        if let Crm::Remote(remote) = &tenant.crm {
+            remote.keep_token(store, &tenant.name);
+        }
+    }
 }
 
 /// Makes the folder and takes it for this process.

@@ -2,12 +2,18 @@
 //! by pages.
 
 use std::ops::Range;
+use std::sync::{Mutex, PoisonError};
 
 use exchange::{CallId, CallRecord, Outcome};
 use store::{Batch, Scan, Store, StoreError, layout};
 
 /// In front of each record, so that another form can be told apart later.
 const FORM: u8 = 1;
+
+/// The mark that says what a call was about: a script's, or of whoever spoke.
+pub const CATEGORY: &str = "category";
+/// The mark that says what it was worth: a number, in the tenant's currency.
+pub const VALUE: &str = "value";
 
 /// Records looked at for one page; a page that finds too few ends there, with a cursor to go on.
 const MOST_LOOKED_AT: usize = 10_000;
@@ -27,6 +33,39 @@ pub fn get(store: &Store, tenant: &str, call: CallId) -> Result<Option<CallRecor
     store.get(&layout::call(tenant, call.0))?.map(|bytes| read(&bytes)).transpose()
 }
 
+/// What a call is marked with by this key; of several marks the last.
+pub fn mark<'r>(record: &'r CallRecord, key: &str) -> Option<&'r str> {
+    record.tags.iter().rev().find(|(known, _)| known == key).map(|(_, value)| value.as_str())
+}
+
+/// Marks of calls that are over change one after the other, so that none is lost.
+#[derive(Default)]
+pub struct Marking(Mutex<()>);
+
+impl Marking {
+    /// Puts marks in the place of those with their keys, or takes these away where there is no value. Answers the record as
+    /// it is now; none when there is none. Durable when it returns; for a thread that may wait.
+    ///
+    /// # Errors
+    /// When the store can't.
+    pub fn mark(
+        &self,
+        store: &Store,
+        tenant: &str,
+        call: CallId,
+        marks: &[(&str, Option<String>)],
+    ) -> Result<Option<CallRecord>, StoreError> {
+        let _one = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(mut record) = get(store, tenant, call)? else { return Ok(None) };
+        for (key, value) in marks {
+            record.tags.retain(|(known, _)| known != key);
+            record.tags.extend(value.clone().map(|value| ((*key).to_owned(), value)));
+        }
+        store.commit_and_wait(put(Batch::new(), &record))?;
+        Ok(Some(record))
+    }
+}
+
 /// What a reader of the register looks for; none matches everything.
 #[derive(Debug, Clone, Default)]
 pub struct Filter {
@@ -40,6 +79,10 @@ pub struct Filter {
     pub agent: Option<String>,
     /// What came of it.
     pub outcome: Option<Outcome>,
+    /// What it was about.
+    pub category: Option<String>,
+    /// The advertising source of the number dialled.
+    pub source: Option<String>,
     /// Something of it was recorded.
     pub recorded: bool,
     /// Calls that were listed after this one on the page before.
@@ -104,6 +147,8 @@ impl Filter {
         };
         (!self.recorded || !record.recordings.is_empty())
             && self.outcome.is_none_or(|outcome| outcome == record.outcome)
+            && self.category.as_deref().is_none_or(|category| mark(record, CATEGORY) == Some(category))
+            && self.source.as_ref().is_none_or(|source| record.source.as_ref() == Some(source))
             && self.agent.as_ref().is_none_or(|agent| record.answered_by.as_ref() == Some(agent))
             && self.number.as_ref().is_none_or(about)
     }

@@ -15,6 +15,7 @@
 //! | `g` tenant hash | a link to a recording |
 //! | `h` tenant number call | a conversation with a number: with whom, in the order of time |
 //! | `i` tenant call number | a task that is open |
+//! | `j` tenant | the token that the tenant's CRM gave in place of the configured one, sealed |
 //! | `k` tenant key | a script's own memory: the moment it expires, and the value |
 //! | `l` tenant call | what a call did on the wire, line by line |
 //! | `m` tenant box recording | a message in a box |
@@ -112,6 +113,11 @@ pub fn conversation(tenant: &str, number: &str, call: u128) -> Vec<u8> {
 pub fn conversations_since(tenant: &str, number: &str, from: u128) -> Scan {
     let all = Key::new(b'h').text(tenant).text(number).0;
     Scan::range(conversation(tenant, number, from), [all, vec![0xff; 17]].concat())
+}
+
+/// The token that a tenant's CRM gave.
+pub fn token(tenant: &str) -> Vec<u8> {
+    Key::new(b'j').text(tenant).0
 }
 
 /// A key of a tenant's own memory.
@@ -221,6 +227,18 @@ pub fn done_task(tenant: &str, call: u128, number: u32) -> Vec<u8> {
 /// The tasks of a tenant that are done, in the order of the calls that caused them.
 pub fn done_tasks(tenant: &str) -> Scan {
     Scan::prefix(Key::new(b'y').text(tenant).0)
+}
+
+/// Those of calls with ids below `until`.
+pub fn done_tasks_before(tenant: &str, until: u128) -> Scan {
+    Scan::range(done_task(tenant, 0, 0), done_task(tenant, until, 0))
+}
+
+/// Reads a done task's key back: the bits of the call's id, and which of its tasks.
+pub fn read_done_task(key: &[u8]) -> Option<(u128, u32)> {
+    let (_, rest) = read_text(key.strip_prefix(b"y")?)?;
+    let (call, number) = rest.split_first_chunk::<16>()?;
+    Some((u128::from_be_bytes(*call), u32::from_be_bytes(number.try_into().ok()?)))
 }
 
 /// What a task is called in the tenant's other CRM.
@@ -459,6 +477,7 @@ mod tests {
         let number = contact_number("acme", "8123456", "359888123456", "17\0");
         assert_eq!(read_contact_number(&number), Some(("359888123456".into(), "17\0".into())));
         assert_eq!(read_open_task(&open_task("ac\0me", 7, 9)), Some("ac\0me".into()));
+        assert_eq!(read_done_task(&done_task("acme", 7, 9)), Some((7, 9)));
         assert_eq!((read_contact_number(b"n"), read_open_task(&done_task("acme", 7, 9))), (None, None));
         assert_eq!(read_name(&figures("acme", "sales\0")).as_deref(), Some("sales\0"));
         assert_eq!((read_name(b""), read_name(&call_back("a", "b", "c"))), (None, None));

@@ -3,10 +3,11 @@
 //! left alone for a while: then nobody waits for it. Redirects are not followed, since headers hold a secret, and of an
 //! answer at most [`MOST_BYTES`] are read.
 
+mod kept;
 mod oauth;
 
 use std::collections::HashMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use exchange::{Contact, Failure};
@@ -16,6 +17,7 @@ use outbox::Report;
 use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER};
 use reqwest::{Client, RequestBuilder, Response, StatusCode};
 use serde_json::Value;
+use store::Store;
 
 use super::number::{Digits, choose};
 use super::plan::{Ask, Body, Method, Plan, Pointer, Tell, Text, Values};
@@ -46,7 +48,7 @@ const LONGEST_REASON: usize = 300;
 pub struct Remote {
     settings: Settings,
     headers: HeaderMap,
-    tokens: Option<Tokens>,
+    tokens: Option<Arc<Tokens>>,
     client: Client,
     state: Mutex<Condition>,
 }
@@ -124,8 +126,15 @@ impl Remote {
             .user_agent(concat!("strowger/", env!("CARGO_PKG_VERSION")))
             .build()
             .map_err(|why| why.to_string())?;
-        let tokens = settings.oauth.clone().map(Tokens::new);
+        let tokens = settings.oauth.clone().map(|grant| Arc::new(Tokens::new(grant)));
         Ok(Self { settings, headers, tokens, client, state: Mutex::default() })
+    }
+
+    /// From now on a token that the CRM replaces outlives the process.
+    pub fn keep_token(&self, store: &Store, tenant: &str) {
+        if let Some(tokens) = &self.tokens {
+            tokens.keep_in(store, tenant);
+        }
     }
 
     /// How it is asked.

@@ -622,3 +622,65 @@ async fn rfc6749_4_4_a_client_has_its_own_right_and_a_refusal_tells_no_secret() 
         ["client_id=us+%26+co&client_secret=s3cret&grant_type=client_credentials"]
     );
 }
+
+/// A CRM whose refresh tokens are good once, and what its token endpoint was told.
+async fn rotating() -> (Fake, Arc<std::sync::Mutex<Vec<String>>>) {
+    let given = Arc::new(std::sync::Mutex::new(Vec::new()));
+    let told = given.clone();
+    let crm = fake(move |asked| {
+        let mut given = given.lock().expect("nobody panicked");
+        if asked.path != "/token" {
+            return says(200, &json!({ "results": [{ "id": "7" }] }));
+        }
+        let used = asked.text.rsplit_once("refresh_token=").map(|(_, used)| used.to_owned());
+        given.push(used.expect("a refresh token"));
+        let n = given.len();
+        says(200, &json!({ "access_token": format!("t{n}"), "refresh_token": format!("r{n}") }))
+    });
+    (crm.await, told)
+}
+
+#[tokio::test]
+async fn rfc6749_6_a_refresh_token_that_was_replaced_outlives_the_process_until_another_is_configured() {
+    let (crm, told) = rotating().await;
+    let folder = tempfile::tempdir().expect("a folder");
+    let used = || told.lock().expect("nobody panicked").clone();
+    // The exchange starts, asks, and is stopped.
+    let run = async |refresh: &str, tenant: &str| {
+        let store = store::Store::open(folder.path(), &store::Options::default()).expect("a store");
+        let remote = with_oauth(&crm, Some(refresh));
+        remote.keep_token(&store, tenant);
+        assert!(matches!(remote.find(MARIA).await, Ok(Some(_))));
+        let kept = store.scan(&store::Scan::prefix(*b"j")).expect("the store reads");
+        for (_, row) in kept {
+            for secret in [&b"r1"[..], b"r2", b"r3", b"first", b"second"] {
+                assert!(!row.windows(secret.len()).any(|part| part == secret), "it can be read in {row:?}");
+            }
+        }
+    };
+    run("first-token", "acme").await;
+    run("first-token", "acme").await;
+    run("first-token", "acme").await;
+    assert_eq!(used(), ["first-token", "r1", "r2"]);
+    // A person got another one from the CRM.
+    run("second-token", "acme").await;
+    run("second-token", "acme").await;
+    assert_eq!(used()[3..], ["second-token", "r4"]);
+    // Another tenant's is its own.
+    run("second-token", "bell").await;
+    assert_eq!(used()[5..], ["second-token"]);
+}
+
+#[tokio::test]
+async fn a_token_that_comes_after_the_deadline_of_a_call_is_taken_all_the_same() {
+    let (crm, told) = rotating().await;
+    let folder = tempfile::tempdir().expect("a folder");
+    let store = store::Store::open(folder.path(), &store::Options::default()).expect("a store");
+    let mut remote = with_oauth(&crm, Some("first"));
+    remote.keep_token(&store, "acme");
+    remote.settings.timeout = Duration::ZERO;
+    assert_eq!(remote.find(MARIA).await, Err(Failure::TimedOut));
+    remote.settings.timeout = Duration::from_secs(5);
+    assert!(matches!(remote.find(MARIA).await, Ok(Some(_))));
+    assert_eq!(*told.lock().expect("nobody panicked"), ["first"], "what was given to the first call is used");
+}
