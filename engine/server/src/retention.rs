@@ -1,5 +1,5 @@
 //! What calls leave behind is kept for as long as their tenant says (`[tenant.keep]`), and then removed, oldest first:
-//! records with everything about their call, tapes and ladders by their age, and tapes by the room they take.
+//! records with everything about their call (its files go by [`crate::recordings`], at the same age), tapes and ladders by their age, and tapes by the room they take.
 //!
 //! An id begins with its call's time, so what is too old is one range of keys. A sweep reads and removes a page at a time,
 //! and each page is one commit: stopped anywhere, the next sweep goes on where this one was. A call that is up has none of
@@ -60,6 +60,14 @@ fn forget(store: &Store, tenant: &str, until: u128) -> Result<u64, StoreError> {
     // Their tapes and ladders, of which there may be fewer, lie in the same range.
     remove(store, &layout::tapes_before(tenant, until))?;
     remove(store, &layout::ladders_before(tenant, until))?;
+    remove_each(
+        store,
+        &layout::done_tasks_before(tenant, until),
+        |batch, key| match layout::read_done_task(key) {
+            Some((call, number)) => batch.delete(layout::task_elsewhere(tenant, call, number)),
+            None => batch,
+        },
+    )?;
     let mut forgotten = 0;
     loop {
         let page = store.scan(&layout::calls_between(tenant, 0, until).limit(PAGE))?;
@@ -80,6 +88,11 @@ fn forget(store: &Store, tenant: &str, until: u128) -> Result<u64, StoreError> {
 
 /// Removes every row of a scan.
 fn remove(store: &Store, scan: &Scan) -> Result<u64, StoreError> {
+    remove_each(store, scan, |batch, _| batch)
+}
+
+/// The same, each with what `also` adds of it to the batch.
+fn remove_each(store: &Store, scan: &Scan, also: impl Fn(Batch, &[u8]) -> Batch) -> Result<u64, StoreError> {
     let scan = scan.clone().limit(PAGE);
     let mut removed = 0;
     loop {
@@ -88,7 +101,8 @@ fn remove(store: &Store, scan: &Scan) -> Result<u64, StoreError> {
             return Ok(removed);
         }
         removed += page.len() as u64;
-        store.commit_and_wait(page.into_iter().fold(Batch::new(), |batch, (key, _)| batch.delete(key)))?;
+        let batch = page.into_iter().fold(Batch::new(), |batch, (key, _)| also(batch, &key).delete(key));
+        store.commit_and_wait(batch)?;
     }
 }
 
@@ -146,9 +160,24 @@ mod tests {
             let batch = history::put(records::put(Batch::new(), &record), &record);
             let batch = batch.put(layout::ladder(tenant, record.id.0), "[]");
             let batch = layout::put_tape(batch, tenant, record.id.0, &[7; BYTES]);
+            let batch = batch
+                .put(layout::done_task(tenant, record.id.0, 1), "{}")
+                .put(layout::task_elsewhere(tenant, record.id.0, 1), "900")
+                .put(layout::open_task(tenant, record.id.0, 2), "{}");
             store.commit_and_wait(batch).expect("a commit");
         }
         (store, folder)
+    }
+
+    /// How many tasks of a tenant are done, are named elsewhere, and are open.
+    fn tasks_left(store: &Store, tenant: &str) -> [usize; 3] {
+        let keys = [
+            |tenant: &str, call| layout::done_task(tenant, call, 1),
+            |tenant: &str, call| layout::task_elsewhere(tenant, call, 1),
+            |tenant: &str, call| layout::open_task(tenant, call, 2),
+        ];
+        let there = |key: Vec<u8>| store.get(&key).expect("a read").is_some();
+        keys.map(|key| (1..=10).filter(|days| there(key(tenant, id(tenant, *days).0))).count())
     }
 
     /// How many records, tapes, ladders and conversations of a tenant there are.
@@ -210,5 +239,7 @@ mod tests {
         let keep = Keep { records: Some(2 * DAY), ..Keep::default() };
         assert_eq!(sweep(&store, "acme", &keep, NOW).expect("a sweep").records, 8);
         assert_eq!((left(&store, "acme"), left(&store, "acme2")), ([2; 4], [1; 4]));
+        // What is still to do is still to do.
+        assert_eq!((tasks_left(&store, "acme"), tasks_left(&store, "acme2")), ([2, 2, 10], [1, 1, 1]));
     }
 }

@@ -11,14 +11,15 @@ const LONGEST: Duration = Duration::from_secs(3660 * 24 * 3600);
 /// How long a tenant keeps what its calls left.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Keep {
-    /// `records`: a call this long over is forgotten altogether: its record, its place in the history of its number, its
-    /// tape and its ladder. For ever unless it is set.
+    /// `records`: a call this old is forgotten altogether: its record, its place in the history of its number, its tape,
+    /// its ladder, its recordings and the tasks of it that are over; what is open, and a message in a box, stay until
+    /// somebody is done with them. For ever unless it is set.
     pub records: Option<Duration>,
     /// `tapes`: the tape and the ladder of a call this old are removed; its record stays.
     pub tapes: Duration,
     /// `tapes_size`: when the tapes of all calls take more room, the oldest are removed.
     pub tapes_size: u64,
-    /// `recordings`: older files are deleted, whatever becomes of the call's record; for as long as that unless it is set.
+    /// `recordings`: older files are deleted, though the call's record may stay; with the record at the latest.
     pub recordings: Option<Duration>,
     /// `recordings_size`: when all files take more room, the oldest are deleted; without a bound unless it is set.
     pub recordings_size: Option<u64>,

@@ -1,9 +1,12 @@
 //! What becomes of recordings with time: those that are too old, or more than a tenant may keep, are deleted, the oldest
-//! first; those that a process did not come to encode are encoded. A message in a box stays as long as it is there.
+//! first; those that a process did not come to encode are encoded. A recording goes with the record of its call. A message
+//! in a box stays as long as it is there, also when its call is forgotten: whoever owns the box decides.
 
 use std::fs;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use exchange::CallId;
 
 use super::{Format, Kept, MESSAGE, Recordings, is_plain};
 use crate::config::Keep;
@@ -54,13 +57,14 @@ impl Recordings {
         }
         files.retain(|kept| !held(&kept.name));
         files.sort_by_key(|kept| kept.modified);
-        // Of a call that is forgotten nothing stays.
-        let longest = keep.recordings.into_iter().chain(keep.records).min();
+        let is_older = |age: Duration, most: Option<Duration>| most.is_some_and(|most| age > most);
         let mut bytes: u64 = files.iter().map(|kept| kept.bytes).sum();
         let mut deleted = Vec::new();
         for kept in files {
             let age = now.duration_since(kept.modified).unwrap_or_default();
-            let too_old = longest.is_some_and(|longest| age > longest);
+            // A file is written anew when it is encoded; its call is as old as it is.
+            let forgotten = since_call(&kept.name, now).unwrap_or(age);
+            let too_old = is_older(age, keep.recordings) || is_older(forgotten, keep.records);
             let too_much = keep.recordings_size.is_some_and(|most| bytes > most) && is_settled(&kept);
             if !(too_old || too_much) {
                 continue;
@@ -93,6 +97,13 @@ impl Recordings {
         };
         folder.filter_map(Result::ok).filter_map(kept).collect()
     }
+}
+
+/// How long ago the call began that a recording is of: its name begins with the call's id.
+fn since_call(name: &str, now: SystemTime) -> Option<Duration> {
+    let (call, _) = name.split_once('-')?;
+    let began = UNIX_EPOCH + Duration::from_millis(call.parse::<CallId>().ok()?.millis());
+    Some(now.duration_since(began).unwrap_or_default())
 }
 
 #[cfg(test)]
@@ -141,6 +152,15 @@ mod tests {
         let (_folder, recordings, now) = with(&[("a-1.wav", 31, 10), ("b-1.wav", 29, 10)]);
         let keep = Keep { records: Some(30 * DAY), ..Keep::default() };
         assert_eq!(recordings.sweep("acme", &keep, false, now, |_| false), ["a-1"]);
+        // One that was written anew as Opus this morning, of a call that is as old.
+        let millis =
+            |days: u32| (now - days * DAY).duration_since(UNIX_EPOCH).expect("after 1970").as_millis();
+        let of = |days: u32| format!("{}-1", CallId::new(millis(days) as u64, 7));
+        let (old, young) = (of(31), of(29));
+        let (_folder, recordings, now) =
+            with(&[(&format!("{old}.ogg"), 0, 10), (&format!("{young}.ogg"), 0, 10)]);
+        assert_eq!(recordings.sweep("acme", &keep, false, now, |_| false), [old]);
+        assert!(recordings.find("acme", &young).is_some());
     }
 
     #[test]
