@@ -8,7 +8,7 @@ what it hears in another. Everything runs on one thread, which looks after pjsua
 Commands: register {domain, server, user, password}; call {uri}; answer {code}; hangup {code}; dtmf {digits};
 hold; resume; transfer {uri}; consult {uri} (holds the call and makes another); join (transfers the held call to
 the other one); quit. Without `register` the phone calls and is called unregistered.
-Events: ready, registered {code}, ringing {from}, state {state, code, reason}, dtmf {digit}, media {active,
+Events: ready, registered {code}, ringing {from, subject}, state {state, code, reason}, dtmf {digit}, media {active,
 direction}, cancelled {reason}, message {text, from}, transfer {code, final}, error {what}, bye.
 """
 
@@ -110,7 +110,8 @@ class Account(pj.Account):
         op = pj.CallOpParam()
         op.statusCode = 180
         call.answer(op)
-        tell("ringing", **{"from": call.getInfo().remoteUri})
+        subject = header(prm.rdata.wholeMsg, "subject")
+        tell("ringing", subject=subject, **{"from": call.getInfo().remoteUri})
 
 
 class Phone:

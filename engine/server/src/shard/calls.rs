@@ -666,6 +666,10 @@ impl Shard {
             let wall = self.exchange.wall(now);
             headers.extend(stir::sign(tenant, (&present.number, number), own, outside, call.0, wall));
         }
+        let present = match &begin.to {
+            Goal::Device { user, .. } => self.introduce(tenant, (call, no), user, present, &mut headers),
+            _ => present,
+        };
         // The leg's Call-ID names the call, so that a trace of the wire finds it.
         let call_id = format!("{call}.{}", no.0);
         let invite = Invite {

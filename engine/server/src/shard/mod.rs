@@ -25,6 +25,7 @@ mod registrations;
 mod replacing;
 mod running;
 mod runs;
+mod screen;
 mod sound;
 mod trunks;
 mod watchers;
