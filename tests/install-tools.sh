@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Installs what the tests (and with "bench", the side-by-side benches) need beside Rust and a C compiler:
 # Debian's sipp, baresip, Chromium, Kamailio, Kannel, opus-tools and Python, and PyPI's pjsua2, opentelemetry-proto,
-# aiosmtpd, standardwebhooks and Tryton in environments of their own under the cache folder; and the tools that
+# aiosmtpd, pyarrow, standardwebhooks and Tryton in environments of their own under the cache folder; and the tools that
 # make components of scripts in JavaScript, Python and C, each in a folder of its own version.
 # Does nothing, quickly, where all of it is there. With "cmake" it installs that alone.
 set -euo pipefail
@@ -72,12 +72,13 @@ fi
 
 # What notices are delivered to in tests, in an environment of its own: a mail server, and the library that checks webhooks.
 outside=$cache/outside
-has_outside() { "$outside/bin/python" -c "import aiosmtpd, standardwebhooks" 2>/dev/null; }
+has_outside() { "$outside/bin/python" -c "import aiosmtpd, pyarrow.parquet, standardwebhooks" 2>/dev/null; }
 if ! has_outside; then
-  echo "installing aiosmtpd and standardwebhooks into $outside"
+  echo "installing aiosmtpd, pyarrow and standardwebhooks into $outside"
   python3 -m venv --clear "$outside"
-  "$outside/bin/python" -m pip install --quiet --disable-pip-version-check aiosmtpd==1.4.6 standardwebhooks==1.0.1
-  has_outside || { echo "aiosmtpd and standardwebhooks do not load in $outside" >&2; exit 1; }
+  "$outside/bin/python" -m pip install --quiet --disable-pip-version-check aiosmtpd==1.4.6 pyarrow==26.0.1 \
+    standardwebhooks==1.0.1
+  has_outside || { echo "aiosmtpd, pyarrow and standardwebhooks do not load in $outside" >&2; exit 1; }
 fi
 
 # A CRM that others made, and a small company in it.

@@ -106,9 +106,14 @@ impl Api {
 
     /// A stream of events, for as long as it lasts.
     pub fn follow(&self, path: &str) -> Result<Response, Failed> {
+        self.stream(path, "text/event-stream")
+    }
+
+    /// A body in this form, however long it is.
+    pub fn stream(&self, path: &str, accept: &str) -> Result<Response, Failed> {
         let forever = Client::builder().timeout(None).no_proxy().build()?;
         let request = forever.get(format!("{}{path}", self.url)).bearer_auth(&self.token);
-        self.send(request.header(header::ACCEPT, "text/event-stream"))
+        self.send(request.header(header::ACCEPT, accept))
     }
 
     fn request(&self, method: Method, path: &str) -> RequestBuilder {

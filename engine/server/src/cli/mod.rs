@@ -5,6 +5,7 @@ mod api;
 mod contacts;
 mod control;
 mod dev;
+mod export;
 mod flow;
 mod ladder;
 mod lists;
@@ -117,6 +118,11 @@ enum Verb {
     /// List agents, show one, pause them, sign them in and out
     #[command(after_help = "Example:\n  strowger agent pause ana --reason lunch --tenant acme")]
     Agent(queues::Agent),
+    /// Write the register to a file, for a spreadsheet or a data tool: a row a call
+    #[command(
+        after_help = "Example:\n  strowger export november.csv --from 2026-11-01T00:00:00+02:00\n  strowger export orders.parquet --category order"
+    )]
+    Export(export::Export),
     /// Contacts of the tenant's own CRM: list, show, put, forget, read in from a table
     #[command(
         alias = "contacts",
@@ -225,6 +231,7 @@ fn run(verb: Verb, start: StartShards) -> Result<ExitCode, Failed> {
         Verb::User(list) => lists::run(&list, lists::Of::Users),
         Verb::Queue(wanted) => queues::queue(&wanted),
         Verb::Agent(wanted) => queues::agent(&wanted),
+        Verb::Export(wanted) => export::run(&wanted),
         Verb::Contact { verb } => contacts::run(&verb),
         Verb::Task { verb } => tasks::run(&verb),
         Verb::Missed(wanted) => tasks::missed(&wanted),

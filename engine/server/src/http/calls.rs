@@ -1,4 +1,4 @@
-//! Calls over HTTP: the register, one call with its tape, ladder and recordings, and hanging up.
+//! Calls over HTTP: the register, one call with its tape, ladder and recordings, what it was about, and hanging up.
 
 use std::str::FromStr;
 
@@ -9,25 +9,29 @@ use axum::response::{IntoResponse, Response};
 use exchange::{CallId, CallRecord, Outcome};
 use jiff::Timestamp;
 use script::Tape;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::json;
 use store::layout;
 use utoipa::{IntoParams, ToSchema};
 
 use super::Api;
 use super::access::Access;
+use super::export::{self, Format};
 use super::problem::Problem;
 use super::ranges;
 use super::scripts::blocking;
 use super::views::{self, CallView, LiveView};
 use crate::config::{Role, Tenant};
 use crate::facts;
-use crate::records::{self, Filter};
+use crate::records::{self, CATEGORY, Filter, VALUE};
 use crate::shards::Rung;
 use crate::timeline;
 
 /// Calls on a page unless asked otherwise, and at most.
 const PAGE: usize = 50;
 const MOST: usize = 500;
+/// Bytes of a category; a longer one is refused.
+const LONGEST_CATEGORY: usize = 64;
 
 /// Tells a client that wants the tape as it was written, for a replay.
 pub const TAPE_TYPE: &str = "application/vnd.strowger.tape";
@@ -44,6 +48,10 @@ pub(super) struct ListCalls {
     agent: Option<String>,
     /// "answered", "missed", "abandoned", "voicemail", "rejected" or "failed".
     outcome: Option<String>,
+    /// What it was marked as being about.
+    category: Option<String>,
+    /// The advertising source of the number dialled.
+    source: Option<String>,
     /// `next` of the page before.
     cursor: Option<String>,
     /// At most so many, 1 to 500; 50 unless said.
@@ -68,14 +76,17 @@ pub(super) struct LiveList {
     calls: Vec<LiveView>,
 }
 
-/// The register of calls that are over, newest first, by pages.
+/// The register of calls that are over, newest first, by pages. With `Accept: text/csv` or
+/// `application/vnd.apache.parquet` all that the filters let through, as a file: a row a call.
 #[utoipa::path(get, path = "/v1/tenants/{tenant}/calls", tag = "calls",
     params(("tenant" = String, Path), ListCalls),
-    responses((status = 200, body = CallList), (status = 400, body = Problem)))]
+    responses((status = 200, content((CallList = "application/json"), (String = "text/csv"),
+        (Vec<u8> = "application/vnd.apache.parquet"))), (status = 400, body = Problem), (status = 503, body = Problem)))]
 pub(super) async fn list(
     State(api): State<Api>,
     access: Access,
     Query(query): Query<ListCalls>,
+    headers: HeaderMap,
 ) -> Result<Response, Problem> {
     let tenant = access.tenant;
     if query.live == Some(true) {
@@ -98,9 +109,14 @@ pub(super) async fn list(
         number: query.number,
         agent: query.agent,
         outcome,
+        category: query.category,
+        source: query.source,
         recorded: false,
         before: before.transpose()?,
     };
+    if let Some(format) = Format::wanted(&headers) {
+        return export::send(api.node.store.clone(), &tenant, filter, format);
+    }
     let (store, name) = (api.node.store.clone(), tenant.name.clone());
     let page = blocking(move || records::page(&store, &name, &filter, most)).await??;
     let calls = page.records.into_iter().map(|record| views::call(record, &tenant.timezone)).collect();
@@ -126,6 +142,64 @@ pub(super) async fn get(
     };
     let call = live.into_iter().find(|call| call.id == id).ok_or_else(no_call)?;
     Ok(Json(views::live(call, &tenant.timezone)).into_response())
+}
+
+/// What a call was about. What is left out stays; null takes it away (RFC 7396).
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct NewMarks {
+    /// 1 to 64 bytes: "order".
+    #[serde(default, deserialize_with = "given")]
+    #[schema(value_type = Option<String>)]
+    category: Option<Option<String>>,
+    /// What it was worth, in the tenant's currency.
+    #[serde(default, deserialize_with = "given")]
+    #[schema(value_type = Option<f64>)]
+    value: Option<Option<f64>>,
+}
+
+/// Tells null from nothing.
+fn given<'de, D: Deserializer<'de>, T: Deserialize<'de>>(from: D) -> Result<Option<Option<T>>, D::Error> {
+    Option::deserialize(from).map(Some)
+}
+
+/// Marks a call that is over with what it was about and what it was worth, as a script does by `tag`.
+#[utoipa::path(patch, path = "/v1/tenants/{tenant}/calls/{id}", tag = "calls",
+    params(("tenant" = String, Path), ("id" = String, Path)), request_body = NewMarks,
+    responses((status = 200, body = CallView), (status = 400, body = Problem), (status = 403, body = Problem),
+        (status = 404, body = Problem), (status = 409, body = Problem, description = "the call is up")))]
+pub(super) async fn set_marks(
+    State(api): State<Api>,
+    access: Access,
+    Path((_, id)): Path<(String, String)>,
+    Json(new): Json<NewMarks>,
+) -> Result<Json<CallView>, Problem> {
+    access.may(Role::Agent)?;
+    let id = call_id(&id)?;
+    if let Some(Some(category)) = &new.category
+        && !(1..=LONGEST_CATEGORY).contains(&category.len())
+    {
+        let what = format!("category has {} bytes; write 1 to {LONGEST_CATEGORY}", category.len());
+        return Err(Problem::bad(what));
+    }
+    let told =
+        json!({ "call": id.to_string(), "category": new.category, "value": new.value, "by": access.who() });
+    let category = new.category.map(|category| (CATEGORY, category));
+    let value = new.value.map(|value| (VALUE, value.map(|value| value.to_string())));
+    let marks: Vec<_> = category.into_iter().chain(value).collect();
+    let (node, name) = (api.node.clone(), access.tenant.name.clone());
+    let marked = blocking(move || node.marking.mark(&node.store, &name, id, &marks)).await??;
+    let Some(record) = marked else {
+        let live = match api.node.shards() {
+            Some(shards) => shards.calls(&access.tenant.name).await,
+            None => Vec::new(),
+        };
+        let up = live.iter().any(|call| call.id == id);
+        let busy = || Problem::new(StatusCode::CONFLICT, "the call is up; mark it when it is over");
+        return Err(if up { busy() } else { no_call() });
+    };
+    api.node.events.publish(&access.tenant.name, "call.marked", told);
+    Ok(Json(views::call(record, &access.tenant.timezone)))
 }
 
 /// A call's tape: what its scripts asked and were answered. With `Accept:

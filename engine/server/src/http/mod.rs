@@ -6,6 +6,7 @@ mod bans;
 mod calls;
 mod contacts;
 mod control;
+mod export;
 mod mailboxes;
 mod outbox;
 mod problem;
@@ -103,7 +104,7 @@ pub fn router(node: Arc<Node>, stop: watch::Receiver<bool>) -> Router {
         .route("/prompts", get(prompts::list))
         .route("/prompts/{name}", put(prompts::put).get(prompts::get).delete(prompts::delete))
         .route("/calls", get(calls::list).post(control::originate))
-        .route("/calls/{id}", get(calls::get))
+        .route("/calls/{id}", get(calls::get).patch(calls::set_marks))
         .route("/calls/{id}/tape", get(calls::tape))
         .route("/calls/{id}/ladder", get(calls::ladder))
         .route("/calls/{id}/recording", get(calls::recording))
@@ -167,7 +168,7 @@ pub fn router(node: Arc<Node>, stop: watch::Receiver<bool>) -> Router {
         scripts::list, scripts::put, scripts::get, scripts::activate, scripts::promote, scripts::set_shadow,
         scripts::shadow, scripts::logs, scripts::timeline, scripts::component, scripts::flow_text,
         prompts::list, prompts::put, prompts::get, prompts::delete,
-        calls::list, calls::get, calls::tape, calls::ladder, calls::recording, calls::hangup, control::move_call, control::originate,
+        calls::list, calls::get, calls::set_marks, calls::tape, calls::ladder, calls::recording, calls::hangup, control::move_call, control::originate,
         control::listen, control::whisper, control::barge,
         recordings::list, recordings::get, recordings::delete, recordings::pause, recordings::resume,
         recordings::share, recordings::shares, recordings::revoke, recordings::shared,

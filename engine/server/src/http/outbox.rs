@@ -1,5 +1,6 @@
 //! The outbox over HTTP: what waits for its delivery, why it waits, and what was given up; trying a dead letter again,
-//! and giving one up for good.
+//! and giving one up for good. For who administers the tenant: a letter says what others are told of callers, and trying one
+//! again tells them once more.
 
 use ::outbox::{EffectId, Millis};
 use axum::Json;
@@ -89,12 +90,13 @@ pub(super) struct LetterView {
 /// What waits for its delivery, and what was given up.
 #[utoipa::path(get, path = "/v1/tenants/{tenant}/outbox", tag = "outbox",
     params(("tenant" = String, Path), ListLetters),
-    responses((status = 200, body = LetterList), (status = 400, body = Problem)))]
+    responses((status = 200, body = LetterList), (status = 400, body = Problem), (status = 403, body = Problem)))]
 pub(super) async fn list(
     State(api): State<Api>,
     access: Access,
     Query(query): Query<ListLetters>,
 ) -> Result<Json<LetterList>, Problem> {
+    access.may(Role::Admin)?;
     let dead = match query.state.as_deref() {
         None => None,
         Some("waiting") => Some(false),
@@ -127,12 +129,13 @@ pub(super) async fn list(
 /// One letter; 404 when it is delivered, or never was.
 #[utoipa::path(get, path = "/v1/tenants/{tenant}/outbox/{id}", tag = "outbox",
     params(("tenant" = String, Path), ("id" = String, Path)),
-    responses((status = 200, body = LetterView), (status = 404, body = Problem)))]
+    responses((status = 200, body = LetterView), (status = 403, body = Problem), (status = 404, body = Problem)))]
 pub(super) async fn get(
     State(api): State<Api>,
     access: Access,
     Path((_, id)): Path<(String, String)>,
 ) -> Result<Json<LetterView>, Problem> {
+    access.may(Role::Admin)?;
     let id = letter_id(&id)?;
     let (node, tenant) = (api.node.clone(), access.tenant.name.clone());
     let effect = blocking(move || node.post.letter(&tenant, id)).await??;
@@ -148,7 +151,7 @@ pub(super) async fn retry(
     access: Access,
     Path((_, id)): Path<(String, String)>,
 ) -> Result<StatusCode, Problem> {
-    access.may(Role::Agent)?;
+    access.may(Role::Admin)?;
     let id = letter_id(&id)?;
     let (node, tenant) = (api.node.clone(), access.tenant.name.clone());
     let busy = "it is no dead letter; it is tried again by itself";

@@ -105,9 +105,9 @@ pub(super) async fn list(
         to: query.to.as_deref().map(|text| calls::moment("to", text)).transpose()?,
         number: query.number,
         agent: query.agent,
-        outcome: None,
         recorded: true,
         before: before.transpose()?,
+        ..Filter::default()
     };
     let tenant = tenant.clone();
     blocking(move || {

@@ -322,6 +322,10 @@ async fn every_refusal_is_a_problem_document() {
     assert_eq!(headers["www-authenticate"], "Bearer", "RFC 9110 §15.5.2");
 }
 
+/// A letter that is none.
+const LETTER: &str = "/v1/tenants/acme/outbox/01KAG2M7V8Q4ZJ6T9X5B3N1C0D-1000";
+const RETRY: &str = "/v1/tenants/acme/outbox/01KAG2M7V8Q4ZJ6T9X5B3N1C0D-1000/retry";
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_role_may_what_it_may_and_nothing_crosses_tenants() {
     let api = Served::new();
@@ -334,6 +338,15 @@ async fn a_role_may_what_it_may_and_nothing_crosses_tenants() {
         ("POST", hangup.as_str(), "acme-reader", 403),
         ("POST", hangup.as_str(), "acme-agent", 204),
         ("PUT", "/v1/tenants/acme/scripts/mine", "acme-agent", 403),
+        // What others are told of callers, and told once more, is for who administers the tenant.
+        ("GET", "/v1/tenants/acme/outbox", "acme-developer", 403),
+        ("GET", "/v1/tenants/acme/outbox", "acme-admin", 200),
+        ("GET", LETTER, "acme-agent", 403),
+        ("GET", LETTER, "acme-admin", 404),
+        ("POST", RETRY, "acme-agent", 403),
+        ("POST", RETRY, "acme-admin", 404),
+        ("DELETE", LETTER, "acme-developer", 403),
+        ("DELETE", LETTER, "bell-admin", 403),
         ("GET", "/v1/tenants/acme/users", "bell-admin", 403),
         ("GET", "/v1/tenants/nobody/users", "bell-admin", 403),
         ("POST", "/v1/reload", "bell-admin", 403),
@@ -618,5 +631,6 @@ async fn a_node_that_stops_is_not_ready_and_a_folder_is_one_process_s() {
 mod control;
 mod queues;
 mod recordings;
+mod register;
 mod tasks;
 mod versions;

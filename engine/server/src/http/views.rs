@@ -10,6 +10,8 @@ use serde::Serialize;
 use serde_json::{Map, Value, json};
 use utoipa::ToSchema;
 
+use crate::records::{CATEGORY, VALUE, mark};
+
 /// A call that is over.
 #[derive(Serialize, ToSchema)]
 pub(super) struct CallView {
@@ -44,9 +46,13 @@ pub(super) struct CallView {
     outcome: Outcome,
     /// The user or number that answered.
     answered_by: Option<String>,
+    /// What it was about, as it was marked.
+    category: Option<String>,
+    /// What it was worth, in the tenant's currency.
+    value: Option<f64>,
     /// Every leg, the caller's first.
     legs: Vec<LegView>,
-    /// Marks of the script.
+    /// Marks of the script, and those above.
     tags: Vec<Tag>,
     /// Recordings made, by name.
     recordings: Vec<String>,
@@ -115,6 +121,8 @@ pub(super) struct LiveView {
 }
 
 pub(super) fn call(record: CallRecord, zone: &TimeZone) -> CallView {
+    let category = mark(&record, CATEGORY).map(str::to_owned);
+    let value = mark(&record, VALUE).and_then(|value| value.parse().ok());
     let legs = record.legs.into_iter().map(|leg| LegView {
         leg: leg.leg.0,
         party: leg.party,
@@ -141,6 +149,8 @@ pub(super) fn call(record: CallRecord, zone: &TimeZone) -> CallView {
         talk: seconds(record.talk),
         outcome: record.outcome,
         answered_by: record.answered_by,
+        category,
+        value,
         legs: legs.collect(),
         tags: record.tags.into_iter().map(|(key, value)| Tag { key, value }).collect(),
         recordings: record.recordings,
@@ -208,7 +218,7 @@ pub(super) fn party(party: Party) -> PartyView {
     PartyView { number: party.number, name: party.name, uri: party.uri }
 }
 
-fn direction(direction: Direction) -> &'static str {
+pub(super) fn direction(direction: Direction) -> &'static str {
     match direction {
         Direction::Inbound => "inbound",
         Direction::Outbound => "outbound",
