@@ -15,8 +15,12 @@ use crate::world::{LATER, World, mark};
 
 /// How long the callers here wait before they give up.
 const PATIENCE: Duration = Duration::from_secs(2);
-/// Callers in the flood.
+/// Callers in the flood unless `STROWGER_FLOOD` says how many; `make bench` has a thousand, in a minute.
 const FLOOD: usize = 150;
+/// How long they may take.
+const FLOOD_TAKES: Duration = Duration::from_secs(300);
+/// From the end of a call to its webhook.
+const TOLD_WITHIN: f64 = 0.2;
 const SECRET: &str = "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD";
 /// Who calls, as the carrier says.
 const CALLER: &str = "+359888123456";
@@ -164,7 +168,7 @@ fn arrival(line: &str, way: &str) -> Option<Value> {
 }
 
 /// Where `make test` puts the mail server and the library of Standard Webhooks.
-fn python() -> PathBuf {
+pub fn python() -> PathBuf {
     tests::cache().join("outside/bin/python")
 }
 
@@ -200,9 +204,8 @@ fn whoever_gives_up_in_a_queue_is_told_of_with_number_time_number_dialled_and_wa
     let call = world.exchange.calls(1).remove(0);
     assert_eq!(call["outcome"], "abandoned", "{call}");
     for told in [&mail, &sms, &webhook] {
-        let facts = &webhook["event"]["data"];
-        let end = facts["at"].as_f64().zip(facts["waited"].as_f64()).map(|(began, waited)| began + waited);
-        let after = told["at"].as_f64().expect("a moment") - end.expect("both are told");
+        let later = told["at"].as_f64().zip(webhook["at"].as_f64()).map(|(told, webhook)| told - webhook);
+        let after = after_the_call(&webhook) + later.expect("moments");
         assert!(after < 1.0, "{after} s after the call: {told}");
     }
 
@@ -276,16 +279,56 @@ fn a_dead_letter_is_seen_and_tried_again_by_a_person() {
 }
 
 #[test]
+fn an_address_that_its_server_does_not_know_is_a_dead_letter_and_holds_up_nobody_else() {
+    let (mut world, mut outside) = world("0 s");
+    outside.tell("mailbox 550");
+    give_up(&world, 1, 1);
+    outside.next("sms");
+    outside.next("webhook");
+    let dead = outbox(&mut world, 0, 1)["letters"][0].clone();
+    assert_eq!(
+        (&dead["kind"], &dead["recipient"], &dead["attempts"]),
+        (&"mail".into(), &"ana".into(), &1.into())
+    );
+    assert!(
+        dead["why"].as_str().is_some_and(|why| why.contains("there is no mailbox ana@demo.example")),
+        "{dead}"
+    );
+    outside.tell("mailbox 250");
+    let (status, _, said) = world.exchange.cli(&["outbox", "retry", dead["id"].as_str().expect("an id")]);
+    assert_eq!(status, 0, "{said}");
+    assert_eq!(outside.next("mail")["to"][0], "ana@demo.example");
+}
+
+#[test]
 fn every_mail_of_a_flood_arrives_through_a_server_that_refuses_every_third_connection() {
+    let flood = std::env::var("STROWGER_FLOOD").ok().and_then(|count| count.parse().ok()).unwrap_or(FLOOD);
     let (mut world, mut outside) = world("0 s");
     outside.tell("mail 3");
-    give_up(&world, FLOOD, 30);
+    let sipp = world.carrier_calls("800").calls(flood as u32, if flood > FLOOD { 17 } else { 30 });
+    sipp.talks(PATIENCE).run(FLOOD_TAKES).assert_all(flood as u32);
     let mut ids = BTreeSet::new();
-    while ids.len() < FLOOD {
+    while ids.len() < flood {
         let mail = outside.next("mail");
         assert!(ids.insert(mail["id"].to_string()), "twice: {mail}");
     }
     outbox(&mut world, 0, 0);
+
+    let told = outside.rest("webhook", Duration::from_millis(200));
+    assert_eq!(told.len(), flood);
+    let mut took: Vec<_> = told.iter().map(after_the_call).collect();
+    took.sort_by(f64::total_cmp);
+    let at = |share: f64| took[((took.len() - 1) as f64 * share) as usize] * 1000.0;
+    let (half, most, last) = (at(0.5), at(0.99), at(1.0));
+    println!("{flood} calls: end to webhook p50 {half:.0} ms, p99 {most:.0} ms, max {last:.0} ms");
+    assert!(half <= TOLD_WITHIN * 1000.0, "half of them take {half} ms");
+}
+
+/// Seconds from a call's end to its webhook.
+fn after_the_call(webhook: &Value) -> f64 {
+    let facts = &webhook["event"]["data"];
+    let end = facts["at"].as_f64().zip(facts["waited"].as_f64()).map(|(began, waited)| began + waited);
+    webhook["at"].as_f64().expect("a moment") - end.expect("both are told")
 }
 
 #[test]

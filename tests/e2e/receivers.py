@@ -5,6 +5,7 @@ a chat. What arrives is printed, a JSON object a line; what it shall do is read 
     webhook 503     answers webhooks so from here on
     sms 429         the same for text messages
     mail 3          refuses every third connection for mail; 0 none
+    mailbox 550     answers so for every mail address; 250 takes them
 
     receivers.py ADDRESS FOLDER SECRET
 """
@@ -32,7 +33,7 @@ HTTP_PORT, SMTP_PORT = 8090, 2525
 LOGIN = ("exchange", "of-the-tests")
 ACCOUNT, TOKEN = "AC0123", "token-of-the-tests"
 
-answers = {"webhook": 200, "sms": 201, "mail": 0}
+answers = {"webhook": 200, "sms": 201, "mail": 0, "mailbox": 250}
 printing = threading.Lock()
 
 
@@ -61,6 +62,12 @@ def certificate():
 
 
 class Mailbox:
+    async def handle_RCPT(self, server, session, envelope, address, options):
+        if answers["mailbox"] != 250:
+            return f"{answers['mailbox']} 5.1.1 there is no mailbox {address}"
+        envelope.rcpt_tos.append(address)
+        return "250 OK"
+
     async def handle_DATA(self, server, session, envelope):
         mail = email.message_from_bytes(envelope.content, policy=email.policy.default)
         text, page = mail.get_body(["plain"]), mail.get_body(["html"])
