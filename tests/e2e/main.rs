@@ -48,4 +48,5 @@ mod trunks;
 mod turns;
 mod versions;
 mod websocket;
+mod who_calls;
 mod world;

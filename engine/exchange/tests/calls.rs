@@ -211,6 +211,44 @@ fn whatever_verb_waits_ends_with_hung_up_when_the_caller_leaves() {
 }
 
 /// A request that may take so many seconds.
+#[test]
+fn whoever_answered_can_be_asked_for_a_key_when_the_caller_has_left() {
+    let mut stage = Scene::with_call();
+    stage.command(dial(&[(0, &["ana"])], false));
+    let ana = stage.invited()[0].0;
+    stage.event(ana, Event::Answered);
+    stage.command(Command::Bridge { a: LegNo::CALLER, b: LegNo(1), keys: String::new() });
+    stage.take();
+    stage.pass(secs(30));
+    stage.event(stage.caller, Event::Ended);
+    assert_eq!(stage.answer(), Some(Answer::BridgeEnded(BridgeEnd::AHungUp)));
+    let gather = |leg| Command::Gather {
+        leg,
+        options: Gather {
+            prompts: vec![Prompt::Recording("what-was-it".into())],
+            most: 1,
+            terminator: None,
+            first: secs(5),
+            between: secs(2),
+        },
+    };
+    stage.command(gather(LegNo::CALLER));
+    assert_eq!(stage.answer(), failed(Failure::HungUp), "there is no caller to ask");
+    stage.command(gather(LegNo(1)));
+    let played = stage.take();
+    let heard = |effect: &Effect| matches!(effect, Effect::Sound(key, Sound::Play { .. }) if *key == ana);
+    assert!(played.iter().any(heard), "{played:?}");
+    stage.event(ana, Event::Digit('2'));
+    assert_eq!(stage.answer(), Some(Answer::Gathered { digits: "2".into(), ended: EndOfDigits::Enough }));
+    // An agent who hangs up instead says nothing.
+    stage.command(gather(LegNo(1)));
+    stage.take();
+    stage.event(ana, Event::Ended);
+    assert_eq!(stage.answer(), failed(Failure::HungUp));
+    stage.finish(Finish::Returned);
+    assert_eq!(stage.record().outcome, Outcome::Answered);
+}
+
 fn fetch(seconds: u64) -> Command {
     Command::Fetch(Box::new(Fetch {
         method: FetchMethod::Get,

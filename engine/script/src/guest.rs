@@ -121,6 +121,8 @@ pub(crate) struct Guest {
 pub(crate) struct CleaningUp {
     calls_left: u32,
     until: Instant,
+    /// Of the time in which other legs than the caller's may be asked something; it does not count as cleaning up.
+    asking_left: Duration,
 }
 
 impl Guest {
@@ -129,8 +131,11 @@ impl Guest {
         let rest = Rest::new(world.as_ref().and_then(|world| world.reins()));
         let mut table = ResourceTable::new();
         table.set_max_capacity(limits.handles);
-        let cleaning_up =
-            limits.time.map(|time| CleaningUp { calls_left: limits.host_calls, until: began + time });
+        let cleaning_up = limits.time.map(|time| CleaningUp {
+            calls_left: limits.host_calls,
+            until: began + time,
+            asking_left: Duration::ZERO,
+        });
         Self {
             table,
             caps: Caps::new(limits),
@@ -259,6 +264,7 @@ impl Guest {
             self.cleaning_up = Some(CleaningUp {
                 calls_left: self.limits.cleaning_up_calls,
                 until: Instant::now() + self.limits.cleaning_up_time,
+                asking_left: limits::ASKING_AFTER_TIME,
             });
         }
         Ok(answer)
@@ -310,12 +316,17 @@ impl Guest {
 
     async fn answer_of(&mut self, world: &dyn World, command: Command) -> Result<Answer, Stop> {
         let mut limit = limits::wait(&command);
+        let began = Instant::now();
+        let asks_another = matches!(
+            &command,
+            Command::Play { leg, .. } | Command::Gather { leg, .. } if *leg != LegNo::CALLER
+        );
         if let Some(cleaning_up) = &self.cleaning_up {
-            let left = cleaning_up.until.saturating_duration_since(Instant::now());
+            let left = cleaning_up.until.saturating_duration_since(began);
             if left.is_zero() {
                 return Err(Stop::Limit(TrapKind::CleaningUp));
             }
-            limit = limit.min(left);
+            limit = limit.min(if asks_another { left + cleaning_up.asking_left } else { left });
         }
         let can_fail = !matches!(
             command,
@@ -333,7 +344,13 @@ impl Guest {
                 | Command::ExpectedWait { .. }
                 | Command::AgentState { .. }
         );
-        match tokio::time::timeout(limit, world.ask(self.start.call, command)).await {
+        let asked = tokio::time::timeout(limit, world.ask(self.start.call, command)).await;
+        if let Some(cleaning_up) = self.cleaning_up.as_mut().filter(|_| asks_another) {
+            let took = began.elapsed().min(cleaning_up.asking_left);
+            cleaning_up.asking_left -= took;
+            cleaning_up.until += took;
+        }
+        match asked {
             Ok(answer) => Ok(answer),
             Err(_) if can_fail => Ok(Answer::Failed(Failure::TimedOut)),
             Err(_) => Err(Stop::Limit(TrapKind::Engine)),

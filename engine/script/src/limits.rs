@@ -46,6 +46,8 @@ pub const TIME_ENDED: Duration = Duration::from_secs(10);
 pub const CLEANING_UP_CALLS: u32 = 100;
 /// Time for cleaning up after the caller has left, waits included.
 pub const CLEANING_UP_TIME: Duration = Duration::from_secs(2);
+/// Beside it, all together, for what is played to and asked of whoever answered when the caller has left.
+pub const ASKING_AFTER_TIME: Duration = Duration::from_secs(120);
 /// A longer log line is cut at the last whole character before.
 pub const LOG_LINE: usize = 4 << 10;
 /// When the lines of a run are longer together, the rest is dropped.

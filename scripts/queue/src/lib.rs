@@ -48,6 +48,21 @@ pub struct Settings {
     /// The same for one reason alone: "full", "closed", "nobody", "too-long", "longest-wait", or a word of the strategy's.
     #[serde(default)]
     pub otherwise_by: BTreeMap<String, Vec<Step>>,
+    /// What the agent is asked when the caller has hung up; nothing unless set.
+    pub category: Option<Category>,
+}
+
+/// What a call was about, by a key of the agent's: the mark `category` in the register.
+#[settings]
+pub struct Category {
+    /// Said to the agent.
+    #[serde(default = "what_was_it_about")]
+    pub prompt: Say,
+    /// Categories by their keys: {"1": "order"}.
+    pub keys: BTreeMap<char, String>,
+    /// How many seconds there are for the key, 1 to 60.
+    #[serde(default = "ten_seconds")]
+    pub seconds: u32,
 }
 
 /// Who counts as known, and what that is worth.
@@ -119,6 +134,18 @@ fn yes() -> bool {
     true
 }
 
+fn ten_seconds() -> u32 {
+    10
+}
+
+fn what_was_it_about() -> Say {
+    Say::words([
+        ("en", "What was the call about? Press a key."),
+        ("bg", "За какво беше обаждането? Натиснете клавиш."),
+        ("ru", "О чём был звонок? Нажмите клавишу."),
+    ])
+}
+
 fn nothing() -> Value {
     json!({})
 }
@@ -178,11 +205,12 @@ fn wait(caller: &Leg, place: &Place, settings: &Settings) -> Result {
         };
         let usual;
         let step = match waited {
-            Waited::Connected(agent) => match bridge(caller, &agent) {
+            Waited::Connected(agent) => match bridge_until(caller, &agent, "") {
                 // The agent was gone before they could talk: the caller is in line still. If it was the caller who
                 // left, waiting says so.
                 Err(Failure::HungUp) => continue,
-                talked => return talked,
+                Ok(BridgeEnd::AHungUp) => return categorize(&agent, settings),
+                talked => return talked.map(drop),
             },
             Waited::LongestWait => {
                 return otherwise(caller, settings, "longest-wait", Failure::NoAnswer);
@@ -203,6 +231,18 @@ fn wait(caller: &Leg, place: &Place, settings: &Settings) -> Result {
             Then::OutOfLine => return otherwise(caller, settings, "longest-wait", Failure::NoAnswer),
             Then::Done => return Ok(()),
         }
+    }
+}
+
+/// The agent says by a key what the call was about, or hangs up.
+fn categorize(agent: &Leg, settings: &Settings) -> Result {
+    let Some(category) = &settings.category else { return Ok(()) };
+    let keys: String = category.keys.keys().collect();
+    let asked = agent.menu(category.prompt.to(agent)).keys(&keys).within(category.seconds.secs()).retries(1);
+    match asked.try_ask() {
+        Ok(Some(key)) => tag("category", &category.keys[&key]),
+        Ok(None) | Err(Failure::HungUp) => Ok(()),
+        Err(why) => Err(why),
     }
 }
 

@@ -56,6 +56,10 @@ impl Call {
         if self.pending.is_some() {
             return Err(Failure::Other("another verb is under way".into()));
         }
+        let of_another = matches!(
+            &command,
+            Command::Play { leg, .. } | Command::Gather { leg, .. } if *leg != LegNo::CALLER
+        );
         match command {
             Command::Tag { key, value } => {
                 self.tag(key, value)?;
@@ -87,8 +91,9 @@ impl Call {
             Command::LeaveQueue { .. } | Command::Position { .. } if self.caller_left => {
                 self.begin_queue(command, around)
             }
-            // Everything below has to do with the caller; without one it ends as hung up.
-            _ if self.caller_left => Err(Failure::HungUp),
+            // Everything below has to do with the caller; without one it ends as hung up. Whoever answered can still be
+            // asked what the call was about.
+            _ if self.caller_left && !of_another => Err(Failure::HungUp),
             Command::SetLanguage { leg, tag } => {
                 let leg = self.live(leg)?;
                 leg.info.language = tag;
