@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Installs what the tests (and with "bench", the side-by-side benches) need beside Rust and a C compiler:
-# Debian's sipp, baresip, Chromium, Kamailio, Kannel, opus-tools and Python, and PyPI's pjsua2, opentelemetry-proto,
+# Debian's sipp, baresip, linphone, Chromium, Kamailio, Kannel, opus-tools and Python, and PyPI's pjsua2, opentelemetry-proto,
 # aiosmtpd, pyarrow, standardwebhooks and Tryton in environments of their own under the cache folder; and the tools that
 # make components of scripts in JavaScript, Python and C, each in a folder of its own version.
 # Does nothing, quickly, where all of it is there. With "cmake" it installs that alone.
@@ -22,6 +22,8 @@ ip iproute2
 nft nftables
 svcrack sipvicious
 kamailio kamailio
+/usr/lib/x86_64-linux-gnu/kamailio/modules/tls.so kamailio-tls-modules
+linphonec linphone-cli
 openssl openssl
 opusdec opus-tools
 dnsmasq dnsmasq-base

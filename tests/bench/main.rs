@@ -8,12 +8,17 @@ mod relay;
 mod rtpengine;
 mod setup;
 
+use std::net::TcpStream;
+use std::process::Command;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use tests::exchange::{Exchange, guest};
+use rustix::process::{Resource, getrlimit, setrlimit};
+use tests::certificates::Authority;
+use tests::exchange::{Exchange, config_with, guest};
 use tests::kamailio;
 use tests::net::Net;
+use tests::process::Process;
 use tests::sipp::{REGISTER, Sipp, UAC, UAC_LISTENS, UAS};
 
 use load::{Load, Machine, Row};
@@ -29,6 +34,12 @@ const REGISTRATIONS_PER_SECOND: u32 = 400;
 /// Up at once when memory is measured: most of them for longer than it takes a script to rest, as conversations are.
 const HELD: u32 = 1500;
 const HELD_PER_SECOND: u32 = 100;
+/// Telephones that register over TLS.
+const SECURED: u32 = 10_000;
+/// What they need until the last of them has.
+const SECURED_TIME: Duration = Duration::from_secs(300);
+/// Connections that never say a word.
+const SILENT: usize = 2_000;
 /// A run of sipp.
 const RUN: Duration = Duration::from_secs(90);
 const PASSWORD: &str = "bench-password";
@@ -42,12 +53,14 @@ fn main() {
     let wanted: Vec<String> =
         std::env::args().skip(1).filter(|argument| !argument.starts_with('-')).collect();
     let before = Machine::read();
-    let all: [(&str, Measure); 8] = [
+    let all: [(&str, Measure); 10] = [
         ("ivr", ivr),
         ("bridged", bridged),
         ("relayed", relayed),
         ("registered", registered),
         ("held", held),
+        ("secured", secured),
+        ("silent", silent),
         ("swapped", swapped),
         ("neighbours", neighbours),
         ("loaded", loaded),
@@ -173,6 +186,67 @@ fn held() -> Row {
         (most - before) as f64 / 1024.0 / f64::from(HELD),
         60.0,
     )
+}
+
+/// Resident memory of a telephone that is registered over TLS, with its connection.
+fn secured() -> Row {
+    let (net, authority) = (Net::new(), Authority::new());
+    let ip = net.host();
+    let shown = authority.issue("exchange", &[format!("IP:{ip}")]);
+    let user = |n: u32| {
+        format!(
+            "  [[tenant.user]]\n  name = \"u{n}\"\n  number = \"{}\"\n  password = \"{PASSWORD}\"\n",
+            100_000 + n
+        )
+    };
+    let users: String = (0..SECURED).map(user).collect();
+    let tenants = format!("[[tenant]]\nname = \"demo\"\ndomains = [\"{ip}\"]\n{users}");
+    let sip = format!(
+        "[sip.tls]\n{}\n[sip.connections]\nper_address = 20000\n[sip.throttle]\nmessages_per_second = 0\n",
+        shown.toml("\n")
+    );
+    let text = config_with(ip, &[format!("tls:{ip}:5061")], &sip, &tenants);
+    let exchange = Exchange::with(ip, "demo", &[("strowger.toml", &text)]);
+    let telephones = |count: u32| {
+        let mut command = Command::new(tests::pjsua::python());
+        command.arg(concat!(env!("CARGO_MANIFEST_DIR"), "/bench/registers.py"));
+        command.args([ip.to_string(), "5061".into(), authority.file().display().to_string()]);
+        command.args([PASSWORD, &count.to_string()]);
+        let mut process = Process::spawn("registers.py", &mut command);
+        process
+            .lines
+            .wait_for("registrations", SECURED_TIME, |line| line.starts_with("registered").then_some(()));
+        process
+    };
+    drop(telephones(WARM_UP));
+    let before = load::resident(exchange.pid());
+    let _registered = telephones(SECURED);
+    let after = load::resident(exchange.pid());
+    Row::kilobytes(
+        "a telephone registered over TLS, resident",
+        (after - before) as f64 / 1024.0 / f64::from(SECURED),
+        40.0,
+    )
+}
+
+/// How long callers wait beside connections that never say a word, beside how long they do otherwise.
+fn silent() -> Row {
+    let net = Net::new();
+    let mut files = getrlimit(Resource::Nofile);
+    files.current = files.maximum;
+    setrlimit(Resource::Nofile, files).expect("as many files as may be");
+    let (exchange, phone) = exchange(&net, "sip:127.0.0.1:9", "");
+    let run = || setup::times(exchange.sip(), phone, "900", SETUPS, SETUPS_PER_SECOND);
+    let beside = || {
+        let connect = |_| TcpStream::connect(exchange.sip()).expect("it listens");
+        let silent: Vec<_> = (0..SILENT).map(connect).collect();
+        let times = run();
+        drop(silent);
+        times
+    };
+    let [alone, beside] = in_turns(run, beside);
+    println!("p99 of INVITE to 200: {alone:?}, beside {SILENT} silent connections {beside:?}");
+    Row::times("p99 of answering beside 2,000 silent ones", beside.as_secs_f64() / alone.as_secs_f64(), 1.2)
 }
 
 /// How long callers wait while the script is another every second, beside how long they do otherwise.

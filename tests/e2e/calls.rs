@@ -3,6 +3,7 @@
 use std::net::{SocketAddrV4, UdpSocket};
 use std::time::Duration;
 
+use tests::linphone::Linphone;
 use tests::pjsua::Setup;
 use tests::sipp::{Sipp, UAC_AUTH, UAC_CANCELS};
 
@@ -37,6 +38,32 @@ fn users_call_each_other_hold_and_go_on() {
     let held = heard.length().saturating_sub(heard.tone(440.0).length);
     assert!(held >= A_WHILE, "ana was heard for {:?} of {:?}", heard.tone(440.0).length, heard.length());
     ana.heard().assert_tone(600.0, A_WHILE * 3 / 2);
+}
+
+#[test]
+fn linphone_calls_and_is_called() {
+    let world = World::new();
+    let mut ana = Linphone::start(world.net.sip(), 440.0);
+    ana.register("ana", &world.exchange.ip().to_string(), password("ana"));
+    let mut boris = world.pjsua("boris", 600.0);
+    ana.call(&world.uri("102"));
+    boris.event("ringing", SOON);
+    boris.answer();
+    boris.confirmed(SOON);
+    ana.confirmed(SOON);
+    ana.talk(A_WHILE);
+    ana.hang_up();
+    boris.disconnected(SOON);
+    ana.disconnected(SOON);
+    boris.call(&world.uri("101"));
+    ana.rings(SOON);
+    ana.answer();
+    boris.confirmed(SOON);
+    boris.talk(A_WHILE);
+    boris.hang_up();
+    ana.disconnected(SOON);
+    ana.heard().assert_tone(600.0, A_SECOND);
+    boris.heard().assert_tone(440.0, A_WHILE);
 }
 
 #[test]

@@ -1,6 +1,9 @@
 //! What telephones see of others: busy lamps, waiting messages, written messages; and calls that they send on.
 
-use tests::sipp::{REGISTER, Running, Sipp, UAS_MOVED, WATCHES_CALLS, WATCHES_MESSAGES, WRITES};
+use tests::pjsua::Setup;
+use tests::sipp::{
+    REGISTER, Running, Sipp, UAS_MOVED, WATCHES_CALLS, WATCHES_MESSAGES, WATCHES_PRESENCE, WRITES,
+};
 
 use crate::world::{LATER, SOON, World, password};
 
@@ -38,7 +41,56 @@ fn rfc3842_a_telephone_asks_for_its_own_messages_and_nobody_elses() {
     assert!(others.messages.contains("SIP/2.0 403 "), "{}", others.messages);
     let unknown = asks(&world, WATCHES_MESSAGES, "ana", "101", "winfo").finish(LATER);
     assert!(unknown.messages.contains("SIP/2.0 489 "), "{}", unknown.messages);
-    assert!(unknown.messages.contains("Allow-Events: dialog, message-summary, reg"), "{}", unknown.messages);
+    assert!(
+        unknown.messages.contains("Allow-Events: dialog, message-summary, reg, presence"),
+        "{}",
+        unknown.messages
+    );
+}
+
+#[test]
+fn rfc3903_what_a_telephone_publishes_of_its_user_another_one_shows() {
+    let world = World::new();
+    let mut boris = world.pjsua("boris", 600.0);
+    boris.watch(&world.uri("101"));
+    boris.sees(false, "", SOON);
+    let mut ana = world.pjsua_with("ana", 440.0, Setup { publishes: true, ..Setup::default() });
+    boris.sees(true, "", SOON);
+    ana.says("away", "Lunch");
+    let told = boris.sees(true, "away", SOON);
+    assert_eq!(told["text"], "Lunch", "{told}");
+    ana.says("busy", "");
+    boris.sees(true, "busy", SOON);
+    ana.says("offline", "");
+    boris.sees(false, "", SOON);
+    ana.says("", "");
+    boris.sees(true, "", SOON);
+    // Whoever is away is called as before.
+    ana.says("away", "");
+    boris.sees(true, "away", SOON);
+    boris.call(&world.uri("101"));
+    ana.event("ringing", SOON);
+    ana.refuse(486);
+    boris.disconnected(SOON);
+    ana.heard();
+    boris.sees(false, "", SOON);
+}
+
+#[test]
+fn rfc3856_who_talks_on_a_telephone_is_seen_to() {
+    let world = World::new();
+    let mut ana = world.pjsua("ana", 440.0);
+    let mut boris = world.pjsua("boris", 600.0);
+    let mut watcher = asks(&world, WATCHES_PRESENCE, "vera", "101", "presence");
+    watcher.until("NOTIFY ", SOON);
+    boris.call(&world.uri("101"));
+    ana.event("ringing", SOON);
+    ana.answer();
+    boris.confirmed(SOON);
+    watcher.until("on-the-phone", SOON);
+    boris.hang_up();
+    ana.disconnected(SOON);
+    watcher.finish(LATER).assert_all(1);
 }
 
 #[test]

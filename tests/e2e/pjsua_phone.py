@@ -7,9 +7,11 @@ what it hears in another. Everything runs on one thread, which looks after pjsua
 
 Commands: register {domain, server, user, password}; call {uri}; answer {code}; hangup {code}; dtmf {digits};
 hold; resume; transfer {uri}; consult {uri} (holds the call and makes another); join (transfers the held call to
-the other one); quit. Without `register` the phone calls and is called unregistered.
+the other one); watch {uri} (subscribes to presence); says {activity, note} (publishes away, busy, nothing, or
+"offline"); quit. Without `register` the phone calls and is called unregistered.
 Events: ready, registered {code}, ringing {from, subject}, state {state, code, reason}, dtmf {digit}, media {active,
-direction}, cancelled {reason}, message {text, from}, transfer {code, final}, error {what}, bye.
+direction}, cancelled {reason}, message {text, from}, transfer {code, final}, buddy {open, activity, text}, error
+{what}, bye.
 """
 
 import ctypes
@@ -87,6 +89,13 @@ class Call(pj.Call):
             tell("cancelled", reason=header(state.src.rdata.wholeMsg, "reason"))
 
 
+class Buddy(pj.Buddy):
+    def onBuddyState(self):
+        told = self.getInfo().presStatus
+        activity = {pj.PJRPID_ACTIVITY_AWAY: "away", pj.PJRPID_ACTIVITY_BUSY: "busy"}.get(told.activity, "")
+        tell("buddy", open=told.status == pj.PJSUA_BUDDY_STATUS_ONLINE, activity=activity, text=told.statusText)
+
+
 class Account(pj.Account):
     def __init__(self, phone):
         super().__init__()
@@ -117,7 +126,7 @@ class Account(pj.Account):
 class Phone:
     def __init__(self, address, port, play, heard, transport="udp"):
         self.address, self.port, self.transport = address, port, transport
-        self.talk, self.held, self.gone = None, None, []
+        self.talk, self.held, self.gone, self.buddies = None, None, [], []
         self.endpoint = pj.Endpoint()
         self.endpoint.libCreate()
         config = pj.EpConfig()
@@ -186,6 +195,7 @@ class Phone:
         if self.transport == "tls" and not registrar:
             # Without one, pjsua2 names the address of its listener as it sees it, which is 127.0.0.1.
             config.sipConfig.contactForced = "<%s;transport=tls>" % identity
+        config.presConfig.publishEnabled = "PJSUA_PUBLISHES" in os.environ and bool(registrar)
         if registrar:
             config.sipConfig.authCreds.append(pj.AuthCredInfo("digest", "*", user, 0, password))
         account = Account(self)
@@ -232,6 +242,20 @@ class Phone:
             op = pj.CallOpParam(True)
             op.opt.videoCount = 0
             self.talk.makeCall(self.through(command["uri"]), op)
+        elif verb == "watch":
+            config = pj.BuddyConfig()
+            config.uri, config.subscribe = self.through(command["uri"]), True
+            buddy = Buddy()
+            buddy.create(self.account, config)
+            self.buddies.append(buddy)
+        elif verb == "says":
+            status = pj.PresenceStatus()
+            offline = command["activity"] == "offline"
+            status.status = pj.PJSUA_BUDDY_STATUS_OFFLINE if offline else pj.PJSUA_BUDDY_STATUS_ONLINE
+            activities = {"away": pj.PJRPID_ACTIVITY_AWAY, "busy": pj.PJRPID_ACTIVITY_BUSY}
+            status.activity = activities.get(command["activity"], pj.PJRPID_ACTIVITY_UNKNOWN)
+            status.note = command["note"]
+            self.account.setOnlineStatus(status)
         elif verb == "join":
             self.held.xferReplaces(self.talk, op)
         else:
@@ -261,6 +285,7 @@ class Phone:
         # Letting go of the recorder writes the length into its file.
         self.talk = self.held = None
         self.gone.clear()
+        self.buddies.clear()
         self.endpoint.hangupAllCalls()
         self.recorder = None
         self.player = None

@@ -6,6 +6,7 @@ use std::time::Duration;
 use serde_json::Value;
 use tests::certificates::{Authority, Issued, shown};
 use tests::exchange::Exchange;
+use tests::kamailio::{self, Between};
 use tests::net::Net;
 use tests::pjsua::{Account, Pjsua, Setup};
 
@@ -269,6 +270,78 @@ fn a_carrier_with_a_certificate_of_another_authority_gets_no_call() {
 fn rfc5922_7_2_a_wildcard_matches_no_domain() {
     let (call, _) = call_out("DNS:*.carrier.example", "sip.carrier.example", false);
     assert_ne!(call["outcome"], "answered", "{call}");
+}
+
+/// Connections over TLS that are up.
+fn connections(exchange: &Exchange) -> u64 {
+    let metrics = exchange.metrics();
+    let wanted = "strowger_sip_connections{transport=\"tls\"} ";
+    let count = metrics.lines().find_map(|line| line.strip_prefix(wanted));
+    count.map_or(0, |count| count.parse().expect("a count"))
+}
+
+/// A Kamailio that shows a certificate for the name `shows` and is expected to show one for sip.carrier.example, with its
+/// customer's telephone behind it.
+fn kamailio_that_shows(shows: &str) -> (World, kamailio::Kamailio, Pjsua, Authority) {
+    let ours = Authority::new();
+    let mut made = None;
+    let (world, _) = world(&ours, "", |net, _| {
+        let shown = ours.issue("us", &["DNS:pbx.example".into()]);
+        let carrier = Carrier::new(net, &ours, &format!("DNS:{shows}"), "sip.carrier.example", &ours, &shown);
+        let (toml, customer) = (carrier.toml.clone(), net.sip());
+        made = Some((carrier, customer));
+        toml
+    });
+    let (carrier, customer) = made.expect("it was made");
+    let setup = Setup { number: Some("+35921110000"), ..Setup::default() };
+    let telephone = Pjsua::with(customer, 700.0, setup);
+    let exchange = SocketAddrV4::new(world.exchange.ip(), 5061);
+    let between = Between { customer, exchange, authority: &ours.file(), shows: &carrier.pair };
+    let kamailio = kamailio::start_carrier(carrier.at, between);
+    (world, kamailio, telephone, ours)
+}
+
+#[test]
+fn rfc5923_5_a_carrier_that_is_a_kamailio_gets_and_sends_calls_on_one_connection() {
+    let (mut world, kamailio, mut customer, _authority) = kamailio_that_shows("sip.carrier.example");
+    let mut ana = world.pjsua("ana", 440.0);
+    ana.call(&world.uri("900"));
+    customer.event("ringing", LATER);
+    customer.answer();
+    ana.confirmed(SOON);
+    ana.talk(A_WHILE);
+    customer.hang_up();
+    customer.disconnected(SOON);
+    ana.disconnected(SOON);
+    assert_eq!(connections(&world.exchange), 1);
+
+    customer.call(&format!("sip:701@{}", kamailio.at().ip()));
+    ana.event("ringing", SOON);
+    ana.answer();
+    customer.confirmed(SOON);
+    customer.talk(A_WHILE);
+    ana.hang_up();
+    ana.disconnected(SOON);
+    customer.disconnected(SOON);
+    assert_eq!(connections(&world.exchange), 1, "ours says alias, so it carries its calls too");
+    ana.heard().assert_tone(700.0, A_WHILE);
+    customer.heard().assert_tone(440.0, A_WHILE);
+    let calls = world.exchange.calls(2);
+    let direction = |call: &Value| call["direction"].as_str().unwrap_or_default().to_owned();
+    assert!(calls.iter().any(|call| direction(call) == "inbound"), "{calls:?}");
+}
+
+#[test]
+fn rfc5922_7_1_a_kamailio_that_shows_another_name_gets_no_call_and_sends_none() {
+    let (mut world, kamailio, mut customer, _authority) = kamailio_that_shows("other.example");
+    let mut ana = world.pjsua("ana", 440.0);
+    ana.call(&world.uri("900"));
+    ana.disconnected(LATER);
+    let call = world.exchange.calls(1).remove(0);
+    assert_ne!(call["outcome"], "answered", "{call}");
+    customer.call(&format!("sip:701@{}", kamailio.at().ip()));
+    let refused = customer.disconnected(SOON);
+    assert!(refused == 401 || refused == 403, "{refused}");
 }
 
 #[test]

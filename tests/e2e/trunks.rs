@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 use tests::kamailio;
-use tests::sipp::{Sipp, UAC, UAC_AUTH, UAC_LISTENS, UAS, UAS_OPTIONS, UAS_REFUSES};
+use tests::sipp::{Sipp, UAC, UAC_AUTH, UAC_LISTENS, UAS, UAS_OPTIONS, UAS_REFUSES, UAS_SLOW};
 
 use crate::world::{LATER, SOON, World, password};
 
@@ -173,6 +173,48 @@ fn each_carrier_reads_and_writes_numbers_its_own_way_and_is_shown_its_own() {
     let calls = world.exchange.calls(3);
     let call = calls.iter().find(|call| call["dialled"] == "+35921112233").expect("the customer's call");
     assert_eq!(call["from"]["number"], "+359888123456", "{call}");
+}
+
+#[test]
+fn a_carrier_that_does_not_ring_in_its_time_gives_way_and_is_left_alone_when_it_goes_on_so() {
+    let mut carriers = Vec::new();
+    let mut world = World::with(|net| {
+        let mut text = RINGS.to_owned();
+        let slow = "rings_within = \"1 s\"\n  breaker = { failures = 2, rest = \"1 min\" }";
+        for (name, more) in [("slow", slow), ("good", "order = 5")] {
+            let at = net.sip();
+            carriers.push(at);
+            text += &format!(
+                "  [[tenant.trunk]]\n  name = \"{name}\"\n  address = \"sip:{at}\"\n  probe = 0\n  {more}\n"
+            );
+        }
+        text
+    });
+    let slow = Sipp::scenario(UAS_SLOW, carriers[0]).start();
+    let good = Sipp::scenario(UAS, carriers[1]).start();
+    let mut count = 0;
+    let mut through = |world: &mut World| {
+        world.carrier_calls("900").calls(1, 1).talks(A_SECOND / 4).run(LATER).assert_all(1);
+        count += 1;
+        let call = world.exchange.calls(count).remove(count - 1);
+        let told = legs(&call).map(|leg| {
+            let word = |key: &str| leg[key].as_str().unwrap_or("-").to_owned();
+            (word("trunk"), word("end"))
+        });
+        told.filter(|(trunk, _)| trunk != "carrier").collect::<Vec<_>>()
+    };
+    let slow_one = ("slow".to_owned(), "does not ring".to_owned());
+    for _ in 0..2 {
+        let tried = through(&mut world);
+        assert_eq!((&tried[0], tried[1].0.as_str(), tried.len()), (&slow_one, "good", 2), "{tried:?}");
+    }
+    let trunks = world.exchange.get("/tenants/demo/trunks");
+    let all = trunks["trunks"].as_array().expect("a list");
+    let seen = all.iter().find(|trunk| trunk["name"] == "slow").expect("it is configured");
+    assert_eq!((&seen["breaker"], &seen["reason"]), (&"open".into(), &"does not ring".into()), "{seen}");
+    let tried = through(&mut world);
+    assert_eq!((tried[0].0.as_str(), tried.len()), ("good", 1), "nobody waits for it any more: {tried:?}");
+    assert_eq!((slow.stop().successful, good.stop().successful), (2, 3));
 }
 
 #[test]

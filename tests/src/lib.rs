@@ -1,5 +1,5 @@
 //! What tests across crates stand on: the built exchange as a child process, telephones made by others
-//! (sipp, baresip, pjsua2) on addresses of their own, a speech server, and an ear that tells which tone a file holds.
+//! (sipp, baresip, pjsua2, linphone) on addresses of their own, a speech server, and an ear that tells which tone a file holds.
 //!
 //! Nothing here sleeps. Whoever waits, waits for a line that a program prints, up to a limit, and a limit
 //! that passes ends the test with everything that the program said.
@@ -13,6 +13,7 @@ pub mod dns;
 pub mod exchange;
 pub mod jssip;
 pub mod kamailio;
+pub mod linphone;
 pub mod net;
 pub mod pjsua;
 pub mod process;

@@ -49,6 +49,8 @@ pub struct Setup<'a> {
     pub number: Option<&'a str>,
     /// Encrypted sound: `optional`, `mandatory`, or `dtls` for mandatory with DTLS; plain if none.
     pub srtp: Option<&'a str>,
+    /// It publishes its presence (RFC 3903).
+    pub publishes: bool,
     /// The suite it offers and takes: `AES_CM_128_HMAC_SHA1_32`; all that it has if none.
     pub suite: Option<&'a str>,
 }
@@ -93,6 +95,9 @@ impl Pjsua {
         }
         if let Some(srtp) = setup.srtp {
             command.env("PJSUA_SRTP", srtp);
+        }
+        if setup.publishes {
+            command.env("PJSUA_PUBLISHES", "1");
         }
         if let Some(suite) = setup.suite {
             command.env("PJSUA_SUITE", suite);
@@ -157,6 +162,25 @@ impl Pjsua {
     /// Transfers the call that is held to the one of the other call (REFER with Replaces).
     pub fn join(&mut self) {
         self.tell(json!({ "do": "join" }));
+    }
+
+    /// Subscribes to the presence of a SIP URI; what comes of it are events `buddy`.
+    pub fn watch(&mut self, uri: &str) {
+        self.tell(json!({ "do": "watch", "uri": uri }));
+    }
+
+    /// Says what its user does: "away", "busy", "offline" or nothing.
+    pub fn says(&mut self, activity: &str, note: &str) {
+        self.tell(json!({ "do": "says", "activity": activity, "note": note }));
+    }
+
+    /// Waits until it is told this of whom it watches: whether that one can be reached, and what that one does.
+    #[track_caller]
+    pub fn sees(&mut self, open: bool, activity: &str, limit: Duration) -> Value {
+        let what = format!("presence: {open}, {activity}");
+        self.wait_for(&what, limit, |event| {
+            event["event"] == "buddy" && event["open"] == open && event["activity"] == activity
+        })
     }
 
     /// Waits until the exchange says how the transfer went, by the last NOTIFY: its status.

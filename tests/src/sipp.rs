@@ -38,12 +38,16 @@ pub const UAS_PRACK: &str = include_str!("../scenarios/uas-prack.xml");
 pub const UAS_MOVED: &str = include_str!("../scenarios/uas-moved.xml");
 /// Watches the calls of [service] as [from]: nothing, it rings, it talks, nothing.
 pub const WATCHES_CALLS: &str = include_str!("../scenarios/watches-calls.xml");
+/// Watches the presence of [service] as [from] (RFC 3856): there, on the telephone, there.
+pub const WATCHES_PRESENCE: &str = include_str!("../scenarios/watches-presence.xml");
 /// Watches the messages of [service] as [from]: none wait.
 pub const WATCHES_MESSAGES: &str = include_str!("../scenarios/watches-messages.xml");
 /// Writes "Lunch?" to [service] as [from] with the credentials of -au and -ap.
 pub const WRITES: &str = include_str!("../scenarios/writes.xml");
 /// Refuses every call with 503.
 pub const UAS_REFUSES: &str = include_str!("../scenarios/uas-refuses.xml");
+/// Takes a call with 100 and never rings, until it is cancelled.
+pub const UAS_SLOW: &str = include_str!("../scenarios/uas-slow.xml");
 /// Rings until it is cancelled; logs the CANCEL with its headers.
 pub const UAS_RINGS: &str = include_str!("../scenarios/uas-rings.xml");
 

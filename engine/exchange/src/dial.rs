@@ -28,6 +28,17 @@ pub(crate) struct Attempt {
     pub spare: Option<(String, VecDeque<String>)>,
     /// A carrier that has said nothing by then is passed over.
     pub silent_at: Option<Instant>,
+    /// One that has not rung by then, where another is left to try.
+    pub rings_by: Option<Instant>,
+}
+
+/// How a carrier kept a dial waiting.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Late {
+    /// It said nothing at all.
+    Silent,
+    /// It took the call and does not ring.
+    DoesNotRing,
 }
 
 pub(crate) struct Dialling {
@@ -118,14 +129,30 @@ impl Dialling {
         Some(self.attempts.swap_remove(at))
     }
 
-    /// A carrier that kept silent too long.
-    pub fn silent_attempt(&self, now: Instant) -> Option<LegNo> {
-        self.attempts.iter().find(|attempt| attempt.silent_at.is_some_and(|at| at <= now)).map(|a| a.leg)
+    /// Something was heard of the telephone or carrier of this leg; `rings`: more than that it tries.
+    pub fn heard(&mut self, leg: LegNo, rings: bool) {
+        if let Some(attempt) = self.attempts.iter_mut().find(|attempt| attempt.leg == leg) {
+            attempt.silent_at = None;
+            attempt.rings_by = attempt.rings_by.filter(|_| !rings);
+        }
+    }
+
+    /// A carrier that kept silent too long, or does not ring.
+    pub fn late_attempt(&self, now: Instant) -> Option<(LegNo, Late)> {
+        let is_over = |at: Option<Instant>| at.is_some_and(|at| at <= now);
+        self.attempts.iter().find_map(|attempt| {
+            let late = match (is_over(attempt.silent_at), is_over(attempt.rings_by)) {
+                (true, _) => Late::Silent,
+                (false, true) => Late::DoesNotRing,
+                (false, false) => return None,
+            };
+            Some((attempt.leg, late))
+        })
     }
 
     pub fn next_timeout(&self) -> Option<Instant> {
-        let silences = self.attempts.iter().filter_map(|attempt| attempt.silent_at);
-        silences.chain(self.stages.front().map(|(due, _)| *due)).chain([self.give_up_at]).min()
+        let late = self.attempts.iter().flat_map(|attempt| [attempt.silent_at, attempt.rings_by]);
+        late.flatten().chain(self.stages.front().map(|(due, _)| *due)).chain([self.give_up_at]).min()
     }
 }
 

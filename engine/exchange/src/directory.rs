@@ -87,6 +87,10 @@ pub trait Directory {
     fn devices(&self, tenant: &str, user: &str) -> Vec<Device>;
     /// In the order they are tried.
     fn trunks(&self, tenant: &str) -> Vec<Trunk>;
+    /// How long this carrier may take until it rings, where another one can be tried; none: as long as it likes.
+    fn rings_within(&self, _tenant: &str, _trunk: &str) -> Option<Duration> {
+        None
+    }
     /// Whether any of the tenant's calls may go to this number at a carrier.
     fn may_call(&self, _tenant: &str, _number: &str) -> bool {
         true

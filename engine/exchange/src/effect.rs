@@ -362,6 +362,15 @@ pub enum Cause {
     AnsweredElsewhere,
 }
 
+impl Cause {
+    /// A timer ran out: a carrier said nothing at all.
+    pub const SILENT: Self = Self::Q850(102);
+    /// "No user responding": a carrier took the call, and rang nobody in the time that it has for that.
+    pub const DOES_NOT_RING: Self = Self::Q850(18);
+    /// It rang, and nobody answered.
+    pub const NO_ANSWER: Self = Self::Q850(19);
+}
+
 /// What the media plane must do with a leg's sound.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Sound {

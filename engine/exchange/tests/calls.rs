@@ -131,6 +131,42 @@ fn a_carrier_that_refuses_with_5xx_or_keeps_silent_is_skipped_unheard() {
 }
 
 #[test]
+fn a_carrier_that_takes_a_call_and_does_not_ring_in_its_time_is_skipped_while_another_is_left() {
+    let mut stage = Scene::with_call();
+    stage.shop.rings_within = Some(secs(8));
+    stage.command(dial_number("+359888000101"));
+    let first = stage.invited()[0].0;
+    stage.event(first, Event::Trying);
+    stage.pass(secs(7));
+    assert_eq!(stage.take(), [], "it is still in time");
+    stage.pass(secs(1));
+    let effects = stage.take();
+    assert!(effects.contains(&Effect::Signal(first, Signal::HangUp(Cause::DOES_NOT_RING))), "{effects:?}");
+    let invites = |effect: &Effect| match effect {
+        Effect::Signal(leg, Signal::Invite(invite)) => Some((*leg, where_to(&invite.to))),
+        _ => None,
+    };
+    let (second, to) = effects.iter().find_map(invites).expect("the next carrier is asked");
+    assert_eq!(to, "+359888000101@second");
+    stage.event(second, Event::Trying);
+    stage.pass(secs(15));
+    assert!(!stage.signals().iter().any(|(leg, _)| *leg == second), "nobody else would ring sooner");
+    stage.event(second, Event::Ringing { early_media: false });
+    stage.event(second, Event::Answered);
+    assert!(matches!(stage.answer(), Some(Answer::Leg(_))));
+
+    // One that rings in time may ring for as long as the dial lasts.
+    let mut stage = Scene::with_call();
+    stage.shop.rings_within = Some(secs(8));
+    stage.command(dial_number("+359888000101"));
+    let first = stage.invited()[0].0;
+    stage.event(first, Event::Ringing { early_media: false });
+    stage.pass(secs(12));
+    stage.event(first, Event::Answered);
+    assert!(matches!(stage.answer(), Some(Answer::Leg(_))));
+}
+
+#[test]
 fn a_carrier_with_all_channels_taken_is_skipped() {
     let mut stage = Scene::with_call(); // this call came in through "first"
     stage.shop.trunks[0].channels = 1;

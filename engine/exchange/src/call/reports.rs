@@ -32,10 +32,8 @@ impl Call {
         }
         let answer = match event {
             Event::Trying => {
-                if let Some(dialling) = self.dialling()
-                    && let Some(attempt) = dialling.attempts.iter_mut().find(|attempt| attempt.leg == no)
-                {
-                    attempt.silent_at = None;
+                if let Some(dialling) = self.dialling() {
+                    dialling.heard(no, false);
                 }
                 None
             }
@@ -84,8 +82,10 @@ impl Call {
         let alone = dialling.attempts.len() == 1;
         // A call that looks for its caller has nobody yet who could hear it.
         let own_tone = dialling.options.ringback.is_none() && somebody_hears;
-        let Some(attempt) = dialling.attempts.iter_mut().find(|attempt| attempt.leg == no) else { return };
-        attempt.silent_at = None;
+        if !dialling.attempts.iter().any(|attempt| attempt.leg == no) {
+            return;
+        }
+        dialling.heard(no, true);
         let first = !std::mem::replace(&mut dialling.rings, true);
         // One phone's own announcement is worth hearing; two at once would be noise.
         let pass_on = early_media && alone && own_tone && dialling.early.is_none();

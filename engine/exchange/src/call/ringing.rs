@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 
 use super::waiting::MOST_QUEUE_LEGS;
 use super::{Around, Call, Pending};
-use crate::dial::{Attempt, Dialling, TRUNK_SILENCE, failure_of, is_carriers_fault};
+use crate::dial::{Attempt, Dialling, Late, TRUNK_SILENCE, failure_of, is_carriers_fault};
 use crate::directory::{Device, Trunk};
 use crate::effect::{Cause, Destination, Effect, Invite, Signal};
 use crate::leg::{Leg, State};
@@ -19,9 +19,13 @@ impl Call {
             if dialling.give_up_at <= around.now {
                 return self.give_up_dial(around);
             }
-            if let Some(no) = dialling.silent_attempt(around.now) {
+            if let Some((no, late)) = dialling.late_attempt(around.now) {
                 let attempt = dialling.take_attempt(no)?;
-                self.hang_up(no, Cause::Q850(102), "silent", around);
+                let (cause, why) = match late {
+                    Late::Silent => (Cause::SILENT, "silent"),
+                    Late::DoesNotRing => (Cause::DOES_NOT_RING, "does not ring"),
+                };
+                self.hang_up(no, cause, why, around);
                 self.replace_attempt(attempt, 408, true, around);
                 continue;
             }
@@ -41,7 +45,7 @@ impl Call {
         }
         let (hearer, early, failure) = (dialling.hearer, dialling.early.is_some(), dialling.best_failure());
         for attempt in attempts {
-            self.hang_up(attempt.leg, Cause::Q850(19), "no answer", around);
+            self.hang_up(attempt.leg, Cause::NO_ANSWER, "no answer", around);
         }
         if early {
             self.unrelay(hearer, around);
@@ -243,13 +247,20 @@ impl Call {
             }
         }
         let no = LegNo(self.legs.len() as u32);
+        let rings_within = match &to {
+            Destination::Trunk { trunk, .. } => around.directory.rings_within(&self.tenant, trunk),
+            _ => None,
+        };
         let from = self.legs[0].info.party.clone();
         let key = around.keys.leg(self.id, no);
         let Some(dialling) = self.dialling() else { return };
         let present = dialling.options.present.clone().unwrap_or(from);
         let to_carrier = spare.is_some();
         let silent_at = spare.as_ref().map(|_| around.now + TRUNK_SILENCE);
-        dialling.attempts.push(Attempt { leg: no, spare, silent_at });
+        // The last one may take its time: nobody else would ring sooner.
+        let rings_by = rings_within.filter(|_| spare.as_ref().is_some_and(|(_, spare)| !spare.is_empty()));
+        let rings_by = rings_by.map(|within| around.now + within);
+        dialling.attempts.push(Attempt { leg: no, spare, silent_at, rings_by });
         seats.iter().for_each(|seat| around.load.rings(seat));
         if to_carrier {
             around.tolls.began(key, &self.tenant, self.pays());

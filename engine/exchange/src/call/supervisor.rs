@@ -93,10 +93,8 @@ impl Call {
     /// Something that signalling or sound reports of a supervisor's leg.
     pub(super) fn handle_supervisor(&mut self, at: usize, no: LegNo, event: Event, around: &mut Around) {
         match (event, &mut self.supervisors[at].phone) {
-            (Event::Trying | Event::Ringing { .. }, Phone::Ringing(dialling)) => {
-                let attempts = dialling.attempts.iter_mut().filter(|attempt| attempt.leg == no);
-                attempts.for_each(|attempt| attempt.silent_at = None);
-            }
+            (Event::Trying, Phone::Ringing(dialling)) => dialling.heard(no, false),
+            (Event::Ringing { .. }, Phone::Ringing(dialling)) => dialling.heard(no, true),
             (Event::Answered, Phone::Ringing(_)) => {
                 self.ring_supervisor(at, around, |call, around| call.handle_answered(no, around));
             }

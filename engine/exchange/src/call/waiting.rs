@@ -431,9 +431,9 @@ impl Call {
         let id = standing.id;
         let step = match event {
             Event::Trying | Event::Ringing { .. } => {
-                let attempts = standing.rung[at].dialling.attempts.iter_mut();
-                attempts.filter(|attempt| attempt.leg == no).for_each(|attempt| attempt.silent_at = None);
-                if let Event::Ringing { .. } = event {
+                let rings = matches!(event, Event::Ringing { .. });
+                standing.rung[at].dialling.heard(no, rings);
+                if rings {
                     self.note("leg.ringing", no, self.leg(no).record.party.clone(), around);
                 }
                 return;

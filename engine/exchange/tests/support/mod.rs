@@ -19,6 +19,8 @@ pub const LIMITS: CallLimits = CallLimits {
 pub struct Shop {
     pub devices: HashMap<&'static str, usize>,
     pub trunks: Vec<Trunk>,
+    /// What every carrier may take until it rings.
+    pub rings_within: Option<Duration>,
     pub limits: CallLimits,
     pub tolls: TollLimits,
     /// How conversations of the number 700 are recorded.
@@ -44,6 +46,10 @@ impl Directory for Shop {
 
     fn trunks(&self, _: &str) -> Vec<Trunk> {
         self.trunks.clone()
+    }
+
+    fn rings_within(&self, _: &str, _: &str) -> Option<Duration> {
+        self.rings_within
     }
 
     fn may_call(&self, _: &str, number: &str) -> bool {
@@ -112,6 +118,7 @@ impl Scene {
             shop: Shop {
                 devices: [("ana", 1), ("boris", 1), ("vera", 2)].into(),
                 trunks: ["first", "second"].map(trunk).into(),
+                rings_within: None,
                 limits: LIMITS,
                 tolls: TollLimits::default(),
                 recording: None,

@@ -13,7 +13,7 @@ use super::message::{Essentials, Request};
 
 /// What this exchange understands, for Allow.
 pub const ALLOW: &str =
-    "INVITE, ACK, BYE, CANCEL, OPTIONS, INFO, PRACK, UPDATE, REFER, REGISTER, SUBSCRIBE, MESSAGE";
+    "INVITE, ACK, BYE, CANCEL, OPTIONS, INFO, PRACK, UPDATE, REFER, REGISTER, SUBSCRIBE, MESSAGE, PUBLISH";
 
 /// A request to be written.
 pub struct NewRequest<'a> {

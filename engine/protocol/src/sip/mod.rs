@@ -17,6 +17,8 @@ pub mod message;
 pub mod method;
 pub mod name_addr;
 pub mod params;
+pub mod pidf;
+pub mod publications;
 pub mod registrar;
 mod reliable;
 mod session;

@@ -12,6 +12,8 @@ use super::tls;
 use super::world::{Breaker, ForeignCaller, Identity, Register, Transport, Trunk, TrunkAddress};
 
 const SECOND: Duration = Duration::from_secs(1);
+/// A caller waits no longer for the first ring.
+const MOST_UNTIL_RINGING: Duration = Duration::from_secs(120);
 const DAY: Duration = Duration::from_secs(24 * 3600);
 
 /// Reads one `[[tenant.trunk]]`. `signs`: the tenant has a key.
@@ -74,6 +76,7 @@ pub(super) fn trunk(section: Section<'_, '_>, names: &mut Names<'_>, signs: bool
         );
     }
     let breaker = section.section("breaker").map(breaker).unwrap_or_default();
+    let rings_within = section.duration("rings_within", Duration::ZERO..=MOST_UNTIL_RINGING, Duration::ZERO);
     let probe = section.duration("probe", Duration::ZERO..=DAY, 30 * SECOND);
     let srtp = srtp(&section);
     let trusted = section.flag("trusted", true);
@@ -131,6 +134,7 @@ pub(super) fn trunk(section: Section<'_, '_>, names: &mut Names<'_>, signs: bool
         foreign_caller,
         sign,
         breaker,
+        rings_within,
         probe,
         tls,
         srtp,

@@ -581,6 +581,8 @@ pub struct Trunk {
     pub sign: bool,
     /// `breaker`: when calls are sent to other trunks, and for how long.
     pub breaker: Breaker,
+    /// `rings_within`: a call that does not ring by then goes to the next trunk, if there is one. Zero: no bound.
+    pub rings_within: Duration,
     /// `probe`: between two OPTIONS; zero never probes.
     pub probe: Duration,
     /// `[tenant.trunk.tls]`: what differs from the usual when connections are secured.

@@ -174,6 +174,9 @@ impl Shard {
             Told::Message { id, tenant, user, to, content_type, body } => {
                 self.message_came(now, id, (&tenant, &user), &to, (&content_type, &body));
             }
+            Told::Published { id, tenant, user, request } => {
+                self.published(now, id, (&tenant, &user), &request);
+            }
             Told::Security { what, flow } => self.offended(now, what, &flow),
         }
     }
@@ -569,10 +572,9 @@ impl Shard {
             Signal::HangUp(cause) => {
                 self.lines.can_go_elsewhere(leg, None);
                 match cause {
-                    Cause::Q850(102) => {
-                        self.judge_trunk(now, leg, Seen::Refuses { status: 408, silent: true })
-                    }
-                    Cause::Q850(19) => self.judge_trunk(now, leg, Seen::RangOut),
+                    Cause::SILENT => self.judge_trunk(now, leg, Seen::Refuses { status: 408, silent: true }),
+                    Cause::DOES_NOT_RING => self.judge_trunk(now, leg, Seen::DoesNotRing),
+                    Cause::NO_ANSWER => self.judge_trunk(now, leg, Seen::RangOut),
                     _ => {}
                 }
                 let reason = match cause {

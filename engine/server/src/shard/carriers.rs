@@ -21,6 +21,8 @@ pub(super) enum Seen {
     Answers,
     /// It rang until the time was up.
     RangOut,
+    /// It took the call and did not ring within its time.
+    DoesNotRing,
     /// 300 to 699; `silent`: it never spoke.
     Refuses { status: u16, silent: bool },
 }
@@ -43,6 +45,7 @@ impl Shard {
             Seen::Rings => (Some(trunks::Told::Carried), false),
             Seen::Answers => (Some(trunks::Told::Answered), true),
             Seen::RangOut => (None, true),
+            Seen::DoesNotRing => (Some(trunks::Told::Failed("does not ring")), false),
             Seen::Refuses { silent: true, .. } => (Some(trunks::Told::Failed("no answer")), false),
             Seen::Refuses { status: 503, .. } => (Some(trunks::Told::Failed("503")), false),
             Seen::Refuses { status, .. } => (Some(trunks::Told::Carried), status != 487),

@@ -16,6 +16,7 @@ mod lines;
 mod mailbox;
 mod people;
 mod places;
+mod presence;
 mod probes;
 mod promises;
 mod protection;
@@ -49,6 +50,7 @@ use media::{Happening, Media};
 use protocol::sip::flow::{Destination, Flow, Transport};
 use protocol::sip::ids::instance_of;
 use protocol::sip::message::Message;
+use protocol::sip::publications::Publications;
 use protocol::sip::registrar::Registrar;
 use protocol::sip::stack::{Output, Package, RegisterId, SessionId, SessionTimers, Stack, StackConfig};
 use protocol::sip::wire::ReadError;
@@ -482,6 +484,7 @@ pub(crate) struct Shard {
     runs: Runs,
     recovery: Recovery,
     watchers: Watchers,
+    publications: Publications,
     /// The calls of the SIP Call-IDs of callers.
     foreign_ids: HashMap<Box<str>, CallId>,
     /// What the stack wants done.
@@ -535,6 +538,7 @@ impl Shard {
             runs: Runs::default(),
             recovery: Recovery::default(),
             watchers: Watchers::default(),
+            publications: Publications::new(seed.rotate_left(17)),
             foreign_ids: HashMap::new(),
             outputs: Vec::new(),
             leaving: Vec::new(),
@@ -647,6 +651,7 @@ impl Shard {
             self.written.next_timeout(),
             self.next_given_up(),
             self.lines.next_silent(),
+            self.publications.next_timeout(),
         ];
         all.into_iter().flatten().min()
     }
@@ -659,6 +664,7 @@ impl Shard {
         self.stack.handle_timeout(now, &mut self.outputs);
         self.with_people(|exchange, people, effects| exchange.handle_timeout(now, people, effects));
         self.expire_registrations(now);
+        self.expire_publications(now);
         self.give_up(now);
         self.leave_silent_places(now);
         self.probe_trunks(now);

@@ -73,6 +73,11 @@ impl Directory for People<'_> {
         configured.trunks.iter().map(|configured| trunk(configured)).collect()
     }
 
+    fn rings_within(&self, tenant: &str, trunk: &str) -> Option<Duration> {
+        let within = self.world.tenant(tenant)?.trunk(trunk)?.rings_within;
+        (!within.is_zero()).then_some(within)
+    }
+
     fn may_call(&self, tenant: &str, number: &str) -> bool {
         let tenant = self.world.tenant(tenant);
         tenant.is_some_and(|tenant| tenant.tolls.allows(tenant.numbering.as_ref(), number))

@@ -134,6 +134,7 @@ impl Shard {
         }
         if changed {
             self.tell_watchers(now, &tenant, &user, Package::Reg);
+            self.tell_watchers(now, &tenant, &user, Package::Presence);
         }
     }
 
@@ -152,6 +153,7 @@ impl Shard {
             let left = self.registrar.bindings(now, &gone.tenant, &gone.user).len();
             self.registration_changed(&gone.tenant, &gone.user, left + 1, left);
             self.tell_watchers(now, &gone.tenant, &gone.user, Package::Reg);
+            self.tell_watchers(now, &gone.tenant, &gone.user, Package::Presence);
         }
         // One that stays in the store has its end written in it, and is not taken back at a start.
         self.around.node.store.commit(batch, Box::new(|_| {}));

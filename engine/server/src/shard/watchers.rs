@@ -1,6 +1,6 @@
 //! Who wants to know what (RFC 6665): busy lamps (RFC 4235), message lamps (RFC 3842) and telephones of a user
-//! (RFC 3680); and messages between users (RFC 3428). A lamp of anyone in the tenant may be watched, messages and
-//! telephones by the user alone. Nothing is kept over a restart: a telephone whose refresh gets 481 subscribes anew.
+//! (RFC 3680), and presence (RFC 3856); and messages between users (RFC 3428). Lamps and presence of anyone in the tenant
+//! may be watched, messages and telephones by the user alone. Nothing is kept over a restart: a telephone whose refresh gets 481 subscribes anew.
 
 use std::collections::HashMap;
 use std::fmt::Write as _;
@@ -9,6 +9,7 @@ use std::time::Instant;
 
 use bytes::Bytes;
 use exchange::{LegKey, Presence};
+use protocol::sip::pidf;
 use protocol::sip::stack::{MessageId, NewMessage, Package, SubscriptionId};
 use protocol::sip::uri::Uri;
 
@@ -30,6 +31,8 @@ struct Watch {
     version: u32,
     /// What a lamp shows.
     shown: Option<Presence>,
+    /// What was said of the user's presence.
+    says: Option<pidf::Presence>,
 }
 
 /// All subscriptions of a shard.
@@ -91,7 +94,9 @@ impl Shard {
             self.watchers.all.values().filter(|watch| watch.tenant == *tenant && watch.by == *by).count();
         let refusal = match user {
             None => Some(404),
-            Some(user) if package != Package::Dialog && user.name != **by => Some(403),
+            Some(user) if matches!(package, Package::MessageSummary | Package::Reg) && user.name != **by => {
+                Some(403)
+            }
             Some(_) if own >= MOST_OF_A_USER => Some(403),
             Some(_) => None,
         };
@@ -106,6 +111,7 @@ impl Shard {
             package,
             version: 0,
             shown: None,
+            says: None,
         };
         self.watchers.of.entry((tenant.clone(), user.name.clone())).or_default().push(id);
         self.watchers.all.insert(id, watch);
@@ -145,6 +151,7 @@ impl Shard {
         }
         for (tenant, user) in self.exchange.take_changed_users() {
             self.tell_watchers(now, &tenant, &user, Package::Dialog);
+            self.tell_watchers(now, &tenant, &user, Package::Presence);
         }
     }
 
@@ -162,6 +169,11 @@ impl Shard {
             let shown = watch.shown;
             let presence = self.exchange.presence(tenant, user, false);
             if package == Package::Dialog && shown == Some(presence) {
+                continue;
+            }
+            if package == Package::Presence
+                && watch.says.as_ref() == Some(&self.presence_of(now, tenant, user))
+            {
                 continue;
             }
             // A telephone that was asked to ring does when it says so.
@@ -182,6 +194,8 @@ impl Shard {
     fn told(&mut self, now: Instant, id: SubscriptionId) -> Option<Bytes> {
         let watch = self.watchers.all.get(&id)?;
         let name = self.rung_name(&watch.tenant, &watch.user).flatten();
+        let says =
+            (watch.package == Package::Presence).then(|| self.presence_of(now, &watch.tenant, &watch.user));
         let watch = self.watchers.all.get_mut(&id)?;
         let tenant = self.world.tenant(&watch.tenant)?;
         let user = tenant.user_by_name(&watch.user)?;
@@ -199,6 +213,11 @@ impl Shard {
                 Package::MessageSummary => {
                     let counts = self.around.node.mailboxes.counts(&watch.tenant, &watch.user);
                     message_summary(&format!("sip:{}@{host}", user.name), counts.unheard, counts.heard)
+                }
+                Package::Presence => {
+                    watch.says = says;
+                    let says = watch.says.as_ref()?;
+                    says.write(&format!("sip:{}@{host}", user.number))
                 }
                 Package::Reg => {
                     let bindings = self.registrar.bindings(now, &watch.tenant, &user.name);

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 
+use super::publish::PublishId;
 use super::subscribe::{MessageId, Package, SubscriptionId};
 use crate::sip::digest::Algorithm;
 use crate::sip::flow::{Destination, Flow, Transport};
@@ -418,6 +419,17 @@ pub enum Event {
         content_type: String,
         /// At most [`MOST_MESSAGE`](super::MOST_MESSAGE) bytes.
         body: Bytes,
+    },
+    /// A user's telephone says what its user does: [`respond_publish`](super::Stack::respond_publish), at once.
+    Published {
+        /// For the response.
+        id: PublishId,
+        /// The tenant.
+        tenant: Arc<str>,
+        /// The user, authenticated. Whether it is about that one is the server's to judge.
+        user: Arc<str>,
+        /// The PUBLISH.
+        request: Box<Request>,
     },
     /// For logs and metrics.
     Security {

@@ -12,6 +12,7 @@ mod calls;
 mod client;
 mod event;
 mod kept;
+mod publish;
 mod refer;
 mod refresh;
 mod reliable;
@@ -24,6 +25,7 @@ mod verbs;
 
 pub use event::*;
 pub use kept::{KeptSession, NotRestored};
+pub use publish::PublishId;
 pub use subscribe::{MAX_SUBSCRIPTIONS, MOST_MESSAGE, MessageId, NewMessage, Package, SubscriptionId};
 
 use std::collections::HashMap;

@@ -233,7 +233,8 @@ impl Stack {
         let Received { echo, flow, request, essentials, .. } = &received;
         let (flow, tag) = (*flow, self.stateless_tag(essentials));
         match &request.method {
-            Method::Invite | Method::Register | Method::Options | Method::Subscribe | Method::Message => {}
+            Method::Invite | Method::Register | Method::Options => {}
+            Method::Subscribe | Method::Message | Method::Publish => {}
             Method::Bye | Method::Info | Method::Update | Method::Prack => {
                 return send(echo, 481, &tag, &[], out);
             }
@@ -296,6 +297,9 @@ impl Stack {
             (false, peer) if received.request.method == Method::Message => {
                 self.message_came(received, peer, &tag, out)
             }
+            (false, Peer::User { tenant, name: user }) if received.request.method == Method::Publish => {
+                self.published(received, (tenant, user), &tag, out)
+            }
             (false, Peer::User { tenant, name: user }) => {
                 let Received { key, echo, request, .. } = received;
                 let id = self.begin_server(key, None, echo, None, &tag, false);
@@ -303,7 +307,7 @@ impl Stack {
                 let request = Box::new(request);
                 out.push(Output::Event(Event::Register { id: RegisterId(id), tenant, user, request, flow }));
             }
-            // A carrier has nobody to register here.
+            // A carrier has nobody to register here, and nothing to say of anyone.
             (false, Peer::Trunk { .. }) => send(echo, 403, &tag, &[], out),
         }
     }

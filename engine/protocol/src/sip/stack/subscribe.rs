@@ -1,6 +1,6 @@
 //! Subscriptions (RFC 6665), the notifier's half, and messages outside of calls (RFC 3428). A SUBSCRIBE makes a dialog
 //! of its own, in which NOTIFYs go one after the other, the latest in place of those that waited. What is told, and
-//! to whom, is the owner's business. SUBSCRIBE inside a call, subscriptions of ours, and PUBLISH are not here.
+//! to whom, is the owner's business. SUBSCRIBE inside a call and subscriptions of ours are not here.
 
 use std::time::{Duration, Instant};
 
@@ -16,6 +16,7 @@ use crate::sip::dialog::Dialog;
 use crate::sip::flow::Destination;
 use crate::sip::headers::HeaderName;
 use crate::sip::message::Request;
+use crate::sip::pidf;
 use crate::sip::session::Party;
 use crate::sip::transaction::key::ClientKey;
 
@@ -45,17 +46,20 @@ pub enum Package {
     MessageSummary,
     /// The telephones of a user (RFC 3680).
     Reg,
+    /// Whether a user can be reached, and what that one does (RFC 3856).
+    Presence,
 }
 
 impl Package {
     /// All, for Allow-Events.
-    pub const ALLOWED: &str = "dialog, message-summary, reg";
+    pub const ALLOWED: &str = "dialog, message-summary, reg, presence";
 
     fn parse(event: &str) -> Option<Self> {
         match event.split(';').next().unwrap_or_default().trim() {
             "dialog" => Some(Self::Dialog),
             "message-summary" => Some(Self::MessageSummary),
             "reg" => Some(Self::Reg),
+            "presence" => Some(Self::Presence),
             _ => None,
         }
     }
@@ -66,6 +70,7 @@ impl Package {
             Self::Dialog => "application/dialog-info+xml",
             Self::MessageSummary => "application/simple-message-summary",
             Self::Reg => "application/reginfo+xml",
+            Self::Presence => pidf::MEDIA_TYPE,
         }
     }
 }

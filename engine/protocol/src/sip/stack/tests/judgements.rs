@@ -52,7 +52,8 @@ fn status_of(text: &str) -> u16 {
 #[test]
 fn rfc3261_8_2_each_fault_has_its_answer() {
     assert_eq!(status_of(&request("OPTIONS", "1")), 200);
-    assert_eq!(status_of(&request("PUBLISH", "1")), 405);
+    assert_eq!(status_of(&request("NOTIFY", "1")), 405);
+    assert_eq!(status_of(&request("PUBLISH", "1")), 403, "a carrier has nothing to say of anyone");
     assert_eq!(status_of(&request("SUBSCRIBE", "1")), 403, "a carrier is told nothing");
     assert_eq!(status_of(&request("MESSAGE", "1")), 403);
     assert_eq!(status_of(&request("NEWMETHOD", "1")), 501);
@@ -75,7 +76,7 @@ fn rfc3261_8_2_each_fault_has_its_answer() {
 #[test]
 fn rfc3261_8_2_1_and_8_2_2_3_the_answers_say_what_would_be_understood() {
     let mut link = Link::new(1);
-    let refused = answers_to(&mut link, &request("PUBLISH", "1"));
+    let refused = answers_to(&mut link, &request("NOTIFY", "1"));
     for method in [Method::Invite, Method::Ack, Method::Bye, Method::Cancel, Method::Options] {
         assert!(refused[0].headers.lists(HeaderName::Allow, method.as_str()), "{method}");
     }

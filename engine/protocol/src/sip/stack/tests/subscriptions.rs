@@ -162,6 +162,27 @@ fn rfc6665_4_2_1_1_what_cannot_be_told_is_refused() {
 }
 
 #[test]
+fn rfc3903_6_what_a_user_publishes_is_told_once_and_answered() {
+    let mut link = Link { gate: Arc::new(Users), ..Link::new(1) };
+    asks(&mut link, &request("PUBLISH", "1").replace("Contact:", "Event: presence\nContact:"));
+    let told = |link: &Link| {
+        let published = link.events.iter().filter_map(|(_, _, event)| match event {
+            Event::Published { id, user, .. } => Some((*id, user.to_string())),
+            _ => None,
+        });
+        published.collect::<Vec<_>>()
+    };
+    let published = told(&link);
+    assert_eq!((published.len(), published[0].1.as_str()), (1, "ana"));
+    let headers = [("SIP-ETag", "a1"), ("Expires", "600")].map(|(name, value)| (name.into(), value.into()));
+    link.ask(BORIS, |stack, now, out| stack.respond_publish(now, published[0].0, 200, &headers, out));
+    let answer = link.text(BORIS, "200");
+    assert!(answer.contains("\r\nSIP-ETag: a1\r\nExpires: 600\r\n"), "{answer}");
+    link.run_out(&mut nothing());
+    assert_eq!((link.stacks[BORIS].load(), told(&link).len()), (Load::default(), 1));
+}
+
+#[test]
 fn rfc3428_7_a_message_of_a_user_is_told_once_and_answered() {
     let mut link = Link { gate: Arc::new(Users), ..Link::new(1) };
     let text = |length: usize| {
