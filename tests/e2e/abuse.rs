@@ -132,6 +132,11 @@ fn a_telephone_whose_password_is_known_to_others_costs_little() {
         let line = format!("strowger_calls_held_back_total{{tenant=\"demo\",outcome=\"{bound}\"}} {count}");
         assert!(metrics.contains(&line), "{metrics}");
     }
+    // A restart forgives nothing.
+    world.exchange.kill();
+    world.exchange.start_again();
+    assert_eq!(calls(&world, "ana", "0888123459").failed, 1);
+    calls(&world, "boris", "0888123459").assert_all(1);
 }
 
 /// 1 kHz at 0 dBm0 in A-law (ITU-T G.711, table 5).

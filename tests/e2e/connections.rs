@@ -165,6 +165,23 @@ fn rfc5626_3_5_1_two_line_ends_are_answered_by_one() {
 }
 
 #[test]
+fn rfc5626_6_a_telephone_whose_connection_is_gone_is_not_registered_any_more() {
+    let mut world = World::new();
+    let setup = || tests::pjsua::Setup { tcp: true, ..Default::default() };
+    let phone = world.pjsua_with("ana", 440.0, setup());
+    let contacts = |exchange: &Exchange| {
+        let users = exchange.get("/tenants/demo/users");
+        users["users"][0]["contacts"].as_array().map_or(0, Vec::len)
+    };
+    assert_eq!(contacts(&world.exchange), 1);
+    drop(phone); // killed: it tells nobody
+    world.exchange.eventually("the end of its flow", |exchange| (contacts(exchange) == 0).then_some(()));
+    let mut boris = world.pjsua("boris", 600.0);
+    boris.call(&world.uri("101"));
+    assert_eq!(boris.disconnected(SOON), 480, "at once, and not when somebody has lost patience");
+}
+
+#[test]
 fn rfc5626_4_4_2_a_telephone_learns_by_stun_where_it_is_seen() {
     let world = World::new();
     let phone = UdpSocket::bind((world.net.host(), 0)).expect("the address is free");

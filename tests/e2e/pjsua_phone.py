@@ -5,7 +5,7 @@ what it hears in another. Everything runs on one thread, which looks after pjsua
 
     pjsua_phone.py ADDRESS PORT PLAY.wav HEARD.wav [udp|tcp|tls]
 
-Commands: register {domain, server, user, password}; call {uri}; answer {code}; hangup {code}; dtmf {digits};
+Commands: register {domain, server, user, password}; call {uri, header} (name and value, if any); answer {code}; hangup {code}; dtmf {digits};
 hold; resume; transfer {uri}; consult {uri} (holds the call and makes another); join (transfers the held call to
 the other one); watch {uri} (subscribes to presence); says {activity, note} (publishes away, busy, nothing, or
 "offline"); quit. Without `register` the phone calls and is called unregistered.
@@ -19,6 +19,7 @@ import json
 import os
 import select
 import sys
+import xml.etree.ElementTree
 
 import pjsua2 as pj
 
@@ -90,10 +91,17 @@ class Call(pj.Call):
 
 
 class Buddy(pj.Buddy):
-    def onBuddyState(self):
-        told = self.getInfo().presStatus
-        activity = {pj.PJRPID_ACTIVITY_AWAY: "away", pj.PJRPID_ACTIVITY_BUSY: "busy"}.get(told.activity, "")
-        tell("buddy", open=told.status == pj.PJSUA_BUDDY_STATUS_ONLINE, activity=activity, text=told.statusText)
+    # Its getInfo() ends the process (std::bad_alloc) before the first NOTIFY, so the document is read here.
+    def onBuddyEvSubState(self, prm):
+        state = prm.e.body.tsxState
+        message = state.src.rdata.wholeMsg if state.type == pj.PJSIP_EVENT_RX_MSG else ""
+        head, _, body = message.partition("\r\n\r\n")
+        if not head.startswith("NOTIFY ") or not body.strip():
+            return
+        document = xml.etree.ElementTree.fromstring(body)
+        words = {element.tag.rpartition("}")[2]: (element.text or "") for element in document.iter()}
+        activities = [activity.tag.rpartition("}")[2] for activity in document.iterfind(".//{*}activities/*")]
+        tell("buddy", open=words["basic"] == "open", activity=" ".join(activities), text=words.get("note", ""))
 
 
 class Account(pj.Account):
@@ -216,6 +224,10 @@ class Phone:
         elif verb == "call":
             self.talk = Call(self)
             op.opt.videoCount = 0
+            if "header" in command:
+                header = pj.SipHeader()
+                header.hName, header.hValue = command["header"]
+                op.txOption.headers.append(header)
             self.talk.makeCall(self.through(command["uri"]), op)
         elif verb == "answer":
             # Whoever comes too late finds that it rings no longer.

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 use tests::pjsua::Pjsua;
-use tests::sipp::{Sipp, UAC_REPLACES};
+use tests::sipp::{Sipp, UAC_REPLACES, WATCHES_CALLS};
 
 use crate::world::{LATER, SOON, World, password};
 
@@ -301,4 +301,51 @@ fn rfc3891_a_telephone_takes_another_ones_place_in_a_conversation() {
         "{ends:?}"
     );
     assert!(ends.contains(&named(&[("ana", "took another's place")])), "{ends:?}");
+}
+
+/// The dialog that a lamp's document names, as the value of a Join.
+fn dialog_in(told: &str) -> String {
+    let body = told.rsplit("<dialog id=").find(|body| body.contains("confirmed")).expect("somebody talks");
+    let word = |name: &str| {
+        let (_, rest) = body.split_once(&format!("{name}=\"")).expect("the dialog has a name");
+        rest.split('"').next().unwrap_or_default().to_owned()
+    };
+    format!("{};to-tag={};from-tag={}", word("call-id"), word("remote-tag"), word("local-tag"))
+}
+
+#[test]
+fn rfc3911_a_user_who_supervises_joins_a_conversation_and_nobody_else_does() {
+    let mut world = World::with(|_| {
+        "  [[tenant.user]]\n  name = \"goran\"\n  number = \"104\"\n  password = \"goran-secret\"\n  supervises = true\n".into()
+    });
+    let lamp = Sipp::scenario(WATCHES_CALLS, world.net.sip()).to(world.exchange.sip()).service("101");
+    let lamp = lamp.auth("boris", password("boris")).word("from", "boris").word("event", "dialog");
+    let mut lamp = lamp.calls(1, 1).trace().start();
+    lamp.until("NOTIFY ", SOON);
+    let (mut ana, mut boris, mut vera) = vera_talks_with_ana(&world);
+    lamp.until("<state>confirmed", SOON);
+    let dialog = dialog_in(&lamp.messages());
+    let mut goran = Pjsua::start(world.net.sip(), 1250.0);
+    assert_eq!(world.register(&mut goran, "goran", "goran-secret"), 200);
+    boris.call_with(&world.uri("101"), "Join", &dialog);
+    assert_eq!(boris.disconnected(SOON), 403, "whoever sees a lamp knows the dialog's name");
+    let strange = dialog.replace(";to-tag=", ";to-tag=x");
+    goran.call_with(&world.uri("101"), "Join", &strange);
+    assert_eq!(goran.disconnected(SOON), 481);
+    goran.call_with(&world.uri("101"), "Join", &dialog);
+    goran.confirmed(SOON);
+    goran.talk(A_WHILE);
+    goran.hang_up();
+    goran.disconnected(SOON);
+    vera.talk(A_SECOND);
+    ana.hang_up();
+    vera.disconnected(SOON);
+    for (heard, hz) in
+        [(goran.heard(), [900.0, 440.0]), (ana.heard(), [900.0, 1250.0]), (vera.heard(), [440.0, 1250.0])]
+    {
+        hz.into_iter().for_each(|hz| heard.assert_among(hz, A_SECOND, LATER));
+    }
+    let calls = world.exchange.calls(2);
+    let left = named(&[("goran", "joined a conversation")]);
+    assert!(calls.iter().any(|call| legs(call) == left), "{calls:?}");
 }

@@ -176,6 +176,40 @@ fn each_carrier_reads_and_writes_numbers_its_own_way_and_is_shown_its_own() {
 }
 
 #[test]
+fn a_carrier_that_answers_too_few_of_its_calls_is_left_alone() {
+    let mut carriers = Vec::new();
+    let world = World::with(|net| {
+        let mut text = RINGS.to_owned();
+        let poor = "breaker = { answered = 50, of = 4, rest = \"1 min\" }";
+        for (name, more) in [("poor", poor), ("good", "order = 5")] {
+            let at = net.sip();
+            carriers.push(at);
+            text += &format!(
+                "  [[tenant.trunk]]\n  name = \"{name}\"\n  address = \"sip:{at}\"\n  probe = 0\n  {more}\n"
+            );
+        }
+        text
+    });
+    let busy = UAS_REFUSES.replace("503 Service Unavailable", "486 Busy Here");
+    let poor = Sipp::scenario(&busy, carriers[0]).start();
+    let good = Sipp::scenario(UAS, carriers[1]).start();
+    for _ in 0..4 {
+        // Whoever is busy is so at every carrier.
+        assert_eq!(world.carrier_calls("900").calls(1, 1).run(LATER).failed, 1);
+    }
+    let trunks = world.exchange.get("/tenants/demo/trunks");
+    let all = trunks["trunks"].as_array().expect("a list");
+    let seen = all.iter().find(|trunk| trunk["name"] == "poor").expect("it is configured");
+    assert_eq!(
+        (&seen["breaker"], &seen["reason"]),
+        (&"open".into(), &"answers 0 of 4 calls".into()),
+        "{seen}"
+    );
+    world.carrier_calls("900").calls(1, 1).talks(A_SECOND / 4).run(LATER).assert_all(1);
+    assert_eq!((poor.stop().successful, good.stop().successful), (4, 1));
+}
+
+#[test]
 fn a_carrier_that_does_not_ring_in_its_time_gives_way_and_is_left_alone_when_it_goes_on_so() {
     let mut carriers = Vec::new();
     let mut world = World::with(|net| {

@@ -4,7 +4,7 @@
 use std::fs;
 use std::net::SocketAddrV4;
 use std::process::Command;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 
@@ -15,6 +15,8 @@ use crate::sound::{Heard, write_tone};
 const TONE_LENGTH: Duration = Duration::from_secs(90);
 /// From the start to being ready, on a machine that is busy.
 const START: Duration = Duration::from_secs(20);
+/// Between two questions.
+const LOOK_AGAIN: Duration = Duration::from_millis(100);
 /// For the far side of a hang-up, and for its file to be whole.
 const STOP: Duration = Duration::from_secs(10);
 
@@ -53,8 +55,17 @@ impl Linphone {
 
     /// Registers as a user of a domain, at whose address the registrar is. Panics when that does not come about.
     pub fn register(&mut self, user: &str, domain: &str, password: &str) {
-        let command = format!("register sip:{user}@{domain} sip:{domain} {password}");
-        self.says(&command, "successful", START);
+        self.tell(&format!("register sip:{user}@{domain} sip:{domain} {password}"));
+        // It tells of it only who asks.
+        let until = Instant::now() + START;
+        let registered = |line: &str| line.contains("registered, identity=").then_some(());
+        while Instant::now() < until {
+            self.tell("status register");
+            if self.process.lines.seek(LOOK_AGAIN, registered).is_some() {
+                return;
+            }
+        }
+        self.process.lines.fail("does not register");
     }
 
     /// Calls a SIP URI.

@@ -119,6 +119,11 @@ impl Pjsua {
         self.tell(json!({ "do": "call", "uri": uri }));
     }
 
+    /// Calls a SIP URI with one header line more.
+    pub fn call_with(&mut self, uri: &str, name: &str, value: &str) {
+        self.tell(json!({ "do": "call", "uri": uri, "header": [name, value] }));
+    }
+
     /// Answers what rings.
     pub fn answer(&mut self) {
         self.tell(json!({ "do": "answer" }));

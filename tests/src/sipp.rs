@@ -171,11 +171,15 @@ impl Running {
     #[track_caller]
     pub fn until(&mut self, text: &str, limit: Duration) {
         let until = Instant::now() + limit;
-        let messages = self.dir.path().join("messages.log");
-        while !fs::read_to_string(&messages).unwrap_or_default().contains(text) {
+        while !self.messages().contains(text) {
             assert!(Instant::now() < until, "sipp has neither sent nor got {text:?}");
             self.process.lines.running(Duration::from_millis(10));
         }
+    }
+
+    /// What it has sent and got by now, of which it keeps a [`Sipp::trace`].
+    pub fn messages(&self) -> String {
+        fs::read_to_string(self.dir.path().join("messages.log")).unwrap_or_default()
     }
 
     /// Waits for its end. Panics after `limit`.
@@ -194,7 +198,7 @@ impl Running {
 
     fn report(self, status: i32) -> Report {
         let stats = fs::read_to_string(self.dir.path().join("stats.csv")).unwrap_or_default();
-        let messages = fs::read_to_string(self.dir.path().join("messages.log")).unwrap_or_default();
+        let messages = self.messages();
         let mut said = self.process.lines.heard().join("\n");
         for entry in fs::read_dir(self.dir.path()).into_iter().flatten().flatten() {
             if entry.file_name().to_string_lossy().ends_with("_errors.log") {

@@ -469,6 +469,20 @@ impl Exchange {
         self.load.presence(tenant, user, registered)
     }
 
+    /// An earlier process counted this for a tenant's calls to carriers, and for the user whose they were: numbers rung,
+    /// and time talked, so long `ago`. What is older than an hour counts for nothing.
+    pub fn restore_tolls(
+        &mut self,
+        now: Instant,
+        tenant: &str,
+        user: Option<&str>,
+        ago: Duration,
+        calls: u32,
+        talked: Duration,
+    ) {
+        self.tolls.restore(now, tenant, user, ago, calls, talked);
+    }
+
     /// Legs that a carrier carries, ringing or talking.
     pub fn channels(&self, tenant: &str, trunk: &str) -> u32 {
         self.load.taken(&Seat::Trunk { tenant: tenant.into(), trunk: trunk.into() })

@@ -2,7 +2,7 @@
 //! of the tenant and of each of its users. A telephone whose password was found out makes calls that somebody pays for;
 //! the bounds here are what keeps that small. Which numbers may be called at all is the [`Directory`](crate::Directory)'s.
 //!
-//! What is counted is counted by this process: a restart forgives it.
+//! What is counted is counted by this process; what an earlier one has counted it can be told.
 
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
@@ -12,6 +12,7 @@ use crate::effect::LegKey;
 /// An hour is looked at in pieces of a minute.
 const PIECES: usize = 60;
 const PIECE: Duration = Duration::from_secs(60);
+const HOUR: Duration = Duration::from_secs(3600);
 
 /// Bounds of calls to carriers; 0 is none.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -91,6 +92,29 @@ impl Tolls {
         let now = self.at(now);
         for payer in payers(tenant, user) {
             self.spent.entry(payer).or_default().piece(now).calls += 1;
+        }
+    }
+
+    /// What an earlier process has counted so long `ago`.
+    pub fn restore(
+        &mut self,
+        now: Instant,
+        tenant: &str,
+        user: Option<&str>,
+        ago: Duration,
+        calls: u32,
+        talked: Duration,
+    ) {
+        if ago >= HOUR {
+            return;
+        }
+        // On a machine that has run for less than an hour all of it counts as of now.
+        self.begun.get_or_insert(now.checked_sub(HOUR).unwrap_or(now));
+        let at = self.at(now).saturating_sub(ago);
+        for payer in payers(tenant, user) {
+            let piece = self.spent.entry(payer).or_default().piece(at);
+            piece.calls += calls;
+            piece.talked += talked;
         }
     }
 
@@ -202,6 +226,25 @@ mod tests {
         assert_eq!(reached(&mut tolls, 85, "boris"), Some("minutes_per_hour"));
         assert_eq!(reached(&mut tolls, 86, "ana"), None, "an hour later it is forgotten");
         assert!(tolls.is_empty());
+    }
+
+    #[test]
+    fn what_an_earlier_process_counted_counts_until_it_is_an_hour_old() {
+        let (mut tolls, zero) = (Tolls::default(), Instant::now());
+        let limits = TollLimits { calls_per_hour: 3, user_minutes_per_hour: 10, ..TollLimits::default() };
+        // As a register is read, the latest first.
+        tolls.restore(zero, "acme", Some("ana"), minutes(10), 1, Duration::ZERO);
+        tolls.restore(zero, "acme", Some("ana"), minutes(5), 0, minutes(10));
+        tolls.restore(zero, "acme", None, minutes(50), 1, Duration::ZERO);
+        tolls.restore(zero, "acme", None, minutes(60), 7, minutes(60));
+        let reached =
+            |tolls: &mut Tolls, at: u64, user| tolls.reached(zero + minutes(at), "acme", user, &limits);
+        assert_eq!(reached(&mut tolls, 0, Some("ana")), Some("user_minutes_per_hour"));
+        assert_eq!(reached(&mut tolls, 0, Some("boris")), None);
+        tolls.called(zero, "acme", Some("boris"));
+        assert_eq!(reached(&mut tolls, 9, Some("boris")), Some("calls_per_hour"));
+        assert_eq!(reached(&mut tolls, 11, Some("boris")), None, "the oldest is forgotten");
+        assert_eq!(reached(&mut tolls, 56, Some("ana")), None);
     }
 
     #[test]

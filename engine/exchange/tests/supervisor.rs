@@ -57,6 +57,61 @@ impl Talk {
     }
 }
 
+/// Vera's telephone comes to be added to the conversation of a leg (RFC 3911).
+fn joins(stage: &mut Scene, user: &str, beside: LegKey) -> Result<(CallId, LegKey), Failure> {
+    let arrival = Arrival {
+        tenant: "shop".into(),
+        from: Party { number: "103".into(), name: None, uri: "sip:103@shop".into() },
+        dialled: "101".into(),
+        direction: Direction::Internal,
+        user: Some(user.into()),
+        trunk: None,
+        headers: vec![],
+        language: "en".into(),
+        sip_call_id: "ghi".into(),
+        route: Route { script: "internal".into(), settings: "{}".into(), fallback: vec![], source: None },
+    };
+    stage.exchange.arrive_beside(stage.now, arrival, beside, &stage.shop, &mut stage.effects)
+}
+
+#[test]
+fn rfc3911_4_a_telephone_that_joins_hears_all_is_heard_by_all_and_leaves_them_talking() {
+    let mut talk = Talk::new();
+    let (caller, ana) = (talk.stage.caller, talk.ana);
+    let (own, vera) = joins(&mut talk.stage, "vera", ana).expect("they talk");
+    let effects = talk.stage.effects.clone();
+    assert!(effects.contains(&Effect::Signal(vera, Signal::Answer)), "{effects:?}");
+    let over = effects.iter().any(|effect| matches!(effect, Effect::Over(record) if record.id == own));
+    assert!(over, "what is left of her own call is its record");
+    let noted =
+        effects.iter().any(|effect| matches!(effect, Effect::Note(note) if note.kind == "call.barged"));
+    assert!(noted, "{effects:?}");
+    let mut all = vec![(caller, vec![ana, vera]), (ana, vec![caller, vera]), (vera, vec![caller, ana])];
+    all.sort();
+    assert_eq!(talk.hears(), all);
+    assert_eq!(joins(&mut talk.stage, "vera", ana), Err(Failure::Busy), "once is enough");
+    assert_eq!(joins(&mut talk.stage, "ana", caller), Err(Failure::Busy), "she talks there");
+    talk.stage.event(vera, Event::Ended);
+    assert_eq!(talk.hears(), [(caller, vec![]), (ana, vec![])]);
+    talk.stage.event(ana, Event::Ended);
+    assert_eq!(talk.stage.answer(), Some(Answer::BridgeEnded(BridgeEnd::BHungUp)));
+}
+
+#[test]
+fn rfc3911_4_who_comes_for_a_conversation_that_is_none_is_refused_and_leaves_when_one_ends() {
+    let mut stage = Scene::with_call();
+    let caller = stage.caller;
+    assert!(matches!(joins(&mut stage, "vera", caller), Err(Failure::Invalid(_))), "it hears a script");
+    assert!(matches!(joins(&mut stage, "vera", LegKey(999)), Err(Failure::NotFound(_))));
+    let mut talk = Talk::new();
+    let ana = talk.ana;
+    let (_, vera) = joins(&mut talk.stage, "vera", ana).expect("they talk");
+    talk.stage.take();
+    talk.stage.event(ana, Event::Ended);
+    let signals = talk.stage.signals();
+    assert!(signals.contains(&(vera, Signal::HangUp(Cause::Q850(16)))), "{signals:?}");
+}
+
 #[test]
 fn a_listener_hears_both_and_is_heard_by_none_then_by_the_agent_then_by_all() {
     let mut talk = Talk::new();

@@ -1,5 +1,5 @@
 //! A supervisor on a call: listens to a conversation, whispers to the one on its second leg, or
-//! barges in so that all hear all. The script notices nothing: the supervisor's legs are rung beside
+//! barges in so that all hear all, as does one who comes by telephone (RFC 3911). The script notices nothing: the supervisor's legs are rung beside
 //! whatever it waits in, and end with the conversation; a supervisor who leaves changes nothing for
 //! the others. While a party is being transferred a supervisor hears nothing, and then whoever talks.
 //! Left out: keys of the supervisor, and conversations with itself (an echo).
@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use super::{Around, Call, Driver, Pending};
 use crate::dial::Dialling;
 use crate::effect::{Cause, Effect, Event, LegKey, Signal, Sound};
-use crate::leg::State;
+use crate::leg::{Leg, State};
 use crate::verb::{Answer, Dial, Failure, LegNo, Party, Stage, Supervision, Target};
 
 /// Supervisors on one call, ringing or listening; the next one is refused with `limit("supervisors")`.
@@ -57,7 +57,7 @@ impl Call {
             let Some(user) = around.directory.user(&self.tenant, name) else {
                 return Err(Failure::NotFound(name.clone()));
             };
-            if self.legs.iter().any(|leg| leg.is_up() && leg.info.user.as_ref() == Some(&user.name)) {
+            if self.is_on(&user.name) {
                 return Err(Failure::Busy); // on this very call
             }
         }
@@ -80,6 +80,30 @@ impl Call {
             Some(why) => Err(why),
             None => Ok(()),
         }
+    }
+
+    /// Whether a user can come as a supervisor.
+    pub fn has_room_for(&self, user: &str) -> Result<(), Failure> {
+        match self.conversation() {
+            None => Err(Failure::Invalid("call: nobody talks with anybody on it now".into())),
+            Some(_) if self.supervisors.len() >= MOST_SUPERVISORS => {
+                Err(Failure::Limit("supervisors".into()))
+            }
+            Some(_) if self.is_on(user) => Err(Failure::Busy),
+            Some(_) => Ok(()),
+        }
+    }
+
+    /// A user comes with a leg of another call, and all hear all.
+    pub fn joined_by(&mut self, user: String, leg: Leg, around: &mut Around) {
+        let no = self.adopt(leg, around);
+        let mode = Supervision::Barge;
+        self.supervisors.push(Supervisor { who: Target::User(user), mode, phone: Phone::Up(no) });
+        self.note_supervision(no, mode, around);
+    }
+
+    fn is_on(&self, user: &str) -> bool {
+        self.legs.iter().any(|leg| leg.is_up() && leg.info.user.as_deref() == Some(user))
     }
 
     /// Whose leg it is, if a supervisor's.

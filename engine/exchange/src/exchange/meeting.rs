@@ -29,6 +29,53 @@ impl Exchange {
         if !found.is_some_and(|(call, no)| call.tenant == arrival.tenant && call.is_replaceable(no)) {
             return Err(Failure::NotFound("leg".into()));
         }
+        let (id, key) = self.arrive_to_go_over(now, arrival, directory, out)?;
+        self.meet(now, id, Elsewhere::Replace(place), directory, out);
+        self.settle(now, directory, out);
+        Ok((id, key))
+    }
+
+    /// A call of a user arrives that is to be added to the conversation of a leg of another call (RFC 3911), so that all hear
+    /// all: its caller is answered and is a supervisor there who barges. The route's script never runs. Answers as
+    /// [`Exchange::arrive`] does.
+    ///
+    /// # Errors
+    /// `NotFound`: no such leg of this tenant. `Invalid`: nobody talks with anybody there. `Busy`: the user talks there.
+    /// `Limit`: as for any call, or as many supervisors as may be.
+    pub fn arrive_beside(
+        &mut self,
+        now: Instant,
+        arrival: Arrival,
+        beside: LegKey,
+        directory: &dyn Directory,
+        out: &mut Vec<Effect>,
+    ) -> Result<(CallId, LegKey), Failure> {
+        let (there, _) = *self.keys.legs.get(&beside).ok_or_else(|| Failure::NotFound("leg".into()))?;
+        let call = self.calls.get(&there).filter(|call| call.tenant == arrival.tenant);
+        let call = call.ok_or_else(|| Failure::NotFound("leg".into()))?;
+        let user = arrival.user.clone().ok_or_else(|| Failure::NotFound("user".into()))?;
+        call.has_room_for(&user)?;
+        let with = call.party_name();
+        let (id, key) = self.arrive_to_go_over(now, arrival, directory, out)?;
+        let mut leg = None;
+        self.with_call(now, id, directory, out, |call, around| {
+            leg = call.give_caller("joined a conversation", with, around);
+        });
+        if let Some(leg) = leg {
+            self.with_call(now, there, directory, out, |call, around| call.joined_by(user, leg, around));
+        }
+        self.settle(now, directory, out);
+        Ok((id, key))
+    }
+
+    /// A call whose caller goes over to another one at once.
+    fn arrive_to_go_over(
+        &mut self,
+        now: Instant,
+        arrival: Arrival,
+        directory: &dyn Directory,
+        out: &mut Vec<Effect>,
+    ) -> Result<(CallId, LegKey), Failure> {
         if let Some(limit) = self.reached_limit(now, &arrival.tenant, directory) {
             return Err(Failure::Limit(limit.into()));
         }
@@ -38,8 +85,6 @@ impl Exchange {
         self.tallies.entry(arrival.tenant.clone()).or_default().calls += 1;
         let call = Call::in_place(id, key, arrival, &mut self.around(now, wall, directory, out));
         self.calls.insert(id, call);
-        self.meet(now, id, Elsewhere::Replace(place), directory, out);
-        self.settle(now, directory, out);
         Ok((id, key))
     }
 

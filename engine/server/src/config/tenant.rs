@@ -370,6 +370,7 @@ fn user(
     }
     let password = section.secret("password");
     let skills = section.levels("skills", "{ sales = 5 }");
+    let supervises = section.flag("supervises", false);
     let groups = section.texts("groups", r#"["sales"]"#).unwrap_or_default();
     let groups = groups.into_iter().map(|g| (g.value.to_owned(), g.line)).collect();
     section.finish();
@@ -380,6 +381,7 @@ fn user(
         mobile: mobile.map(|m| m.value.to_owned()),
         skills,
         groups: Vec::new(),
+        supervises,
     };
     Some((user, groups))
 }

@@ -522,6 +522,8 @@ pub struct User {
     pub skills: Vec<(String, u8)>,
     /// Every group the user is in.
     pub groups: Vec<String>,
+    /// `supervises`: may be added to others' conversations by telephone (Join, RFC 3911).
+    pub supervises: bool,
 }
 
 /// Users that ring together.

@@ -21,6 +21,7 @@ use protocol::sip::uri::Uri;
 use super::carriers::Seen;
 use super::lines::{Elsewhere, Line};
 use super::places::{Nowhere, PLACE_SILENCE};
+use super::replacing::Aim;
 use super::{Input, RINGING, Shard, identity};
 use crate::bans::Offence;
 use crate::config::{FallbackTarget, Tenant, World};
@@ -209,7 +210,10 @@ impl Shard {
     fn invited(&mut self, now: Instant, session: SessionId, invited: Held, waited: bool) {
         let Held { request, flow, peer, offer } = &invited;
         if let Some(place) = self.stack.replaces(request) {
-            return self.invited_in_place(now, session, &invited, place);
+            return self.invited_to(now, session, &invited, Aim::Replace, place);
+        }
+        if let Some(place) = self.stack.joins(request) {
+            return self.invited_to(now, session, &invited, Aim::Join, place);
         }
         let world = self.world.clone();
         let (Peer::User { tenant, .. } | Peer::Trunk { tenant, .. }) = peer;

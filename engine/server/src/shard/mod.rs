@@ -28,6 +28,7 @@ mod running;
 mod runs;
 mod screen;
 mod sound;
+mod spending;
 mod trunks;
 mod watchers;
 
@@ -561,6 +562,7 @@ impl Shard {
         self.restore_agents();
         self.reconfigure();
         self.restore_figures();
+        self.restore_tolls(Instant::now());
         self.restore_call_backs(Instant::now());
         self.take_up_calls(Instant::now(), found);
         self.stack.expect_orphans(Instant::now() + RINGING);
@@ -689,7 +691,10 @@ impl Shard {
                 self.around.node.metrics.sip_malformed.inc();
                 self.stack.handle_unreadable(flow, *error, &mut self.outputs);
             }
-            Input::FlowFailed(flow) => self.stack.handle_flow_failed(now, flow, &mut self.outputs),
+            Input::FlowFailed(flow) => {
+                self.stack.handle_flow_failed(now, flow, &mut self.outputs);
+                self.lose_flows(now, &flow);
+            }
             Input::Media(event) => self.heard(now, event),
             Input::Command(call, command, reply) => {
                 if let Some(running) = self.running.get_mut(&call) {

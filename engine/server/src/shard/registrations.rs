@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use protocol::sip::flow::{Destination, Flow};
 use protocol::sip::message::Request;
-use protocol::sip::registrar::{Binding, Change, Lifetimes, Plan, Registrar, Stored};
+use protocol::sip::registrar::{Binding, Change, Expired, Lifetimes, Plan, Registrar, Stored};
 use protocol::sip::stack::{Package, RegisterId};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -55,9 +55,22 @@ pub(super) fn settings(world: &World) -> Lifetimes {
     Lifetimes { min, default: DEFAULT_LIFETIME.clamp(min, max), max }
 }
 
-/// A user's contacts by name, the preferred first.
+/// How often a telephone that keeps a flow is asked to show that it is still there (RFC 5626 §5.4): as often as it would by
+/// itself over a connection (§4.4.1). Nothing is closed for a telephone that does not; `idle` of connections does that.
+const FLOW_TIMER: Duration = Duration::from_secs(120);
+
+/// A user's devices by the names of their contacts, the preferred first. Of the flows of one (RFC 5626 §5.3) the latest
+/// speaks for it, or it would ring twice.
 pub(super) fn device_names(registrar: &Registrar, tenant: &str, user: &str) -> impl Iterator<Item = String> {
-    registrar.bindings(Instant::now(), tenant, user).into_iter().map(|binding| binding.key.clone())
+    let mut seen = Vec::new();
+    let bindings = registrar.bindings(Instant::now(), tenant, user).into_iter();
+    let devices = bindings.filter(move |binding| {
+        let instance = binding.instance().filter(|_| binding.is_flow());
+        let again = instance.is_some_and(|instance| seen.contains(&instance));
+        seen.extend(instance.filter(|_| !again));
+        !again
+    });
+    devices.map(|binding| binding.key.clone())
 }
 
 impl Shard {
@@ -121,8 +134,12 @@ impl Shard {
             let headers = [("Retry-After".to_string(), "10".to_string())];
             return self.stack.respond_register(now, id, 503, "Not Stored", &headers, &mut self.outputs);
         }
-        let headers: Vec<_> =
+        let mut headers: Vec<_> =
             plan.contacts.iter().map(|contact| ("Contact".to_string(), contact.clone())).collect();
+        if plan.outbound {
+            headers.push(("Require".to_string(), "outbound".to_string()));
+            headers.push(("Flow-Timer".to_string(), FLOW_TIMER.as_secs().to_string()));
+        }
         let (tenant, user, changed) = (plan.tenant.clone(), plan.user.clone(), !plan.changes.is_empty());
         let before = self.registrar.bindings(now, &tenant, &user).len();
         self.registrar.apply(plan);
@@ -144,6 +161,19 @@ impl Shard {
         }
         let mut expired = Vec::new();
         self.registrar.handle_timeout(now, &mut expired);
+        self.unregistered(now, expired);
+    }
+
+    /// A connection is gone, and the flows of telephones with it.
+    pub(super) fn lose_flows(&mut self, now: Instant, flow: &Flow) {
+        let mut lost = Vec::new();
+        self.registrar.handle_flow_failed(flow, &mut lost);
+        if !lost.is_empty() {
+            self.unregistered(now, lost);
+        }
+    }
+
+    fn unregistered(&mut self, now: Instant, expired: Vec<Expired>) {
         let mut batch = Batch::new();
         let mut tenants: Vec<_> = expired.iter().map(|gone| gone.tenant.clone()).collect();
         tenants.sort_unstable();
@@ -214,12 +244,20 @@ impl Shard {
         // A Contact with a name that leads nowhere is reached where its REGISTER came from.
         let mut places = places.into_iter();
         let destination = places.next().unwrap_or_else(|| binding.destination());
+        // Another flow of the same device is tried where this one is silent or has failed (RFC 5626 §5.3).
+        let same = binding.instance().filter(|_| binding.is_flow());
+        let other_flows = self
+            .registrar
+            .bindings(now, &tenant.name, user)
+            .into_iter()
+            .filter(|other| other.key != binding.key && other.is_flow() && other.instance() == same);
+        let others = places.chain(other_flows.map(Binding::destination)).collect();
         let host = tenant.domains.first().map_or(self.around.host.as_str(), String::as_str);
         Ok(Place {
             request_uri: binding.contact.uri.to_string(),
             to: format!("<sip:{}@{host}>", super::calls::user_part(user)),
             destination,
-            others: places.collect(),
+            others,
             route: Vec::new(),
             is_device: binding.uses_flow,
             credentials: None,
@@ -290,5 +328,49 @@ fn stored(tenant: String, user: String, key: String, entry: Entry, wall: u64) ->
         remote: entry.remote,
         uses_flow: entry.uses_flow,
         user_agent: entry.user_agent,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use protocol::sip::flow::Transport;
+    use protocol::sip::message::Message;
+    use protocol::sip::wire;
+
+    use super::*;
+
+    /// A REGISTER of ana's telephone, by this number of its flow if it has one.
+    fn register(instance: &str, reg_id: &str, cseq: u32) -> Request {
+        let text = format!(
+            "REGISTER sip:acme.example SIP/2.0\r\nVia: SIP/2.0/TCP 192.0.2.9;branch=z9hG4bK{cseq}\r\n\
+             From: <sip:ana@acme.example>;tag=1\r\nTo: <sip:ana@acme.example>\r\nCall-ID: {cseq}\r\n\
+             CSeq: {cseq} REGISTER\r\nMax-Forwards: 70\r\nSupported: outbound\r\n\
+             Contact: <sip:ana@192.0.2.9;ob>;+sip.instance=\"<urn:uuid:{instance}>\"{reg_id}\r\nContent-Length: 0\r\n\r\n"
+        );
+        match wire::read(text.as_bytes()) {
+            Ok(Message::Request(request)) => request,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn rfc5626_5_3_a_telephone_with_several_flows_is_rung_once_and_another_telephone_besides() {
+        let mut registrar = Registrar::new(Lifetimes::default());
+        let begin = Instant::now();
+        let telephones = [("1", ";reg-id=1"), ("2", ""), ("1", ";reg-id=2")];
+        for (number, (instance, reg_id)) in (1..).zip(telephones) {
+            let flow = Flow {
+                transport: Transport::Tcp,
+                local: "192.0.2.1:5060".parse().unwrap(),
+                remote: "192.0.2.9:4000".parse().unwrap(),
+                connection: number,
+            };
+            let now = begin + Duration::from_millis(number);
+            let request = register(instance, reg_id, number as u32);
+            let plan = registrar.plan(now, "acme", "ana", flow, &request).expect("it may");
+            registrar.apply(plan);
+        }
+        let names: Vec<_> = device_names(&registrar, "acme", "ana").collect();
+        assert_eq!(names, ["i:<urn:uuid:1>:2", "i:<urn:uuid:2>:"], "the latest flow first");
     }
 }

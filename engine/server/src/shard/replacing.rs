@@ -1,5 +1,6 @@
 //! A telephone that takes the place of another one (RFC 3891): an attended transfer to a third telephone, or pickup from a
-//! busy lamp. Which dialog is meant is the stack's to say, and how a leg goes from call to call the exchange's.
+//! busy lamp; and one that is added to a conversation (RFC 3911), of a user who supervises. Which dialog is meant is the
+//! stack's to say, and how a leg goes from call to call the exchange's.
 
 use std::time::Instant;
 
@@ -10,14 +11,25 @@ use super::calls::{Held, MAX_FORWARDS, dialled, route};
 use super::lines::Line;
 use super::{Shard, identity};
 
+/// What a telephone wants of a dialog.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Aim {
+    /// Its place (RFC 3891).
+    Replace,
+    /// To talk and hear along (RFC 3911).
+    Join,
+}
+
 impl Shard {
     /// A telephone of a user takes the place of another one (RFC 3891): it picks up what rings there, or goes on with what
-    /// is said there. Whose dialog it is it knows by its tags, which nobody can guess.
-    pub(super) fn invited_in_place(
+    /// is said there; or it joins in. Whose dialog it is it knows by its tags, which nobody can guess, and which whoever
+    /// watches a lamp knows: so only a user who supervises may join.
+    pub(super) fn invited_to(
         &mut self,
         now: Instant,
         session: SessionId,
         invited: &Held,
+        aim: Aim,
         place: Result<SessionId, u16>,
     ) {
         let Held { request, flow, peer, offer } = invited;
@@ -34,6 +46,10 @@ impl Shard {
             Ok(place) => place,
             Err(status) => return self.stack.reject(now, session, status, "", &[], &mut self.outputs),
         };
+        let supervises = tenant.user_by_name(user).is_some_and(|user| user.supervises);
+        if aim == Aim::Join && !supervises {
+            return self.stack.reject(now, session, 403, "", &[], &mut self.outputs);
+        }
         let protection = self.protection(tenant, None, flow.transport);
         let offer = match self.judge_offer(flow, &protection, offer.as_ref(), tenant.codecs(None)) {
             Ok(offer) => offer,
@@ -53,13 +69,19 @@ impl Shard {
             sip_call_id: request.call_id().unwrap_or_default().to_string(),
             route,
         };
-        let arrived = self.with_people(|exchange, people, effects| {
-            exchange.arrive_in_place(now, arrival, place, people, effects)
+        let arrived = self.with_people(|exchange, people, effects| match aim {
+            Aim::Replace => exchange.arrive_in_place(now, arrival, place, people, effects),
+            Aim::Join => exchange.arrive_beside(now, arrival, place, people, effects),
         });
         let (call, leg) = match arrived {
             Ok(arrived) => arrived,
             Err(why) => {
-                let status = if let Failure::Limit(_) = why { 503 } else { 603 };
+                let status = match (why, aim) {
+                    (Failure::Limit(_), _) => 503,
+                    (_, Aim::Replace) => 603,
+                    // RFC 3911 §4: it can't be a conference.
+                    (_, Aim::Join) => 488,
+                };
                 return self.stack.reject(now, session, status, "", &[], &mut self.outputs);
             }
         };

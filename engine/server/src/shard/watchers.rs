@@ -15,6 +15,7 @@ use protocol::sip::uri::Uri;
 
 use super::Shard;
 use super::calls::dialled;
+use super::registrations::device_names;
 
 /// Subscriptions of one user's telephones together; a further one gets 403.
 const MOST_OF_A_USER: usize = 200;
@@ -248,12 +249,8 @@ impl Shard {
         let Some((tenant, sender, user)) = known else {
             return self.stack.respond_message(now, id, 404, &mut self.outputs);
         };
-        let devices: Vec<_> = self
-            .registrar
-            .bindings(now, &tenant.name, &user.name)
-            .into_iter()
-            .map(|binding| exchange::Device(binding.key.clone()))
-            .collect();
+        let devices: Vec<_> =
+            device_names(&self.registrar, &tenant.name, &user.name).map(exchange::Device).collect();
         let places: Vec<_> = devices
             .iter()
             .filter_map(|device| self.device_place(now, tenant, &user.name, device).ok())

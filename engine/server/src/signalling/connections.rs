@@ -168,7 +168,7 @@ impl Connections {
         drop(table);
         let (shared, asked) = (self.shared.clone(), to.connection);
         self.runtime.spawn(async move {
-            let ended = match stream::connect(way.1, way.0, way.2, &shared).await {
+            let ended = match stream::connect(way.1, way.0, way.2, number, &shared).await {
                 Ok(ready) => {
                     flow = Flow { local: ready.local().unwrap_or(local), connection: number, ..flow };
                     shared.opened(flow.transport);
@@ -180,6 +180,7 @@ impl Connections {
                 }
             };
             shared.table().remove(number, way);
+            shared.tls.certificates().forget(number);
             shared.ended(flow.transport, ended);
             shared.failed(Flow { connection: number, ..flow });
             if asked != 0 {

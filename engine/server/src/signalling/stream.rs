@@ -125,6 +125,7 @@ pub(super) async fn connect(
     remote: SocketAddr,
     transport: Transport,
     authority: u32,
+    number: u64,
     shared: &Shared,
 ) -> Result<Ready, Ended> {
     let limit = shared.limits().handshake;
@@ -137,7 +138,10 @@ pub(super) async fn connect(
             let carrier = shared.tls.carrier(authority).ok_or(Ended::Handshake)?;
             let connector = TlsConnector::from(carrier.client.clone());
             match timeout(limit, connector.connect(carrier.name.clone(), stream)).await {
-                Ok(Ok(secured)) => Ok(Ready::TlsOut(Box::new(secured))),
+                Ok(Ok(secured)) => {
+                    shared.tls.prove_called(number, authority, secured.get_ref().1.peer_certificates());
+                    Ok(Ready::TlsOut(Box::new(secured)))
+                }
                 Ok(Err(why)) => {
                     tracing::warn!(%remote, name = ?carrier.name, %why, "the carrier has not proved who it is");
                     Err(Ended::Handshake)

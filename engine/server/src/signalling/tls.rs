@@ -212,6 +212,20 @@ impl Tls {
         tracing::debug!(connection, names = ?proof.names, "a peer has proved its names");
         self.proven.keep(connection, proof);
     }
+
+    /// A carrier that was called here has proved its name by what it has shown: what comes on that connection is its own, as
+    /// if it had made it (RFC 5923 §5), where its trunk accepts that name.
+    pub fn prove_called(&self, connection: u64, authority: u32, shown: Option<&[CertificateDer<'_>]>) {
+        let Some(own) = shown.and_then(|chain| chain.first()) else { return };
+        let known = self.authorities.lock().unwrap_or_else(PoisonError::into_inner);
+        let trunk = (authority as usize).checked_sub(1).and_then(|at| known.get(at)).cloned();
+        drop(known);
+        let live = self.live();
+        let tls = trunk.and_then(|(tenant, trunk)| live.world.tenant(&tenant)?.trunk(&trunk)?.tls.clone());
+        if let Some(tls) = tls {
+            self.proven.keep(connection, Proof { names: names(own), authorities: vec![tls.ca] });
+        }
+    }
 }
 
 impl Live {

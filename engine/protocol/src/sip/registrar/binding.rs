@@ -127,6 +127,16 @@ impl Binding {
         })
     }
 
+    /// The device, where it has a name (RFC 5626 §4.1): whoever calls it takes one of its flows, the latest first.
+    pub fn instance(&self) -> Option<&str> {
+        Some(self.key.strip_prefix("i:")?.rsplit_once(':')?.0)
+    }
+
+    /// Whether it is one of the flows of a device (RFC 5626), which ends with its connection.
+    pub fn is_flow(&self) -> bool {
+        self.instance().is_some() && !self.key.ends_with(':')
+    }
+
     /// The Request-URI of a request to the device.
     pub fn uri(&self) -> &Uri {
         &self.contact.uri

@@ -3,7 +3,8 @@
 //! A REGISTER is turned into a [`Plan`] first; the plan is applied when the store has acknowledged
 //! its changes, so that nothing is confirmed that a crash would lose. Plans for one user are applied
 //! in the order in which they were made. Authentication comes before, and Path (RFC 3327) is left
-//! out: a device is reached on the flow that it registered over.
+//! out: a device is reached on the flow that it registered over. One that keeps several flows (RFC 5626)
+//! has a binding for each; which of them a call takes is the owner's to choose, and never two.
 
 mod binding;
 
@@ -13,6 +14,7 @@ use std::time::{Duration, Instant};
 
 use super::flow::Flow;
 use super::grammar;
+use super::headers::HeaderName;
 use super::message::{Contacts, HeaderError, Request};
 use super::name_addr::NameAddr;
 
@@ -55,6 +57,10 @@ pub enum Refusal {
     Star,
     /// A Contact that is no SIP URI, or is longer than [`MAX_CONTACT_LENGTH`]: 400.
     Contact,
+    /// Several flows in one request (RFC 5626 §6): 400.
+    SeveralFlows,
+    /// A flow that ends at a proxy which does not say that it keeps it (RFC 5626 §6): 439.
+    FirstHop,
     /// More than [`MAX_CONTACTS`] in one request: 403.
     TooManyContacts,
     /// A wish below the least lifetime, which the answer says in Min-Expires: 423.
@@ -72,6 +78,8 @@ impl Refusal {
             Refusal::Header(_) => (400, "Malformed Header"),
             Refusal::Star => (400, "Star Needs Expires 0"),
             Refusal::Contact => (400, "Unusable Contact"),
+            Refusal::SeveralFlows => (400, "One Flow A Request"),
+            Refusal::FirstHop => (439, "First Hop Lacks Outbound Support"),
             Refusal::TooManyContacts => (403, "Too Many Contacts"),
             Refusal::TooBrief(_) => (423, "Interval Too Brief"),
             Refusal::OutOfOrder => (500, "Request Out Of Order"),
@@ -109,6 +117,8 @@ pub struct Plan {
     pub changes: Vec<Change>,
     /// The Contact headers of the 200: everything that is bound then (§10.3 step 8).
     pub contacts: Vec<String>,
+    /// Calls for the device go over the flow that the request came on (RFC 5626 §6), and the 200 says so.
+    pub outbound: bool,
 }
 
 /// A binding that ended by time.
@@ -130,6 +140,8 @@ pub struct Registrar {
     lifetimes: Lifetimes,
     tenants: HashMap<Arc<str>, Users>,
     deadlines: BTreeSet<(Instant, Arc<str>, Arc<str>, String)>,
+    /// What was registered over each connection as a flow of RFC 5626.
+    flows: HashMap<u64, Vec<(Arc<str>, Arc<str>, String)>>,
 }
 
 impl Registrar {
@@ -153,6 +165,11 @@ impl Registrar {
         let cseq = request.cseq().map_err(header)?.number;
         let expires = request.expires().map_err(header)?;
         let mut bound: Vec<Binding> = self.of(tenant, user).filter(|b| b.expires_at > now).cloned().collect();
+        let names_flow = |contact: &NameAddr| contact.params.has("reg-id");
+        let knows_flows = [HeaderName::Supported, HeaderName::Require]
+            .into_iter()
+            .any(|name| request.headers.lists(name, "outbound"));
+        let mut outbound = false;
         let in_order = |b: &Binding| b.call_id != call_id || b.cseq < cseq;
         let mut changes = Vec::new();
         match request.contacts().map_err(header)? {
@@ -165,10 +182,23 @@ impl Registrar {
             }
             Contacts::List(list) if list.len() > MAX_CONTACTS => return Err(Refusal::TooManyContacts),
             Contacts::List(list) => {
-                for contact in list {
+                if knows_flows && list.len() > 1 && list.iter().any(names_flow) {
+                    return Err(Refusal::SeveralFlows);
+                }
+                for mut contact in list {
                     let lifetime = self.lifetime(&contact, expires)?;
+                    // Without the option tag, or a name for the device, there is no such thing (§6).
+                    if !knows_flows || !names_instance(&contact) {
+                        contact.params.remove("reg-id");
+                    }
                     let new = Binding::new(contact, now, lifetime, flow, request);
                     let new = new.ok_or(Refusal::Contact)?;
+                    if new.is_flow() && !lifetime.is_zero() {
+                        if request.vias().map_err(header)?.len() > 1 {
+                            return Err(Refusal::FirstHop);
+                        }
+                        outbound = true;
+                    }
                     let before = bound.iter().position(|b| b.is_same_device(&new));
                     if let Some(before) = before.map(|at| bound.remove(at)) {
                         // The same device twice in one request: the last word counts.
@@ -196,7 +226,7 @@ impl Registrar {
             return Err(Refusal::Full);
         }
         let contacts = bound.iter().map(|b| b.as_contact(now)).collect();
-        Ok(Plan { tenant: tenant.into(), user: user.into(), changes, contacts })
+        Ok(Plan { tenant: tenant.into(), user: user.into(), changes, contacts, outbound })
     }
 
     /// §10.3 step 7: the contact's own wish, then the request's, then the default; cut to what is
@@ -254,6 +284,20 @@ impl Registrar {
             .flat_map(|(tenant, user, list)| list.iter().map(move |b| (tenant, user, b)))
     }
 
+    /// A connection is gone, and with it the flows that were registered over it: nothing reaches their devices any more
+    /// that way (RFC 5626 §6). What was bound without a flow stays, since its Contact may be reached by another connection.
+    pub fn handle_flow_failed(&mut self, flow: &Flow, out: &mut Vec<Expired>) {
+        let lost = self.flows.remove(&flow.connection).filter(|_| flow.connection != 0);
+        for (tenant, user, key) in lost.into_iter().flatten() {
+            // It may have been refreshed over another one.
+            let is_there = |b: &Binding| b.key == key && b.flow.connection == flow.connection;
+            if self.of(&tenant, &user).any(is_there) {
+                self.take(&tenant, &user, &key);
+                out.push(Expired { tenant, user, key });
+            }
+        }
+    }
+
     /// When the next binding ends.
     pub fn next_timeout(&self) -> Option<Instant> {
         self.deadlines.first().map(|(at, ..)| *at)
@@ -281,6 +325,10 @@ impl Registrar {
         }
         self.take(tenant, user, &binding.key);
         self.deadlines.insert((binding.expires_at, tenant.clone(), user.clone(), binding.key.clone()));
+        if binding.is_flow() && binding.flow.connection != 0 {
+            let of = self.flows.entry(binding.flow.connection).or_default();
+            of.push((tenant.clone(), user.clone(), binding.key.clone()));
+        }
         let users = self.tenants.entry(tenant.clone()).or_default();
         users.entry(user.clone()).or_default().push(binding);
     }
@@ -296,8 +344,18 @@ impl Registrar {
             }
         }
         self.deadlines.remove(&(binding.expires_at, tenant.clone(), user.clone(), key.to_owned()));
+        if let Some(of) = self.flows.get_mut(&binding.flow.connection) {
+            of.retain(|(whose, who, which)| (whose, who, which.as_str()) != (tenant, user, key));
+            if of.is_empty() {
+                self.flows.remove(&binding.flow.connection);
+            }
+        }
         Some(binding)
     }
+}
+
+fn names_instance(contact: &NameAddr) -> bool {
+    contact.params.get_unquoted("+sip.instance").is_some()
 }
 
 #[cfg(test)]

@@ -218,3 +218,61 @@ fn a_plan_that_arrives_late_does_not_undo_a_newer_one() {
     assert_eq!(scene.registrar.next_timeout(), Some(scene.at(901)));
     assert_eq!(scene.registrar.len(), 1);
 }
+
+/// A Contact of one device, by this number of its flow.
+fn flow(number: u32) -> String {
+    format!(
+        "Contact: <sip:a@10.0.0.1:400{number};transport=tcp;ob>;+sip.instance=\"<urn:uuid:1>\";reg-id={number}\r\n\
+         Supported: path, outbound"
+    )
+}
+
+#[test]
+fn rfc5626_6_each_flow_of_a_device_is_a_binding_and_ends_with_its_connection() {
+    let mut scene = Scene::new();
+    scene.flow.transport = Transport::Tcp;
+    scene.flow.connection = 7;
+    let plan = scene.plan(0, &request("one", 1, "", &flow(1))).unwrap();
+    assert!(plan.outbound, "the 200 requires outbound");
+    scene.registrar.apply(plan);
+    scene.flow.connection = 8;
+    let plan = scene.plan(1, &request("two", 1, "", &flow(2))).unwrap();
+    scene.registrar.apply(plan);
+    let instances: Vec<_> = {
+        let bindings = scene.registrar.bindings(scene.at(2), "acme", "ana");
+        bindings.iter().map(|binding| (binding.instance().map(str::to_owned), binding.is_flow())).collect()
+    };
+    assert_eq!(instances, vec![(Some("<urn:uuid:1>".to_owned()), true); 2], "one device");
+
+    let mut ended = Vec::new();
+    scene.registrar.handle_flow_failed(&Flow { connection: 9, ..scene.flow }, &mut ended);
+    assert!(ended.is_empty(), "somebody else's");
+    scene.registrar.handle_flow_failed(&Flow { connection: 7, ..scene.flow }, &mut ended);
+    assert_eq!(ended.len(), 1);
+    assert_eq!(scene.uris(3), ["sip:a@10.0.0.1:4002;transport=tcp;ob"]);
+    // It comes back over another connection; the end of the old one is told late.
+    scene.flow.connection = 10;
+    let plan = scene.plan(4, &request("two", 2, "", &flow(2))).unwrap();
+    scene.registrar.apply(plan);
+    scene.registrar.handle_flow_failed(&Flow { connection: 8, ..scene.flow }, &mut ended);
+    assert_eq!((ended.len(), scene.uris(5).len()), (1, 1));
+    assert_eq!(scene.registrar.flows.len(), 1, "nothing is kept of what is gone");
+}
+
+#[test]
+fn rfc5626_6_a_flow_is_one_only_where_device_and_way_know_of_flows() {
+    let scene = Scene::new();
+    let plan = |via: &str, lines: &str| scene.plan(0, &request("call", 1, via, lines));
+    let key = |plan: Plan| match &plan.changes[0] {
+        Change::Set(binding) => (binding.key.clone(), binding.is_flow(), plan.outbound),
+        Change::Remove(_) => panic!("it is bound"),
+    };
+    let ignored = plan("", &flow(1).replace(", outbound", "")).unwrap();
+    assert_eq!(key(ignored), ("i:<urn:uuid:1>:".to_owned(), false, false), "reg-id is ignored");
+    let nameless = plan("", &flow(1).replace("+sip.instance=\"<urn:uuid:1>\";", "")).unwrap();
+    assert!(!key(nameless).1);
+    let by_proxy = "\r\nVia: SIP/2.0/UDP 10.0.0.1;branch=z9hG4bKp";
+    assert_eq!(plan(by_proxy, &flow(1)).unwrap_err().answer().0, 439);
+    let two = flow(1).replace("Supported", "Contact: <sip:b@10.0.0.1>\r\nSupported");
+    assert_eq!(plan("", &two).unwrap_err().answer().0, 400);
+}

@@ -1,12 +1,12 @@
-//! INVITE with Replaces (RFC 3891): which session it is to take the place of, or why it may not. Doing it is the owner's
-//! business: here the new session is one as any other. Join (RFC 3911) is refused where it comes along.
+//! INVITE with Replaces (RFC 3891) or Join (RFC 3911): which session it is to take the place of, or to be added to, or why
+//! it may not. Doing it is the owner's business: here the new session is one as any other.
 
 use super::{SessionId, Stack};
 use crate::sip::headers::HeaderName;
 use crate::sip::message::Request;
 use crate::sip::session::State;
 
-/// Bytes of a Replaces; a longer one names no session of ours.
+/// Bytes of a Replaces or a Join; a longer one names no session of ours.
 pub(super) const LONGEST: usize = 512;
 
 /// Which dialog is meant.
@@ -40,10 +40,27 @@ impl Stack {
     /// # Errors
     /// The status that RFC 3891 §3 has for it: 400, 481, 486 or 603.
     pub fn replaces(&mut self, request: &Request) -> Option<Result<SessionId, u16>> {
-        let mut all = request.headers.all(HeaderName::Replaces);
+        self.meant(request, HeaderName::Replaces, HeaderName::Join)
+    }
+
+    /// The session to whose conversation this INVITE is to be added; none where it names none.
+    ///
+    /// # Errors
+    /// The status that RFC 3911 §4 has for it: 400, 481 or 603.
+    pub fn joins(&mut self, request: &Request) -> Option<Result<SessionId, u16>> {
+        self.meant(request, HeaderName::Join, HeaderName::Replaces)
+    }
+
+    fn meant(
+        &mut self,
+        request: &Request,
+        by: HeaderName<'_>,
+        other: HeaderName<'_>,
+    ) -> Option<Result<SessionId, u16>> {
+        let mut all = request.headers.all(by);
         let value = all.next()?;
         // Neither two of them, nor both wishes at once.
-        if all.next().is_some() || request.headers.get(HeaderName::Other("Join")).is_some() {
+        if all.next().is_some() || request.headers.get(other).is_some() {
             return Some(Err(400));
         }
         let Some(named) = Named::read(value) else { return Some(Err(400)) };
@@ -52,7 +69,7 @@ impl Stack {
         Some(match &session.state {
             _ if session.over => Err(603),
             State::Ending { .. } => Err(603),
-            // An early dialog that this side did not begin can't be replaced.
+            // An early dialog that this side did not begin can't be replaced, nor joined.
             State::Ringing { .. } => Err(481),
             State::Calling { .. } => Ok(id),
             State::Talking { .. } if named.early_only => Err(486),

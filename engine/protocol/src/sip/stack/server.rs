@@ -467,18 +467,21 @@ impl Stack {
         let known =
             |item: &&str| self.extensions(true).split(", ").any(|known| known.eq_ignore_ascii_case(item));
         let asked = request.headers.items(HeaderName::Require).filter(|item| !item.is_empty());
-        let strange: Vec<_> = asked.filter(|item| !known(item)).collect();
+        // Flows (RFC 5626) are the registrar's.
+        let of_flows =
+            |item: &str| request.method == Method::Register && item.eq_ignore_ascii_case("outbound");
+        let strange: Vec<_> = asked.filter(|item| !known(item) && !of_flows(item)).collect();
         (!strange.is_empty()).then(|| strange.join(", "))
     }
 
-    /// The extensions of this stack, for Supported: RFC 3262, RFC 4028 and RFC 3891. Without an offer of ours nobody is to make
+    /// The extensions of this stack, for Supported: RFC 3262, RFC 4028, RFC 3891 and RFC 3911. Without an offer of ours nobody is to make
     /// one reliably, which a PRACK would have to answer.
     pub(super) fn extensions(&self, offered: bool) -> &'static str {
         match (offered, self.config.timers) {
-            (true, Some(_)) => "100rel, timer, replaces",
-            (true, None) => "100rel, replaces",
-            (false, Some(_)) => "timer, replaces",
-            (false, None) => "replaces",
+            (true, Some(_)) => "100rel, timer, replaces, join",
+            (true, None) => "100rel, replaces, join",
+            (false, Some(_)) => "timer, replaces, join",
+            (false, None) => "replaces, join",
         }
     }
 

@@ -1,4 +1,4 @@
-//! INVITE with Replaces (RFC 3891): which session it names, and which answer it gets where it may not have it.
+//! INVITE with Replaces (RFC 3891) and Join (RFC 3911): which session it names, and which answer it gets where it may not have it.
 
 use super::*;
 
@@ -8,7 +8,10 @@ fn judged(link: &mut Link, side: usize, lines: &str) -> Option<Result<SessionId,
     let Ok(Message::Request(request)) = wire::read(text.replace('\n', "\r\n").as_bytes()) else {
         panic!("a request")
     };
-    link.stacks[side].replaces(&request)
+    match lines.starts_with("Join") {
+        true => link.stacks[side].joins(&request),
+        false => link.stacks[side].replaces(&request),
+    }
 }
 
 /// How the dialog of a session is named, as the other side would write it.
@@ -63,6 +66,30 @@ fn rfc3891_3_an_early_dialog_may_be_replaced_at_the_side_that_began_it_alone() {
     assert_eq!(judged(&mut link, ANA, &early_only), Some(Ok(ana)));
     let (by_boris, _) = name(&link, BORIS, boris);
     assert_eq!(judged(&mut link, BORIS, &by_boris), Some(Err(481)));
+}
+
+#[test]
+fn rfc3911_4_a_dialog_that_is_up_may_be_joined() {
+    let mut link = Link::new(4);
+    link.call();
+    link.run(ms(100), &mut answers());
+    for side in [ANA, BORIS] {
+        let session = link.sessions[side][0];
+        let (right, turned) = name(&link, side, session);
+        let (right, turned) = (right.replace("Replaces", "Join"), turned.replace("Replaces", "Join"));
+        assert_eq!(judged(&mut link, side, &right), Some(Ok(session)));
+        assert_eq!(judged(&mut link, side, &turned), Some(Ok(session)), "many write them so");
+        assert_eq!(judged(&mut link, side, &right.repeat(2)), Some(Err(400)), "exactly one");
+        let both = right.clone() + &right.replace("Join", "Replaces");
+        assert_eq!(judged(&mut link, side, &both), Some(Err(400)));
+        assert_eq!(judged(&mut link, side, &right.replace(";to-tag", "x;to-tag")), Some(Err(481)));
+    }
+    assert_eq!(judged(&mut link, ANA, "Join: a\n"), Some(Err(400)));
+    let (ana, _) = name(&link, ANA, link.sessions[ANA][0]);
+    link.drops = Box::new(|_, _| true);
+    let session = link.sessions[ANA][0];
+    link.ask(ANA, |stack, now, out| stack.hang_up(now, session, None, out));
+    assert_eq!(judged(&mut link, ANA, &ana.replace("Replaces", "Join")), Some(Err(603)));
 }
 
 #[test]
