@@ -1,14 +1,15 @@
 //! What a unit of work costs the server in CPU time, beside Kamailio (a stateful proxy and a registrar) and
 //! rtpengine in user space, which do less: a proxy is no back-to-back user agent, has no script, no sound and
 //! a registrar that forgets. Both sides are measured in the same run, one after the other, with the same
-//! telephones. Printed as a table; nothing fails on a slow or busy machine, except a unit that went wrong.
+//! telephones. What TLS and SRTP add is measured beside the same work in the clear. Printed as a table; nothing fails on
+//! a slow or busy machine, except a unit that went wrong.
 
 mod load;
 mod relay;
 mod rtpengine;
 mod setup;
 
-use std::net::TcpStream;
+use std::net::{SocketAddrV4, TcpStream};
 use std::process::Command;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -20,8 +21,10 @@ use tests::kamailio;
 use tests::net::Net;
 use tests::process::Process;
 use tests::sipp::{REGISTER, Sipp, UAC, UAC_LISTENS, UAS};
+use tests::tunnel::Tunnel;
 
 use load::{Load, Machine, Row};
+use relay::CRYPTO;
 
 /// Long enough that ticks of 10 ms of CPU time don't matter.
 const CALLS: u32 = 4000;
@@ -53,11 +56,14 @@ fn main() {
     let wanted: Vec<String> =
         std::env::args().skip(1).filter(|argument| !argument.starts_with('-')).collect();
     let before = Machine::read();
-    let all: [(&str, Measure); 10] = [
+    let all: [(&str, Measure); 13] = [
         ("ivr", ivr),
         ("bridged", bridged),
         ("relayed", relayed),
         ("registered", registered),
+        ("bridged-tls", bridged_over_tls),
+        ("relayed-srtp", relayed_encrypted),
+        ("registered-tls", registered_over_tls),
         ("held", held),
         ("secured", secured),
         ("silent", silent),
@@ -126,7 +132,7 @@ fn relayed() -> Row {
     let (strowger, rtp) = {
         let called = net.sip();
         let (exchange, phone) = exchange(&net, &format!("sip:{called}"), "");
-        let calls = relay::through_sip(exchange.sip(), phone, called, "901");
+        let calls = relay::through_sip(exchange.sip(), phone, called, "901", false);
         let load = Load::of(exchange.pid());
         let packets = calls.exchange_sound();
         (load.per(packets), net)
@@ -161,6 +167,94 @@ fn registered() -> Row {
     run(registrar.at(), phone, REGISTRATIONS);
     let beside = Some(("Kamailio, in memory", load.per(REGISTRATIONS)));
     Row::micros("a registration: both REGISTERs, kept", strowger, beside, 80.0)
+}
+
+/// A call through, whose caller is on TLS and has a key for its sound, beside one that is not.
+fn bridged_over_tls() -> Row {
+    let net = Net::new();
+    let called = net.sip();
+    let _uas = Sipp::scenario(UAS, called).start();
+    let secured = Secured::new(&net, &format!("sip:{called}"));
+    let keyed = UAC.replace("RTP/AVP 8 101\n", &format!("RTP/SAVP 8 101\n    {CRYPTO}\n"));
+    assert_ne!(keyed, UAC, "the scenario has a line for sound");
+    let run = |calls, tls: bool| {
+        let sipp = match tls {
+            true => Sipp::scenario(&keyed, secured.phone).through(&secured.tunnel),
+            false => Sipp::scenario(UAC, secured.phone).to(secured.exchange.sip()),
+        };
+        let sipp = sipp.service("901").word("from", "caller").talks(TALK);
+        sipp.calls(calls, CALLS_PER_SECOND).run(RUN).assert_all(calls);
+    };
+    let [plain, encrypted] = secured.each(run, CALLS);
+    Row::micros(
+        "a call through, its caller on TLS with SRTP",
+        encrypted,
+        Some(("in the clear", plain)),
+        1100.0,
+    )
+}
+
+/// A packet from one party to the other, each with keys of its own, beside the same without.
+fn relayed_encrypted() -> Row {
+    let cost = |srtp: bool| {
+        let net = Net::new();
+        let called = net.sip();
+        let (word, sip) =
+            if srtp { ("required", "  srtp_keys_unsecured = true\n") } else { ("forbidden", "") };
+        let (exchange, phone) = exchange_with(&net, &format!("sip:{called}"), "", &[], sip, word);
+        let calls = relay::through_sip(exchange.sip(), phone, called, "901", srtp);
+        let load = Load::of(exchange.pid());
+        let packets = calls.exchange_sound();
+        load.per(packets)
+    };
+    let (plain, encrypted) = (cost(false), cost(true));
+    Row::micros("a relayed packet, SRTP to SRTP", encrypted, Some(("in the clear", plain)), 15.0)
+}
+
+/// Both REGISTERs over a connection that is there, beside those by UDP.
+fn registered_over_tls() -> Row {
+    let net = Net::new();
+    let secured = Secured::new(&net, "sip:127.0.0.1:9");
+    let run = |count, tls: bool| {
+        let sipp = Sipp::scenario(REGISTER, secured.phone);
+        let sipp = match tls {
+            true => sipp.through(&secured.tunnel),
+            false => sipp.to(secured.exchange.sip()),
+        };
+        let sipp = sipp.auth("ana", PASSWORD).word("from", "ana").word("expires", "600");
+        sipp.calls(count, REGISTRATIONS_PER_SECOND).run(RUN).assert_all(count);
+    };
+    let [plain, encrypted] = secured.each(run, REGISTRATIONS);
+    Row::micros("a registration over TLS", encrypted, Some(("by UDP", plain)), 120.0)
+}
+
+/// An exchange that listens on TLS too, and a way there for sipp.
+struct Secured {
+    exchange: Exchange,
+    phone: SocketAddrV4,
+    tunnel: Tunnel,
+}
+
+impl Secured {
+    fn new(net: &Net, called: &str) -> Self {
+        let authority = Authority::new();
+        let listen = |ip| SocketAddrV4::new(ip, 5061);
+        let pair = authority.issue("exchange", &["DNS:pbx.example".into()]);
+        let sip = format!("  [sip.tls]\n  {}\n", pair.toml("\n  "));
+        let (exchange, phone) = exchange_with(net, called, "", &["tls"], &sip, "offered");
+        let tunnel = Tunnel::open(*phone.ip(), listen(exchange.ip()));
+        Self { exchange, phone, tunnel }
+    }
+
+    /// What each of so many costs in the clear, and then over TLS.
+    fn each(&self, run: impl Fn(u32, bool), count: u32) -> [f64; 2] {
+        [false, true].map(|tls| {
+            run(WARM_UP, tls);
+            let load = Load::of(self.exchange.pid());
+            run(count, tls);
+            load.per(count)
+        })
+    }
 }
 
 /// Resident memory of a bridged call that is up.
@@ -309,7 +403,7 @@ fn in_turns(one: impl Fn() -> Vec<Duration>, other: impl Fn() -> Vec<Duration>) 
 }
 
 /// A tenant's room for all calls of a bench, and a trunk by which they come from this telephone.
-fn called_from(phone: std::net::SocketAddrV4) -> String {
+fn called_from(phone: SocketAddrV4, srtp: &str) -> String {
     format!(
         r#"  [tenant.limits]
   concurrent_calls = 10000
@@ -318,6 +412,7 @@ fn called_from(phone: std::net::SocketAddrV4) -> String {
   [[tenant.trunk]]
   name = "inbound"
   address = "sip:{phone}"
+  srtp = "{srtp}"
   inbound_from = ["{}/32"]
   probe = 0
   channels = 10000
@@ -327,7 +422,7 @@ fn called_from(phone: std::net::SocketAddrV4) -> String {
 }
 
 /// A tenant whose every call answers and loops for ever.
-fn looping(phone: std::net::SocketAddrV4) -> String {
+fn looping(phone: SocketAddrV4) -> String {
     let script = guest("spin").display().to_string();
     format!(
         r#"[[tenant]]
@@ -340,7 +435,7 @@ domains = ["loud.example"]
   number = "909"
   script = "spin"
 "#,
-        called_from(phone)
+        called_from(phone, "offered")
     )
 }
 
@@ -380,7 +475,19 @@ const TALK: Duration = Duration::from_millis(500);
 
 /// An exchange with a carrier at `called`, and where a caller may call from: 900 plays, 901 rings the carrier.
 /// 902 is for whatever script is pushed as "mine". `more`: further tenants.
-fn exchange(net: &Net, called: &str, more: &str) -> (Exchange, std::net::SocketAddrV4) {
+fn exchange(net: &Net, called: &str, more: &str) -> (Exchange, SocketAddrV4) {
+    exchange_with(net, called, more, &[], "", "offered")
+}
+
+/// The same listening on further transports, with more in `[sip]`, and sound encrypted or not for all.
+fn exchange_with(
+    net: &Net,
+    called: &str,
+    more: &str,
+    transports: &[&str],
+    sip: &str,
+    srtp: &str,
+) -> (Exchange, SocketAddrV4) {
     let (ip, phone) = (net.host(), net.sip());
     let script = guest("behave").display().to_string();
     let tenants = format!(
@@ -388,6 +495,7 @@ fn exchange(net: &Net, called: &str, more: &str) -> (Exchange, std::net::SocketA
 [[tenant]]
 name = "demo"
 domains = ["{ip}"]
+srtp = "{srtp}"
 {}  [[tenant.user]]
   name = "ana"
   number = "101"
@@ -395,6 +503,7 @@ domains = ["{ip}"]
   [[tenant.trunk]]
   name = "outbound"
   address = "{called}"
+  srtp = "{srtp}"
   probe = 0
   channels = 10000
   [[tenant.script]]
@@ -414,7 +523,9 @@ domains = ["{ip}"]
   script = "behave"
   settings = {{ does = "ring", number = "+35921110000" }}
 {more}"#,
-        called_from(phone)
+        called_from(phone, srtp)
     );
-    (Exchange::start(ip, &tenants), phone)
+    let listen: Vec<String> = transports.iter().map(|transport| format!("{transport}:{ip}:5061")).collect();
+    let config = config_with(ip, &listen, sip, &tenants);
+    (Exchange::with(ip, "demo", &[("strowger.toml", &config)]), phone)
 }

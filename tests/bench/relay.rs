@@ -1,9 +1,11 @@
-//! Both ends of calls whose sound goes through a relay: sockets for RTP, and just enough of SIP, or of
+//! Both ends of calls whose sound goes through a relay: sockets for RTP or SRTP, and just enough of SIP, or of
 //! rtpengine's protocol, to be connected.
 
 use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4, UdpSocket};
 use std::thread;
 use std::time::{Duration, Instant};
+
+use protocol::srtp::{MAX_OVERHEAD, MasterKey, Outbound, Suite};
 
 use super::rtpengine;
 
@@ -14,21 +16,33 @@ const LENGTH: Duration = Duration::from_secs(8);
 /// A packet of 20 ms (RFC 3551 §4.5.14: 160 octets of A-law).
 const PTIME: Duration = Duration::from_millis(20);
 const PAYLOAD: usize = 160;
+/// What both ends have for a key (RFC 4568 §9.1), octets 1 to 30.
+pub const CRYPTO: &str = "a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:AQIDBAUGBwgJCgsMDQ4PEBESExQVFhcYGRobHB0e";
+/// RFC 3711 §3.1: the tag behind a protected packet.
+const TAG: usize = 10;
 /// For an answer of the exchange.
 const ANSWER: Duration = Duration::from_secs(10);
 
 /// Calls that are up.
 pub struct Calls {
-    /// A socket, and where its sound goes.
-    ends: Vec<(UdpSocket, SocketAddr)>,
+    ends: Vec<End>,
     /// Signalling that stays open as long as the calls.
     _signalling: [UdpSocket; 2],
+}
+
+/// One party of a call.
+struct End {
+    socket: UdpSocket,
+    /// Where its sound goes.
+    relay: SocketAddr,
+    /// What protects it, if anything does.
+    srtp: Option<Outbound>,
 }
 
 impl Calls {
     /// Speaks on all ends, and answers how many packets arrived on the others. Panics when more than one in a
     /// hundred is lost.
-    pub fn exchange_sound(&self) -> u32 {
+    pub fn exchange_sound(mut self) -> u32 {
         // The sources are learned, and whatever a relay does on a first packet is done.
         self.speak(0, 25);
         thread::park_timeout(PTIME * 5);
@@ -42,13 +56,18 @@ impl Calls {
         arrived
     }
 
-    fn speak(&self, first: u16, turns: u16) -> u32 {
+    fn speak(&mut self, first: u16, turns: u16) -> u32 {
         let begin = Instant::now();
         let mut arrived = 0;
         for turn in 0..turns {
-            for (n, (socket, relay)) in self.ends.iter().enumerate() {
+            for (n, end) in self.ends.iter_mut().enumerate() {
+                let (plain, mut bytes) = (packet(n as u32, first + turn), [0; 12 + PAYLOAD + MAX_OVERHEAD]);
+                let sent = match &mut end.srtp {
+                    Some(srtp) => srtp.protect_rtp(&plain, &mut bytes).map(|length| &bytes[..length]),
+                    None => Some(&plain[..]),
+                };
                 // A full buffer is a lost packet, and those are counted.
-                let _ = socket.send_to(&packet(n as u32, first + turn), relay);
+                let _ = end.socket.send_to(sent.expect("no number comes twice"), end.relay);
             }
             arrived += self.count_arrived();
             let next = begin + PTIME * u32::from(turn + 1);
@@ -62,9 +81,10 @@ impl Calls {
     fn count_arrived(&self) -> u32 {
         let mut buffer = [0; 2048];
         let mut arrived = 0;
-        for (socket, _) in &self.ends {
+        for End { socket, srtp, .. } in &self.ends {
+            let tag = if srtp.is_some() { TAG } else { 0 };
             while let Ok(length) = socket.recv(&mut buffer) {
-                arrived += u32::from(length == 12 + PAYLOAD);
+                arrived += u32::from(length == 12 + PAYLOAD + tag);
             }
         }
         arrived
@@ -82,13 +102,15 @@ fn packet(ssrc: u32, sequence: u16) -> [u8; 12 + PAYLOAD] {
     packet
 }
 
-/// Calls from `caller` through the exchange to `called`, its carrier.
+/// Calls from `caller` through the exchange to `called`, its carrier, in the clear or both ways with SRTP.
 pub fn through_sip(
     exchange: SocketAddrV4,
     caller: SocketAddrV4,
     called: SocketAddrV4,
     number: &str,
+    srtp: bool,
 ) -> Calls {
+    let key = || srtp.then(|| Outbound::new(master_key()));
     let bind = |at: SocketAddrV4| {
         let socket = UdpSocket::bind(at).expect("the address is free");
         socket.set_read_timeout(Some(ANSWER)).expect("a socket can wait");
@@ -107,7 +129,7 @@ pub fn through_sip(
         };
         let to = format!("<sip:{number}@{exchange}>");
         let head = format!("INVITE sip:{number}@{exchange} SIP/2.0\r\n{}", common("INVITE", "i", &to));
-        uac.send_to(with_sdp(&head, &sdp(&a)).as_bytes(), exchange).expect("the exchange listens");
+        uac.send_to(with_sdp(&head, &sdp(&a, srtp)).as_bytes(), exchange).expect("the exchange listens");
 
         let (invite, from) = receive(&uas, "INVITE ");
         let to_caller = format!("{}:{}", sdp_word(&invite, "c=IN IP4 "), sdp_word(&invite, "m=audio "));
@@ -124,7 +146,7 @@ pub fn through_sip(
         let to_header = header(&invite, "to");
         let head =
             format!("SIP/2.0 200 OK\r\n{copied}To: {to_header};tag=b{n}\r\nContact: <sip:{called}>\r\n");
-        uas.send_to(with_sdp(&head, &sdp(&b)).as_bytes(), from).expect("the exchange listens");
+        uas.send_to(with_sdp(&head, &sdp(&b, srtp)).as_bytes(), from).expect("the exchange listens");
 
         let (answer, _) = receive(&uac, "SIP/2.0 200");
         let contact = header(&answer, "contact");
@@ -135,8 +157,9 @@ pub fn through_sip(
         receive(&uas, "ACK ");
 
         let to_called = format!("{}:{}", sdp_word(&answer, "c=IN IP4 "), sdp_word(&answer, "m=audio "));
-        ends.push((a, to_called.parse().expect("an address in the answer")));
-        ends.push((b, to_caller.parse().expect("an address in the offer")));
+        let address = |text: String| text.parse().expect("an address in the description");
+        ends.push(End { socket: a, relay: address(to_called), srtp: key() });
+        ends.push(End { socket: b, relay: address(to_caller), srtp: key() });
     }
     Calls { ends, _signalling: [uac, uas] }
 }
@@ -148,14 +171,14 @@ pub fn through_ng(control: SocketAddrV4, ip: Ipv4Addr) -> Calls {
     let mut ends = Vec::new();
     for n in 0..CALLS {
         let (a, b) = (media_socket(ip), media_socket(ip));
-        let offer = rtpengine::ask(&signalling, control, "offer", n, &sdp(&a));
-        let answer = rtpengine::ask(&signalling, control, "answer", n, &sdp(&b));
+        let offer = rtpengine::ask(&signalling, control, "offer", n, &sdp(&a, false));
+        let answer = rtpengine::ask(&signalling, control, "answer", n, &sdp(&b, false));
         let address = |sdp: &str| {
             let text = format!("{}:{}", sdp_word(sdp, "c=IN IP4 "), sdp_word(sdp, "m=audio "));
             text.parse().expect("an address in the SDP")
         };
-        ends.push((a, address(&answer)));
-        ends.push((b, address(&offer)));
+        ends.push(End { socket: a, relay: address(&answer), srtp: None });
+        ends.push(End { socket: b, relay: address(&offer), srtp: None });
     }
     let other = signalling.try_clone().expect("a socket can be cloned");
     Calls { ends, _signalling: [signalling, other] }
@@ -167,11 +190,18 @@ fn media_socket(ip: Ipv4Addr) -> UdpSocket {
     socket
 }
 
-fn sdp(socket: &UdpSocket) -> String {
+/// Of [`CRYPTO`].
+fn master_key() -> MasterKey {
+    let octets: Vec<u8> = (1..=30).collect();
+    MasterKey::new(Suite::AesCm128HmacSha1_80, &octets).expect("a key of its length")
+}
+
+fn sdp(socket: &UdpSocket, srtp: bool) -> String {
+    let (profile, crypto) = if srtp { ("SAVP", format!("{CRYPTO}\r\n")) } else { ("AVP", String::new()) };
     let at = socket.local_addr().expect("a bound socket has an address");
     format!(
-        "v=0\r\no=- 1 1 IN IP4 {ip}\r\ns=-\r\nc=IN IP4 {ip}\r\nt=0 0\r\nm=audio {port} RTP/AVP 8\r\n\
-         a=rtpmap:8 PCMA/8000\r\n",
+        "v=0\r\no=- 1 1 IN IP4 {ip}\r\ns=-\r\nc=IN IP4 {ip}\r\nt=0 0\r\nm=audio {port} RTP/{profile} 8\r\n\
+         a=rtpmap:8 PCMA/8000\r\n{crypto}",
         ip = at.ip(),
         port = at.port()
     )

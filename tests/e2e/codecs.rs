@@ -6,6 +6,7 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use tests::pjsua::Setup;
+use tests::sound::tone_wav;
 
 use crate::world::{GREETING_HZ, SOON, World};
 
@@ -120,6 +121,59 @@ fn rfc4733_2_1_an_opus_telephone_hears_the_menu_and_its_keys_are_keys() {
     heard.assert_tone(440.0, MOST);
     world.exchange.calls(1);
     assert_legs(&world, "opus", 1);
+}
+
+/// A telephone asks anew with other codecs in the middle of a conversation: sound goes on, changed on the way for as long
+/// as it must be.
+#[test]
+fn rfc3264_8_3_2_a_telephone_changes_its_codec_while_it_talks() {
+    for (codecs, name, of_ana) in [(&[G722][..], "G722", 1), (&[G722, PCMU][..], "PCMU", 2)] {
+        let world = World::new();
+        let mut ana = world.pjsua_with("ana", 440.0, only(PCMU));
+        let mut boris = world.pjsua_with("boris", 600.0, only(PCMU));
+        boris.call(&world.uri("101"));
+        ana.event("ringing", SOON);
+        ana.answer();
+        ana.confirmed(SOON);
+        boris.confirmed(SOON);
+        boris.event("media", SOON);
+        boris.talk(A_WHILE);
+        boris.speak(&[G722]);
+        boris.talk(A_WHILE);
+        if codecs.len() > 1 {
+            // Ana's codec is among these: nothing has to be changed on the way any more.
+            boris.speak(codecs);
+            boris.talk(A_WHILE);
+        }
+        boris.hang_up();
+        ana.disconnected(SOON);
+        let least = A_WHILE * (1 + codecs.len() as u32) - Duration::from_secs(1);
+        ana.heard().assert_tone(600.0, least);
+        boris.heard().assert_tone(440.0, least);
+        assert_legs(&world, name, of_ana);
+    }
+}
+
+/// What a telephone of 8 kHz can't say is heard by those that can, and is no other tone for those that can't.
+#[test]
+fn a_prompt_of_16_khz_is_heard_as_wide_as_the_telephone_is() {
+    const GREETING_HZ: f64 = 6000.0;
+    let world = World::new();
+    world.exchange.keep_prompt("greeting", tone_wav(GREETING_HZ, Duration::from_secs(2)));
+    for codec in [G722, OPUS, "PCMA/8000/1"] {
+        let mut vera = world.baresip("vera", 440.0, &format!(";audio_codecs={codec}"));
+        vera.dial(&world.uri("700"));
+        vera.event("CALL_ESTABLISHED", SOON);
+        std::thread::park_timeout(A_WHILE);
+        vera.hang_up();
+        vera.event("CALL_CLOSED", SOON);
+        let heard = vera.heard();
+        if codec == "PCMA/8000/1" {
+            assert!(heard.loud() < Duration::from_millis(300), "{:?} of something", heard.loud());
+        } else {
+            heard.assert_tone(GREETING_HZ, Duration::from_millis(1_500));
+        }
+    }
 }
 
 /// A rule of nftables that loses packets of sound to an address, until it is dropped.

@@ -7,7 +7,7 @@ use tests::browser::Browser;
 use tests::certificates::Authority;
 use tests::pjsua::{Account, Pjsua, Setup};
 
-use crate::secured::{self, call_each_other, phone_with, uri};
+use crate::secured::{self, Carrier, call_each_other, phone_with, uri};
 use crate::world::{LATER, SOON, World, password};
 
 const A_WHILE: Duration = Duration::from_secs(2);
@@ -131,6 +131,51 @@ fn rfc4568_5_keys_over_udp_are_refused_unless_the_configuration_takes_them() {
     boris.heard().assert_tone(440.0, A_SECOND);
     ana.heard().assert_tone(600.0, A_WHILE);
     assert_eq!(refused(&world), 0);
+}
+
+#[test]
+fn a_trunk_that_must_encrypt_carries_calls_of_plain_telephones_and_none_in_the_clear() {
+    let authority = Authority::new();
+    let mut carrier = None;
+    let (mut world, _) = secured::world(&authority, "", |net, _| {
+        let (shown, name) = (authority.issue("us", &["DNS:pbx.example".into()]), "sip.carrier.example");
+        let made = Carrier::new(net, &authority, &format!("DNS:{name}"), name, &authority, &shown);
+        let toml = format!("{}  srtp = \"required\"\n", made.toml);
+        carrier = Some(made);
+        toml
+    });
+    let carrier = carrier.expect("it was made");
+    let mut boris = world.pjsua("boris", 600.0);
+
+    let mut called = carrier.start(&authority, mandatory());
+    boris.call(&world.uri("900"));
+    called.event("ringing", LATER);
+    called.answer();
+    boris.confirmed(SOON);
+    boris.talk(A_WHILE);
+    called.hang_up();
+    boris.disconnected(SOON);
+    called.disconnected(SOON);
+    called.call(&uri(&world, "701"));
+    boris.event("ringing", SOON);
+    boris.answer();
+    called.confirmed(SOON);
+    called.talk(A_WHILE);
+    boris.hang_up();
+    called.disconnected(SOON);
+    called.heard().assert_tone(600.0, A_WHILE);
+    assert_eq!(refused(&world), 0);
+
+    // The carrier has lost its keys: it is offered nothing less, and what it offers is not taken.
+    let mut plain = carrier.start(&authority, Setup::default());
+    plain.call(&uri(&world, "701"));
+    assert_eq!(plain.disconnected(SOON), 488);
+    boris.call(&world.uri("900"));
+    assert_ne!(boris.disconnected(LATER), 200);
+    boris.heard().assert_tone(700.0, A_WHILE);
+    let calls = world.exchange.calls(3);
+    let answered = calls.iter().filter(|call| call["outcome"] == "answered").count();
+    assert_eq!(answered, 2, "{calls:?}");
 }
 
 /// An exchange that listens on WSS.

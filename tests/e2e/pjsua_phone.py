@@ -5,10 +5,11 @@ what it hears in another. Everything runs on one thread, which looks after pjsua
 
     pjsua_phone.py ADDRESS PORT PLAY.wav HEARD.wav [udp|tcp|tls]
 
-Commands: register {domain, server, user, password}; call {uri, header} (name and value, if any); answer {code}; hangup {code}; dtmf {digits};
-hold; resume; transfer {uri}; consult {uri} (holds the call and makes another); join (transfers the held call to
-the other one); watch {uri} (subscribes to presence); says {activity, note} (publishes away, busy, nothing, or
-"offline"); quit. Without `register` the phone calls and is called unregistered.
+Commands: register {domain, server, user, password}; call {uri, header} (name and value, if any); answer {code};
+hangup {code}; dtmf {digits}; hold; resume; speak {codecs} (asks anew with these alone); transfer {uri}; consult {uri}
+(holds the call and makes another); join (transfers the held call to the other one); watch {uri} (subscribes to
+presence); says {activity, note} (publishes away, busy, nothing, or "offline"); quit. Without `register` the phone
+calls and is called unregistered.
 Events: ready, registered {code}, ringing {from, subject}, state {state, code, reason}, dtmf {digit}, media {active,
 direction}, cancelled {reason}, message {text, from}, transfer {code, final}, buddy {open, activity, text}, error
 {what}, bye.
@@ -244,6 +245,11 @@ class Phone:
             self.talk.setHold(op)
         elif verb == "resume":
             op.opt.flag = pj.PJSUA_CALL_UNHOLD
+            self.talk.reinvite(op)
+        elif verb == "speak":
+            for codec in self.endpoint.codecEnum2():
+                priority = 140 if codec.codecId in command["codecs"] else 0
+                self.endpoint.codecSetPriority(codec.codecId, priority)
             self.talk.reinvite(op)
         elif verb == "transfer":
             self.talk.xfer(self.through(command["uri"]), op)

@@ -175,15 +175,15 @@ const RINGS: &str = "  [[tenant.number]]\n  number = \"900\"\n  script = \"behav
                      settings = { does = \"ring\", number = \"+35921110000\" }\n";
 
 /// A carrier on TLS, and what the exchange is told of it.
-struct Carrier {
+pub struct Carrier {
     at: SocketAddrV4,
     pair: Issued,
-    toml: String,
+    pub toml: String,
 }
 
 impl Carrier {
     /// `authority` issues its certificate for the names `shows`; the exchange expects `expects` by `believed`.
-    fn new(
+    pub fn new(
         net: &Net,
         authority: &Authority,
         shows: &str,
@@ -203,14 +203,10 @@ impl Carrier {
     }
 
     /// Its telephone exchange, where whoever calls has to show a certificate of `authority`.
-    fn start(&self, authority: &Authority) -> Pjsua {
-        let setup = Setup {
-            tls: Some(&authority.file()),
-            shows: Some(&self.pair),
-            number: Some("+35921110000"),
-            ..Setup::default()
-        };
-        Pjsua::with(self.at, 700.0, setup)
+    pub fn start(&self, authority: &Authority, setup: Setup) -> Pjsua {
+        let file = authority.file();
+        let (tls, shows, number) = (Some(&*file), Some(&self.pair), Some("+35921110000"));
+        Pjsua::with(self.at, 700.0, Setup { tls, shows, number, ..setup })
     }
 }
 
@@ -228,7 +224,7 @@ fn call_out(shows: &str, expects: &str, by_another: bool) -> (Value, Option<Pjsu
     });
     // The first trunk is a carrier that is not there.
     let carrier = carrier.expect("it was made");
-    let mut called = carrier.start(&ours);
+    let mut called = carrier.start(&ours, Setup::default());
     let mut ana = phone(&world, "ana", 440.0, &ours);
     ana.call(&uri(&world, "900"));
     let good = !by_another && shows.ends_with(expects);

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::process::{Lines, Process};
-use crate::sound::{Heard, write_tone};
+use crate::sound::{Heard, rate_for, write_tone};
 
 /// Longer than any call in a test.
 const TONE_LENGTH: Duration = Duration::from_secs(90);
@@ -39,11 +39,11 @@ impl Baresip {
         write_tone(&path.join("tone.wav"), hz, TONE_LENGTH);
         let folder = path.display();
         let modules = baresip_modules();
-        let (ip, sip) = (at.ip(), at);
+        let (ip, sip, rate) = (at.ip(), at, rate_for(hz));
         let config = format!(
             "poll_method epoll\nsip_listen {sip}\nnet_interface {ip}\nrtp_ports 20000-20100\nrtp_timeout 0\n\
              audio_player aubridge,ear\naudio_source aufile,{folder}/tone.wav\naudio_alert aubridge,bell\n\
-             ausrc_srate 8000\nauplay_srate 8000\nausrc_channels 1\nauplay_channels 1\ncall_max_calls 4\n\
+             ausrc_srate {rate}\nauplay_srate 8000\nausrc_channels 1\nauplay_channels 1\ncall_max_calls 4\n\
              module_path {modules}\nmodule g711.so\nmodule g722.so\nmodule opus.so\nopus_stereo no\nopus_sprop_stereo no\n\
              opus_inbandfec yes\nmodule srtp.so\nmodule aufile.so\nmodule aubridge.so\nmodule sndfile.so\n\
              module_app account.so\nmodule_app menu.so\nmodule_app ctrl_tcp.so\n\

@@ -20,6 +20,7 @@ pub mod process;
 pub mod sipp;
 pub mod sound;
 pub mod speech;
+pub mod tunnel;
 
 /// The folder where `make test` keeps what it installs.
 ///

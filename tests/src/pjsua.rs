@@ -154,6 +154,12 @@ impl Pjsua {
         self.tell(json!({ "do": "resume" }));
     }
 
+    /// Asks anew with these codecs alone: `G722/16000/1`.
+    pub fn speak(&mut self, codecs: &[&str]) {
+        self.tell(json!({ "do": "speak", "codecs": codecs }));
+        while self.event("media", STOP)["active"] == false {}
+    }
+
     /// Transfers the call to a SIP URI (REFER).
     pub fn transfer(&mut self, uri: &str) {
         self.tell(json!({ "do": "transfer", "uri": uri }));

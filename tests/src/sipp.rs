@@ -10,6 +10,7 @@ use tempfile::TempDir;
 
 use crate::net::is_bound;
 use crate::process::Process;
+use crate::tunnel::Tunnel;
 
 /// From the start to an open socket, on a machine that is busy.
 const START: Duration = Duration::from_secs(20);
@@ -115,6 +116,14 @@ impl Sipp {
     /// A word of the scenario: `[name]` becomes `value`.
     pub fn word(self, name: &str, value: &str) -> Self {
         self.args(&["-key", name, value])
+    }
+
+    /// By TCP on one connection, to where a [`crate::tunnel::Tunnel`] makes TLS of it. What it says of itself is TLS.
+    pub fn through(self, tunnel: &Tunnel) -> Self {
+        let file = self.dir.path().join("scenario.xml");
+        let xml = fs::read_to_string(&file).unwrap_or_default().replace("[transport]", "TLS");
+        fs::write(&file, xml).expect("the test's folder can be written");
+        self.to(tunnel.at()).args(&["-t", "t1"])
     }
 
     /// Keeps every message; [`Report::messages`] has them.

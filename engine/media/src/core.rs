@@ -194,12 +194,15 @@ impl<S: Socket> Core<S> {
             Command::Hear { whom } => return self.hear(id, whom),
             command => command,
         };
-        let Some(Some(stream)) = self.streams.get_mut(id.slot as usize) else { return };
-        if stream.id != id {
-            return;
-        }
-        let context = &mut self.context;
+        let Some(stream) = self.stream(id) else { return };
         let peer = stream.peer;
+        let heard: Vec<_> = match command {
+            Command::Tap { .. } => stream.told_to_hear.iter().copied().chain(peer).collect(),
+            _ => Vec::new(),
+        };
+        let theirs = heard.into_iter().filter_map(|heard| Some(self.stream(heard)?.rate())).max();
+        let Some(Some(stream)) = self.streams.get_mut(id.slot as usize) else { return };
+        let context = &mut self.context;
         let settles = matches!(command, Command::Negotiated(_) | Command::Tap { .. } | Command::Untap);
         match command {
             Command::Negotiated(agreed) => stream.negotiated(context, agreed),
@@ -220,7 +223,9 @@ impl<S: Socket> Core<S> {
                 stream.record(context, token, name, limits);
             }
             Command::StopRecord => stream.end_message(context, EndOfRecording::Command),
-            Command::Tap { token, name, mono } => stream.tap(context, token, name, mono),
+            Command::Tap { token, name, mono } => {
+                stream.tap(context, token, name, mono, theirs.unwrap_or_default())
+            }
             Command::PauseTap(paused) => stream.pause_tap(paused),
             Command::Untap => stream.end_tap(context),
             Command::Relay { .. } | Command::Unrelay | Command::Hear { .. } | Command::Close => {}

@@ -11,6 +11,7 @@ mod codec;
 mod command;
 mod core;
 mod decoding;
+mod digits;
 mod handshakes;
 mod media;
 mod mixer;

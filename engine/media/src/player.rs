@@ -5,7 +5,7 @@ use std::f32::consts::TAU;
 use std::sync::LazyLock;
 use std::time::Duration;
 
-use protocol::rtp::resample::interpolated;
+use protocol::rtp::resample::{decimated, interpolated};
 use protocol::rtp::{Rate, ticks};
 
 use crate::command::{Repeat, Sound};
@@ -140,7 +140,7 @@ fn render(sound: &Sound, position: u32, rate: Rate, frame: &mut [i16]) {
             for (n, sample) in frame.iter_mut().enumerate() {
                 *sample = match samples.rate > rate {
                     // The leg was agreed anew while it plays: nobody loads it again for that.
-                    true => samples.sound[(from + n) * times],
+                    true => decimated(&samples.sound, times, from + n),
                     false => interpolated(&samples.sound, times, from + n),
                 };
             }

@@ -1,6 +1,7 @@
-//! Prompts: WAV files of any rate, mono or stereo, 8 to 32 bits or float, made into 8 kHz mono once
-//! and kept. Loading reads a file and resamples it, up to a second's work for the longest: it belongs
-//! on a thread that may wait, unless [`Prompts::cached`] has it.
+//! Prompts: WAV files of any rate, mono or stereo, 8 to 32 bits or float, made into mono of the rate of the leg that
+//! hears them once for each rate, and kept. What a file has no sound for is not made of it: one of 8 kHz is kept at
+//! 8 kHz for all. Loading reads a file and resamples it, up to a second's work for the longest: it belongs on a thread
+//! that may wait, unless [`Prompts::cached`] has it.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -10,7 +11,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
-use protocol::rtp::{CLOCK, Rate};
+use protocol::rtp::Rate;
 use rubato::Resampler as _;
 
 /// A prompt's samples: mono, 16 bits.
@@ -86,7 +87,8 @@ impl From<std::io::Error> for PromptError {
     }
 }
 
-/// Prompts by path, the least recently used given up when they are more than so many bytes.
+/// Prompts by path, at the rates at which they were heard; the least recently used is given up, with all its rates,
+/// when they are more than so many bytes.
 #[derive(Debug)]
 pub struct Prompts {
     most: usize,
@@ -103,30 +105,58 @@ struct Kept {
 
 #[derive(Debug)]
 struct Prompt {
-    samples: Samples,
+    /// By rate.
+    sounds: [Option<Arc<[i16]>>; 3],
+    /// What loses nothing of it: it is kept at no higher rate.
+    holding: Rate,
     /// The file's length and time of change when it was read.
-    file: (u64, Option<SystemTime>),
+    file: Written,
     used: u64,
 }
 
+type Written = (u64, Option<SystemTime>);
+
+impl Prompt {
+    /// What a leg of this rate hears.
+    fn at(&self, rate: Rate) -> Option<Samples> {
+        let rate = rate.min(self.holding);
+        let sound = self.sounds[rate as usize].clone()?;
+        Some(Samples { rate, sound })
+    }
+
+    fn bytes(&self) -> usize {
+        self.sounds.iter().flatten().map(|sound| size_of_val(&**sound)).sum()
+    }
+}
+
 impl Prompts {
-    /// `most`: bytes of samples to keep; a single prompt of more is never kept.
+    /// `most`: bytes of samples to keep; a single sound of more is never kept.
     pub fn new(most: usize) -> Self {
         Self { most, kept: Mutex::default() }
     }
 
-    /// What was loaded before and still is kept, without touching the file.
-    pub fn cached(&self, path: &Path) -> Option<Samples> {
-        self.kept().touch(path).map(|prompt| prompt.samples.clone())
+    /// What a leg of this rate hears, if it was loaded before and still is kept, without touching the file.
+    pub fn cached(&self, path: &Path, rate: Rate) -> Option<Samples> {
+        self.kept().touch(path)?.at(rate)
     }
 
-    /// The prompt in a file. A file that changed since (length or time of change) is read again.
-    pub fn load(&self, path: &Path) -> Result<Samples, PromptError> {
+    /// Bytes of samples that are kept.
+    pub fn bytes(&self) -> usize {
+        self.kept().bytes
+    }
+
+    /// The prompt in a file as a leg of this rate hears it: at its rate, or at a lower one that loses nothing of it. A
+    /// file that changed since (length or time of change) is read again.
+    ///
+    /// # Errors
+    /// See [`PromptError`].
+    pub fn load(&self, path: &Path, rate: Rate) -> Result<Samples, PromptError> {
         let mut open = File::open(path)?;
         let about = open.metadata()?;
         let file = (about.len(), about.modified().ok());
-        if let Some(prompt) = self.kept().touch(path).filter(|prompt| prompt.file == file) {
-            return Ok(prompt.samples.clone());
+        let known = |prompt: &&Prompt| prompt.file == file;
+        if let Some(samples) = self.kept().touch(path).filter(known).and_then(|prompt| prompt.at(rate)) {
+            return Ok(samples);
         }
         if about.len() > MAX_BYTES {
             return Err(PromptError::TooLarge);
@@ -134,8 +164,8 @@ impl Prompts {
         let mut bytes = Vec::with_capacity(about.len() as usize);
         // It may grow while it is read.
         open.by_ref().take(MAX_BYTES + 1).read_to_end(&mut bytes)?;
-        let samples = check(&bytes)?;
-        self.kept().keep(self.most, path, Prompt { samples: samples.clone(), file, used: 0 });
+        let (samples, holding) = read(&bytes, rate)?;
+        self.kept().keep(self.most, path, file, holding, &samples);
         Ok(samples)
     }
 
@@ -153,44 +183,61 @@ impl Kept {
         Some(prompt)
     }
 
-    fn keep(&mut self, most: usize, path: &Path, mut prompt: Prompt) {
-        self.drop_one(path.to_owned());
-        let bytes = size_of_val(&*prompt.samples.sound);
+    fn keep(&mut self, most: usize, path: &Path, file: Written, holding: Rate, samples: &Samples) {
+        if self.touch(path).is_some_and(|prompt| prompt.file != file) {
+            self.drop_one(path.to_owned());
+        }
+        let bytes = size_of_val(&*samples.sound);
         if bytes > most {
             return;
         }
+        // The one that it belongs to was used last, and goes last.
         while self.bytes + bytes > most
             && let Some((oldest, _)) = self.by_path.iter().min_by_key(|(_, prompt)| prompt.used)
         {
             self.drop_one(oldest.clone());
         }
-        self.clock += 1;
-        prompt.used = self.clock;
-        self.bytes += bytes;
-        self.by_path.insert(path.to_owned(), prompt);
+        let used = self.clock;
+        let prompt = self.by_path.entry(path.to_owned()).or_insert_with(|| Prompt {
+            sounds: [None, None, None],
+            holding,
+            file,
+            used,
+        });
+        let before = prompt.bytes();
+        prompt.sounds[samples.rate as usize] = Some(samples.sound.clone());
+        self.bytes += prompt.bytes() - before;
     }
 
     fn drop_one(&mut self, path: PathBuf) {
         if let Some(prompt) = self.by_path.remove(&path) {
-            self.bytes -= size_of_val(&*prompt.samples.sound);
+            self.bytes -= prompt.bytes();
         }
     }
 }
 
-/// Reads a WAV file; what [`Prompts::load`] does with a file, for uploads.
-pub fn check(bytes: &[u8]) -> Result<Samples, PromptError> {
+/// Reads a WAV file as a leg of this rate hears it; what [`Prompts::load`] does with a file, for uploads.
+///
+/// # Errors
+/// See [`PromptError`].
+pub fn check(bytes: &[u8], rate: Rate) -> Result<Samples, PromptError> {
+    Ok(read(bytes, rate)?.0)
+}
+
+/// The sound, and which rate would lose nothing of it.
+fn read(bytes: &[u8], rate: Rate) -> Result<(Samples, Rate), PromptError> {
     if bytes.len() as u64 > MAX_BYTES {
         return Err(PromptError::TooLarge);
     }
     let mut wav = hound::WavReader::new(bytes).map_err(PromptError::NotWav)?;
-    let hound::WavSpec { channels, sample_rate: rate, bits_per_sample, sample_format } = wav.spec();
+    let hound::WavSpec { channels, sample_rate: hz, bits_per_sample, sample_format } = wav.spec();
     if !(8..=32).contains(&bits_per_sample) {
         return Err(PromptError::NotWav(hound::Error::Unsupported));
     }
-    if !(1..=2).contains(&channels) || !(4_000..=192_000).contains(&rate) {
-        return Err(PromptError::Unsupported { rate, channels });
+    if !(1..=2).contains(&channels) || !(4_000..=192_000).contains(&hz) {
+        return Err(PromptError::Unsupported { rate: hz, channels });
     }
-    if u64::from(wav.duration()) > MAX_LENGTH.as_secs() * u64::from(rate) {
+    if u64::from(wav.duration()) > MAX_LENGTH.as_secs() * u64::from(hz) {
         return Err(PromptError::TooLong);
     }
     let samples: Vec<f32> = match sample_format {
@@ -208,22 +255,24 @@ pub fn check(bytes: &[u8]) -> Result<Samples, PromptError> {
     if mono.is_empty() {
         return Err(PromptError::Empty);
     }
-    let mono = if rate == CLOCK { mono } else { resample(mono, rate as usize) };
+    let holding = Rate::holding(hz);
+    let rate = rate.min(holding);
+    let mono = if hz == rate.hz() { mono } else { resample(mono, hz as usize, rate.hz() as usize) };
     // What is no number in a float file becomes silence.
     let sound = mono.into_iter().map(|sample| (sample * 32_768.0).round() as i16).collect();
-    Ok(Samples { rate: Rate::Narrow, sound })
+    Ok((Samples { rate, sound }, holding))
 }
 
-/// To 8 kHz, with what lies above 4 kHz filtered out.
-fn resample(samples: Vec<f32>, rate: usize) -> Vec<f32> {
+/// With what the lower of the two rates can't hold filtered out.
+fn resample(samples: Vec<f32>, from: usize, to: usize) -> Vec<f32> {
     /// Samples in that are worked on together, at least: long enough for a steep filter.
     const CHUNK: usize = 4096;
     // The filter's delay is half a chunk, and must be whole samples both in and out.
-    let pair = 2 * rate / gcd(rate, CLOCK as usize);
+    let pair = 2 * from / gcd(from, to);
     let chunk = CHUNK.next_multiple_of(pair);
-    let mut resampler = rubato::FftFixedIn::<f32>::new(rate, CLOCK as usize, chunk, 1, 1)
-        .expect("both rates and the chunk are positive");
-    let wanted = (samples.len() * CLOCK as usize).div_ceil(rate);
+    let mut resampler =
+        rubato::FftFixedIn::<f32>::new(from, to, chunk, 1, 1).expect("both rates and the chunk are positive");
+    let wanted = (samples.len() * to).div_ceil(from);
     let delay = resampler.output_delay();
     let mut out = Vec::with_capacity(wanted + delay + chunk);
     let mut rest = samples.as_slice();
@@ -273,7 +322,7 @@ mod tests {
     }
 
     #[test]
-    fn every_kind_of_wav_becomes_the_same_tone_at_8_khz() {
+    fn every_kind_of_wav_becomes_the_same_tone_at_the_rate_of_who_hears_it() {
         use hound::SampleFormat::{Float, Int};
         for (rate, channels, bits, format) in [
             (8_000, 1, 16, Int),
@@ -287,20 +336,24 @@ mod tests {
             (4_000, 1, 16, Int),
             (44_101, 1, 32, Int),
         ] {
-            let samples = check(&wav(rate, channels, bits, format, 1.0)).unwrap().sound;
-            assert!((7_999..=8_001).contains(&samples.len()), "{rate}: {}", samples.len());
-            // The tone itself, in place and level: what differs from it is 30 dB below it.
-            let middle = 1_000..7_000;
-            let difference: f64 = middle
-                .clone()
-                .map(|n| {
-                    let tone = 16_384.0 * (TAU as f64 * 1000.0 * n as f64 / 8000.0).sin();
-                    (f64::from(samples[n]) - tone).powi(2)
-                })
-                .sum::<f64>()
-                / middle.len() as f64;
-            let limit = 16_384f64.powi(2) / 2.0 / 1000.0;
-            assert!(difference < limit, "{rate} Hz, {bits} bits: {difference} against {limit}");
+            for heard in Rate::ALL {
+                let samples = check(&wav(rate, channels, bits, format, 1.0), heard).unwrap();
+                assert_eq!(samples.rate, heard.min(Rate::holding(rate)), "nothing is made of nothing");
+                let (hz, samples) = (samples.rate.hz() as usize, samples.sound);
+                assert!(samples.len().abs_diff(hz) <= 1, "{rate}: {}", samples.len());
+                // The tone itself, in place and level: what differs from it is 30 dB below it.
+                let middle = hz / 8..hz * 7 / 8;
+                let difference: f64 = middle
+                    .clone()
+                    .map(|n| {
+                        let tone = 16_384.0 * (TAU as f64 * 1000.0 * n as f64 / hz as f64).sin();
+                        (f64::from(samples[n]) - tone).powi(2)
+                    })
+                    .sum::<f64>()
+                    / middle.len() as f64;
+                let limit = 16_384f64.powi(2) / 2.0 / 1000.0;
+                assert!(difference < limit, "{rate} Hz, {bits} bits: {difference} against {limit}");
+            }
         }
     }
 
@@ -318,29 +371,33 @@ mod tests {
             writer.write_sample((16_000.0 * (TAU * 7_000.0 * n as f32 / 48_000.0).sin()) as i16).unwrap();
         }
         writer.finalize().unwrap();
-        let samples = check(&bytes.into_inner()).unwrap().sound;
+        let bytes = bytes.into_inner();
+        let samples = check(&bytes, Rate::Narrow).unwrap().sound;
         // Unfiltered it would be heard at 1 kHz.
         assert!(samples[1_000..7_000].iter().all(|sample| sample.abs() < 200));
+        // A wide one can.
+        let samples = check(&bytes, Rate::Wide).unwrap().sound;
+        assert!(samples[2_000..14_000].chunks(160).all(|part| part.iter().any(|sample| *sample > 15_000)));
     }
 
     #[test]
     fn what_is_no_prompt_says_why() {
         use hound::SampleFormat::Int;
-        assert!(matches!(check(b"hello"), Err(PromptError::NotWav(_))));
-        assert!(matches!(check(&wav(8_000, 1, 16, Int, 0.0)), Err(PromptError::Empty)));
+        assert!(matches!(check(b"hello", Rate::Full), Err(PromptError::NotWav(_))));
+        assert!(matches!(check(&wav(8_000, 1, 16, Int, 0.0), Rate::Full), Err(PromptError::Empty)));
         assert!(matches!(
-            check(&wav(8_000, 3, 16, Int, 0.1)),
+            check(&wav(8_000, 3, 16, Int, 0.1), Rate::Full),
             Err(PromptError::Unsupported { rate: 8_000, channels: 3 })
         ));
         assert!(matches!(
-            check(&wav(1_000, 1, 16, Int, 0.1)),
+            check(&wav(1_000, 1, 16, Int, 0.1), Rate::Full),
             Err(PromptError::Unsupported { rate: 1_000, channels: 1 })
         ));
-        assert!(matches!(check(&wav(8_000, 1, 8, Int, 601.0)), Err(PromptError::TooLong)));
-        assert!(matches!(check(&vec![0; MAX_BYTES as usize + 1]), Err(PromptError::TooLarge)));
+        assert!(matches!(check(&wav(8_000, 1, 8, Int, 601.0), Rate::Full), Err(PromptError::TooLong)));
+        assert!(matches!(check(&vec![0; MAX_BYTES as usize + 1], Rate::Full), Err(PromptError::TooLarge)));
         let mut cut = wav(8_000, 1, 16, Int, 1.0);
         cut.truncate(1_000);
-        assert!(matches!(check(&cut), Err(PromptError::NotWav(_))));
+        assert!(matches!(check(&cut, Rate::Full), Err(PromptError::NotWav(_))));
     }
 
     /// An upload may hold anything: every byte of the header takes the values at its edges and loses
@@ -356,9 +413,9 @@ mod tests {
                 for value in flipped.chain([0, 1, 0x7f, 0x80, 0xff]) {
                     let mut changed = whole.clone();
                     changed[at] = value;
-                    let _ = check(&changed);
+                    let _ = check(&changed, Rate::Wide);
                 }
-                let _ = check(&whole[..at]);
+                let _ = check(&whole[..at], Rate::Full);
             }
         }
     }
@@ -373,15 +430,47 @@ mod tests {
         }
         // Room for two of 1,600 bytes.
         let prompts = Prompts::new(3_200);
-        let first = prompts.load(&path("a")).unwrap();
-        prompts.load(&path("b")).unwrap();
-        assert!(Arc::ptr_eq(&first.sound, &prompts.load(&path("a")).unwrap().sound));
-        prompts.load(&path("c")).unwrap();
-        assert!(prompts.cached(&path("a")).is_some());
-        assert!(prompts.cached(&path("b")).is_none(), "used the longest ago");
+        let load = |name: &str| prompts.load(&path(name), Rate::Narrow);
+        let first = load("a").unwrap();
+        load("b").unwrap();
+        assert!(Arc::ptr_eq(&first.sound, &load("a").unwrap().sound));
+        load("c").unwrap();
+        assert!(prompts.cached(&path("a"), Rate::Narrow).is_some());
+        assert!(prompts.cached(&path("b"), Rate::Narrow).is_none(), "used the longest ago");
 
         std::fs::write(path("a"), wav(8_000, 1, 16, Int, 0.15)).unwrap();
-        assert_eq!(prompts.load(&path("a")).unwrap().sound.len(), 1_200);
-        assert!(matches!(prompts.load(&path("none")), Err(PromptError::NotFound)));
+        assert_eq!(load("a").unwrap().sound.len(), 1_200);
+        assert!(matches!(load("none"), Err(PromptError::NotFound)));
+    }
+
+    #[test]
+    fn a_prompt_is_kept_for_each_rate_at_which_it_was_heard_and_given_up_whole() {
+        use hound::SampleFormat::Int;
+        let folder = tempfile::tempdir().unwrap();
+        let [full, narrow] = ["full", "narrow"].map(|name| folder.path().join(name));
+        std::fs::write(&full, wav(44_100, 1, 16, Int, 0.1)).unwrap();
+        std::fs::write(&narrow, wav(8_000, 1, 16, Int, 0.1)).unwrap();
+        // Room for what a tenth of a second takes at all three rates: 1,600, 3,200 and 9,600 bytes.
+        let prompts = Prompts::new(14_400);
+        for (rate, bytes) in [(Rate::Narrow, 1_600), (Rate::Wide, 4_800), (Rate::Full, 14_400)] {
+            assert_eq!(prompts.cached(&full, rate), None, "made when it is asked for");
+            let samples = prompts.load(&full, rate).unwrap();
+            assert_eq!((samples.rate, prompts.bytes()), (rate, bytes));
+            assert_eq!(prompts.cached(&full, rate), Some(samples));
+        }
+        for rate in Rate::ALL {
+            let samples = prompts.load(&narrow, rate).unwrap();
+            assert_eq!((samples.rate, prompts.bytes()), (Rate::Narrow, 1_600), "one for all");
+            assert_eq!(prompts.cached(&full, rate), None, "it had the room");
+        }
+        // It changed: what was made of it at other rates is of no use any more.
+        prompts.load(&full, Rate::Wide).unwrap();
+        std::fs::write(&full, wav(48_000, 1, 16, Int, 0.2)).unwrap();
+        assert_eq!(prompts.load(&full, Rate::Narrow).unwrap().sound.len(), 1_600);
+        assert_eq!(prompts.cached(&full, Rate::Wide), None);
+        // One that is larger than all the room is heard, and not kept.
+        std::fs::write(&full, wav(48_000, 1, 16, Int, 0.5)).unwrap();
+        assert_eq!(prompts.load(&full, Rate::Full).unwrap().sound.len(), 24_000);
+        assert_eq!((prompts.cached(&full, Rate::Full), prompts.bytes()), (None, 1_600));
     }
 }

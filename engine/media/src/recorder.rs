@@ -1,23 +1,23 @@
 //! A recording on the media thread's side: puts what is heard at its place in time, one or two
 //! channels, and hands seconds of it to the writer. Packets of a stream say where they belong by their
-//! timestamps; the clock decides where they don't, and what is missing is silence.
+//! timestamps; the clock decides where they don't, and what is missing is silence. A file has the rate of those whose
+//! conversation it began with, 16 kHz at most, and keeps it.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use protocol::rtp::CLOCK;
+use protocol::rtp::{CLOCK, Rate};
 
 use crate::command::EndOfRecording;
 use crate::writer::{Ended, Job, WriterHandle};
 
-/// Samples of a channel that are kept for late packets before they are handed to the writer: as many
-/// as a packet may be behind.
-const SLACK: usize = MAX_DRIFT as usize;
-/// Samples of a channel in one job for the writer. With those kept for late packets a second: what a killed process
-/// leaves is whole up to then.
-const CHUNK: usize = CLOCK as usize / 2;
-/// A packet this far from where the clock would put it is put where the clock says.
-const MAX_DRIFT: i64 = CLOCK as i64 / 2;
+/// The highest rate of a file: voices lose nothing by it, and of what is heard above 8 kHz there is too little for files of
+/// three times the size.
+pub(crate) const HIGHEST: Rate = Rate::Wide;
+/// Parts of a second in one job for the writer, and parts of a second that late packets are waited for before that: a
+/// second in all, and what a killed process leaves is whole up to then. A packet that is further from where the clock
+/// would put it is put where the clock says.
+const PARTS: u32 = 2;
 /// Mean square of a packet that counts as sound: about -40 dBm0, above line noise.
 const LOUD: u64 = 300 * 300;
 
@@ -32,6 +32,7 @@ pub(crate) enum Side {
 pub(crate) struct Recorder {
     file: Arc<Ended>,
     writer: WriterHandle,
+    rate: Rate,
     channels: usize,
     /// Both sides are on one channel, added up.
     adds: bool,
@@ -67,11 +68,20 @@ pub(crate) struct Limits {
 }
 
 impl Recorder {
-    pub fn new(now: Instant, file: Ended, channels: usize, limits: Limits, writer: WriterHandle) -> Self {
-        let samples = |time: Duration| (time.as_millis() as u64).saturating_mul(u64::from(CLOCK / 1000));
+    /// `rate`: of the file, [`HIGHEST`] at most.
+    pub fn new(
+        now: Instant,
+        file: Ended,
+        (rate, channels): (Rate, usize),
+        limits: Limits,
+        writer: WriterHandle,
+    ) -> Self {
+        let rate = rate.min(HIGHEST);
+        let samples = |time: Duration| (time.as_millis() as u64).saturating_mul(u64::from(rate.hz() / 1000));
         Self {
             file: Arc::new(file),
             writer,
+            rate,
             channels,
             adds: limits.adds,
             paused: false,
@@ -87,7 +97,12 @@ impl Recorder {
         }
     }
 
-    /// A packet's samples. `timestamp` counts on from the packet before, unless the source is new.
+    /// Of the samples that it is given, and of its file.
+    pub fn rate(&self) -> Rate {
+        self.rate
+    }
+
+    /// A packet's samples, at its rate. `timestamp`, of 8 kHz, counts on from the packet before, unless the source is new.
     pub fn handle_samples(
         &mut self,
         now: Instant,
@@ -97,7 +112,7 @@ impl Recorder {
         samples: impl ExactSizeIterator<Item = i16>,
     ) {
         let clock = self.clock(now);
-        let place = self.sides[side as usize].place(timestamp, clock, new_source);
+        let place = self.sides[side as usize].place(timestamp, clock, new_source, self.rate);
         if self.paused {
             return;
         }
@@ -117,8 +132,8 @@ impl Recorder {
         if count > 0 && energy / count >= LOUD {
             self.loud_until = self.loud_until.max(place + count);
         }
-        if self.buffer.len() >= (CHUNK + SLACK) * self.channels {
-            self.hand_over(CHUNK);
+        if self.buffer.len() >= 2 * part(self.rate) * self.channels {
+            self.hand_over(part(self.rate));
         }
     }
 
@@ -131,8 +146,8 @@ impl Recorder {
         if self.silence.is_some_and(|silence| clock >= self.loud_until + silence) {
             return Some(EndOfRecording::Silence);
         }
-        let settled = clock.saturating_sub(self.begin + SLACK as u64) as usize;
-        if settled >= CHUNK {
+        let settled = clock.saturating_sub(self.begin + part(self.rate) as u64) as usize;
+        if settled >= part(self.rate) {
             self.pad(settled);
             self.hand_over(settled);
         }
@@ -150,7 +165,7 @@ impl Recorder {
 
     fn clock(&self, now: Instant) -> u64 {
         let passed = now.saturating_duration_since(self.started);
-        passed.as_micros() as u64 * u64::from(CLOCK) / 1_000_000
+        passed.as_micros() as u64 * u64::from(self.rate.hz()) / 1_000_000
     }
 
     fn pad(&mut self, samples: usize) {
@@ -173,6 +188,7 @@ impl Recorder {
     fn job(&self) -> Job {
         Job {
             file: Arc::clone(&self.file),
+            rate: self.rate,
             channels: self.channels as u16,
             owed: 0,
             samples: Vec::new(),
@@ -181,13 +197,18 @@ impl Recorder {
     }
 }
 
+fn part(rate: Rate) -> usize {
+    (rate.hz() / PARTS) as usize
+}
+
 impl Anchor {
-    fn place(&mut self, timestamp: u32, clock: u64, new_source: bool) -> u64 {
+    fn place(&mut self, timestamp: u32, clock: u64, new_source: bool, rate: Rate) -> u64 {
         if let Some((known, place)) = self.0
             && !new_source
         {
-            let at = place as i64 + i64::from(timestamp.wrapping_sub(known) as i32);
-            if (at - clock as i64).abs() <= MAX_DRIFT {
+            let passed = i64::from(timestamp.wrapping_sub(known) as i32) * i64::from(rate.hz() / CLOCK);
+            let at = place as i64 + passed;
+            if (at - clock as i64).abs() <= part(rate) as i64 {
                 let at = at.max(0) as u64;
                 self.0 = Some((timestamp, at));
                 return at;

@@ -10,12 +10,10 @@ use std::time::Duration;
 
 use ogg::{PacketWriteEndInfo, PacketWriter};
 use opus::{Application, Bitrate, Channels, Encoder};
-use protocol::rtp::CLOCK;
+use protocol::rtp::Rate;
 
-/// Samples of a channel in one packet: 20 ms.
-const FRAME: usize = CLOCK as usize / 50;
-/// Granule positions count at 48 kHz whatever the sound's own rate (RFC 7845 §4).
-const GRANULES: u64 = 48_000 / CLOCK as u64;
+/// Granule positions count at this rate whatever the sound's own (RFC 7845 §4).
+const GRANULES: u32 = 48_000;
 /// Packets of one page: RFC 7845 §6 wants a second of sound at most, so that seeking is quick.
 const PAGE: usize = 50;
 /// Bits a second of one channel: what telephone sound needs to be told from itself by nobody.
@@ -111,7 +109,7 @@ impl SoundFile {
     }
 }
 
-/// Writes the sound of a WAV file of 8 kHz and 16 bits as Opus in Ogg. `to` is there, whole and on the disk, or not at
+/// Writes the sound of a WAV file of 8, 16 or 48 kHz and 16 bits as Opus in Ogg. `to` is there, whole and on the disk, or not at
 /// all: it is written beside under another name first.
 ///
 /// # Errors
@@ -134,21 +132,23 @@ fn write(wav: &Path, to: &Path) -> Result<(), SoundFileError> {
         2 => Channels::Stereo,
         _ => return Err(SoundFileError::Wav(hound::Error::Unsupported)),
     };
-    if spec.sample_rate != CLOCK || spec.bits_per_sample != 16 {
+    let rate = Rate::ALL.into_iter().find(|rate| rate.hz() == spec.sample_rate);
+    let Some(rate) = rate.filter(|_| spec.bits_per_sample == 16) else {
         return Err(SoundFileError::Wav(hound::Error::Unsupported));
-    }
-    let mut encoder = Encoder::new(CLOCK, channels, Application::Voip)?;
+    };
+    let granules = u64::from(GRANULES / rate.hz());
+    let mut encoder = Encoder::new(rate.hz(), channels, Application::Voip)?;
     encoder.set_bitrate(Bitrate::Bits(BITS * i32::from(spec.channels)))?;
-    let skip = encoder.get_lookahead()?.max(0) as u64 * GRANULES;
+    let skip = encoder.get_lookahead()?.max(0) as u64 * granules;
     let serial = wav.duration(); // one stream in the file: any number will do
     let mut file = PacketWriter::new(BufWriter::new(File::create(to)?));
-    file.write_packet(head(spec.channels, skip), serial, PacketWriteEndInfo::EndPage, 0)?;
+    file.write_packet(head(spec.channels, rate, skip), serial, PacketWriteEndInfo::EndPage, 0)?;
     file.write_packet(tags(), serial, PacketWriteEndInfo::EndPage, 0)?;
     let total = u64::from(wav.duration());
     // What the encoder looks ahead comes out behind the last sample, so a packet more may be needed.
-    let packets = (total + skip.div_ceil(GRANULES)).div_ceil(FRAME as u64).max(1);
+    let packets = (total + skip.div_ceil(granules)).div_ceil(rate.frame() as u64).max(1);
     let mut samples = wav.samples::<i16>();
-    let mut frame = vec![0; FRAME * usize::from(spec.channels)];
+    let mut frame = vec![0; rate.frame() * usize::from(spec.channels)];
     for packet in 1..=packets {
         for sample in &mut frame {
             *sample = samples.next().transpose()?.unwrap_or(0);
@@ -160,7 +160,7 @@ fn write(wav: &Path, to: &Path) -> Result<(), SoundFileError> {
             _ => PacketWriteEndInfo::NormalPacket,
         };
         // The last position says how much of the last packet is sound (RFC 7845 §4.4).
-        let position = (packet * FRAME as u64 * GRANULES).min(skip + total * GRANULES);
+        let position = (packet * rate.frame() as u64 * granules).min(skip + total * granules);
         file.write_packet(bytes, serial, end, position)?;
     }
     let mut file = file.into_inner();
@@ -169,9 +169,9 @@ fn write(wav: &Path, to: &Path) -> Result<(), SoundFileError> {
 }
 
 /// RFC 7845 §5.1: version 1, no gain, channels in the order of WAV.
-fn head(channels: u16, skip: u64) -> Vec<u8> {
+fn head(channels: u16, rate: Rate, skip: u64) -> Vec<u8> {
     let skip = u16::try_from(skip).unwrap_or(u16::MAX).to_le_bytes();
-    [&b"OpusHead\x01"[..], &[channels as u8], &skip, &CLOCK.to_le_bytes(), &[0, 0, 0]].concat()
+    [&b"OpusHead\x01"[..], &[channels as u8], &skip, &rate.hz().to_le_bytes(), &[0, 0, 0]].concat()
 }
 
 /// RFC 7845 §5.2: who wrote it, and nothing more.
@@ -187,15 +187,20 @@ mod tests {
     use super::*;
 
     const LEFT_HZ: f64 = 440.0;
-    const RIGHT_HZ: f64 = 1000.0;
 
-    fn write_wav(path: &Path, channels: u16, samples: u32) {
+    /// What is said on the right: at 16 kHz what telephones of 8 kHz can't say.
+    fn right_hz(rate: Rate) -> f64 {
+        if rate == Rate::Narrow { 1000.0 } else { 6000.0 }
+    }
+
+    fn write_wav(path: &Path, channels: u16, rate: Rate, samples: u32) {
         let sample_format = hound::SampleFormat::Int;
-        let spec = hound::WavSpec { channels, sample_rate: CLOCK, bits_per_sample: 16, sample_format };
+        let spec = hound::WavSpec { channels, sample_rate: rate.hz(), bits_per_sample: 16, sample_format };
         let mut wav = hound::WavWriter::create(path, spec).unwrap();
         for n in 0..samples {
-            for hz in [LEFT_HZ, RIGHT_HZ].into_iter().take(usize::from(channels)) {
-                wav.write_sample(((TAU * hz * f64::from(n) / 8000.0).sin() * 9000.0) as i16).unwrap();
+            for hz in [LEFT_HZ, right_hz(rate)].into_iter().take(usize::from(channels)) {
+                let turn = TAU * hz * f64::from(n) / f64::from(rate.hz());
+                wav.write_sample((turn.sin() * 9000.0) as i16).unwrap();
             }
         }
         wav.finalize().unwrap();
@@ -224,43 +229,53 @@ mod tests {
     #[test]
     fn rfc7845_4_the_sound_is_as_long_as_it_was_and_each_side_on_its_channel() {
         let folder = tempfile::tempdir().unwrap();
-        for (channels, samples) in [(2u16, 24_123u32), (1, 8_000), (2, 0), (1, 1)] {
+        let (narrow, wide) = (Rate::Narrow, Rate::Wide);
+        for (channels, rate, samples) in [
+            (2u16, narrow, 24_123u32),
+            (1, narrow, 8_000),
+            (2, narrow, 0),
+            (1, narrow, 1),
+            (2, wide, 48_005),
+            (1, wide, 1),
+        ] {
+            let granules = u64::from(48_000 / rate.hz());
             let (wav, to) = (folder.path().join("a.wav"), folder.path().join("a.ogg"));
-            write_wav(&wav, channels, samples);
+            write_wav(&wav, channels, rate, samples);
             encode(&wav, &to).unwrap();
             let (packets, last) = packets(&std::fs::read(&to).unwrap());
             assert_eq!((&packets[0][..8], packets[0][9]), (&b"OpusHead"[..], channels as u8));
+            assert_eq!(packets[0][12..16], rate.hz().to_le_bytes(), "the rate of what it was made of");
             assert!(packets[1].starts_with(b"OpusTags"));
             let skip = usize::from(u16::from_le_bytes([packets[0][10], packets[0][11]]));
-            assert_eq!(last, skip as u64 + u64::from(samples) * 6);
+            assert_eq!(last, skip as u64 + u64::from(samples) * granules);
             let known = SoundFile::of_opus(&to).unwrap();
-            assert_eq!(
-                known,
-                SoundFile { channels, length: Duration::from_micros(u64::from(samples) * 125) }
-            );
-            assert_eq!(known, SoundFile::of_wav(&wav).unwrap());
+            let micros = u128::from(samples) * 1_000_000 / u128::from(rate.hz());
+            for known in [known, SoundFile::of_wav(&wav).unwrap()] {
+                assert_eq!((known.channels, known.length.as_micros()), (channels, micros));
+            }
             let layout = if channels == 2 { Channels::Stereo } else { Channels::Mono };
-            let mut decoder = opus::Decoder::new(CLOCK, layout).unwrap();
+            let mut decoder = opus::Decoder::new(rate.hz(), layout).unwrap();
             let mut sound = Vec::new();
             for packet in &packets[2..] {
-                let mut frame = vec![0i16; FRAME * usize::from(channels)];
+                let mut frame = vec![0i16; rate.frame() * usize::from(channels)];
                 decoder.decode(packet, &mut frame, false).unwrap();
                 sound.extend(frame);
             }
-            assert!(sound.len() >= (skip / 6 + samples as usize) * usize::from(channels));
-            for channel in 0..usize::from(channels).min(samples as usize / 8_000) {
+            assert!(sound.len() >= (skip / granules as usize + samples as usize) * usize::from(channels));
+            for channel in 0..usize::from(channels).min(samples as usize / rate.hz() as usize) {
                 let side: Vec<f64> =
                     sound.iter().skip(channel).step_by(channels.into()).map(|s| f64::from(*s)).collect();
-                let [own, other] = [LEFT_HZ, RIGHT_HZ].map(|hz| power(&side[1_000..7_000], hz));
+                let [own, other] =
+                    [LEFT_HZ, right_hz(rate)].map(|hz| power(&side[1_000..7_000], hz / f64::from(rate.hz())));
                 let (own, other) = if channel == 0 { (own, other) } else { (other, own) };
                 assert!(own > 100.0 * other, "channel {channel}: {own} against {other}");
             }
         }
     }
 
-    /// Of one frequency, by its correlation with a sine and a cosine.
-    fn power(samples: &[f64], hz: f64) -> f64 {
-        let turn = |n: usize| TAU * hz * n as f64 / 8000.0;
+    /// Of one frequency, in turns a sample, by its correlation with a sine and a cosine.
+    fn power(samples: &[f64], turns: f64) -> f64 {
+        let turn = |n: usize| TAU * turns * n as f64;
         let sum =
             |wave: fn(f64) -> f64| samples.iter().enumerate().map(|(n, s)| s * wave(turn(n))).sum::<f64>();
         sum(f64::sin).powi(2) + sum(f64::cos).powi(2)

@@ -8,8 +8,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use protocol::rtp::comfort;
-use protocol::rtp::dtmf::{EventReceiver, EventSender, KeyEvent, Payload, Step};
-use protocol::rtp::inband::{Detector, KeyTone};
+use protocol::rtp::dtmf::{EventReceiver, KeyEvent, Payload};
+use protocol::rtp::inband::Detector;
 use protocol::rtp::receiver::Verdict;
 use protocol::rtp::resample::Resampler;
 use protocol::rtp::rtcp::{self, Reporter};
@@ -21,6 +21,7 @@ use crate::border::{Border, Came};
 use crate::codec::{Encoder, MOST_PAYLOAD};
 use crate::command::{CutBy, EndOfRecording, Event, Happening, Repeat, Sound, Stats, StreamId};
 use crate::decoding::Decoding;
+use crate::digits::{Digits, Frame};
 use crate::handshakes::{HandshakesHandle, Reply};
 use crate::media::Media;
 use crate::mixer::Mixer;
@@ -88,6 +89,8 @@ pub(crate) struct Stream<S> {
     pub decoding: Option<Box<Decoding>>,
     /// While it sends sound of its own.
     encoder: Option<Encoder>,
+    /// Where it hears others at the rate of its tap, which is higher than its own.
+    to_own: Option<Band>,
     /// Of decodings that are over.
     concealed: u64,
     late: u64,
@@ -113,36 +116,57 @@ pub(crate) struct Stream<S> {
     waiting_digits: usize,
     message: Option<Box<Recorder>>,
     tap: Option<Box<Recorder>>,
-    /// What is said on a leg that has no timestamps of 8 kHz, for the tap.
+    /// What is said on a leg in frames of 20 ms, for the tap.
     said: Said,
 }
 
-/// Counts what a tap has of a leg's own sound.
+/// What a tap has of the frames that a leg hears.
 #[derive(Default)]
 struct Said {
     timestamp: u32,
     at: Option<Instant>,
-    narrow: Option<(Resampler, Vec<i16>)>,
+    /// Brings frames that it makes itself to the rate of the tap.
+    band: Option<Band>,
 }
 
-/// Keys to be sent, and whoever wishes to hear when they are.
-struct Digits {
-    token: Option<u64>,
-    count: usize,
-    steps: Steps,
+/// Frames of one rate as frames of another.
+struct Band {
+    from: Rate,
+    to: Rate,
+    resampler: Resampler,
+    frame: Vec<i16>,
 }
 
-enum Steps {
-    Events(EventSender),
-    Tones(Tones),
+impl Band {
+    /// The frame at another rate. What was there before goes on, as long as the rates are the same.
+    fn brought<'a>(band: &'a mut Option<Band>, frame: &[i16], from: Rate, to: Rate) -> &'a [i16] {
+        let band = match band.take().filter(|band| (band.from, band.to) == (from, to)) {
+            Some(known) => band.insert(known),
+            None => band.insert(Band { from, to, resampler: Resampler::new(from, to), frame: Vec::new() }),
+        };
+        band.resampler.resample(frame, &mut band.frame);
+        &band.frame
+    }
 }
 
-/// Keys as tones: each as long as an event of ours, and as far apart.
-struct Tones {
-    keys: std::vec::IntoIter<char>,
-    tone: Option<KeyTone>,
-    rate: Rate,
-    frames: u8,
+impl Said {
+    /// 20 ms that the far side hears, at the rate of the tap.
+    fn tell(&mut self, now: Instant, tap: &mut Recorder, frame: &[i16]) {
+        let begins = self.at.is_none_or(|at| now.saturating_duration_since(at) > APART);
+        self.at = Some(now);
+        self.timestamp = self.timestamp.wrapping_add(FRAME as u32);
+        tap.handle_samples(now, Side::Said, self.timestamp, begins, frame.iter().copied());
+    }
+
+    /// The same at any rate.
+    fn tell_at(&mut self, now: Instant, tap: &mut Recorder, frame: &[i16], rate: Rate) {
+        let mut band = self.band.take();
+        match rate == tap.rate() {
+            true => self.tell(now, tap, frame),
+            false => self.tell(now, tap, Band::brought(&mut band, frame, rate, tap.rate())),
+        }
+        self.band = band;
+    }
 }
 
 /// What a packet is, for the one who passes it on.
@@ -181,6 +205,7 @@ impl<S: Socket> Stream<S> {
             mixer: None,
             decoding: None,
             encoder: None,
+            to_own: None,
             concealed: 0,
             late: 0,
             ticking: false,
@@ -220,14 +245,13 @@ impl<S: Socket> Stream<S> {
         self.keys.set_clock(agreed.events_clock);
         if self.agreed.is_none_or(|before| (before.codec, before.opus) != (agreed.codec, agreed.opus)) {
             self.encoder = None;
-            self.said.narrow = None;
             self.player.iter_mut().for_each(|player| player.set_rate(agreed.rate()));
-            self.mixer.iter_mut().for_each(|mixer| mixer.set_rate(agreed.rate()));
         }
         if self.decoding.as_ref().is_some_and(|decoding| !decoding.is_for(&agreed)) {
             self.end_decoding();
         }
         self.agreed = Some(agreed);
+        self.set_mixing_rate();
         self.quiet_since = context.now;
         self.told = false;
     }
@@ -302,14 +326,15 @@ impl<S: Socket> Stream<S> {
         self.detector.is_some() || self.message.is_some() || self.tap.is_some() || !self.audience.is_empty()
     }
 
-    /// Sound for whoever listens beside the way to the peer. A recording of G.711 takes each packet as it comes:
-    /// it has its own order, and half a second for late ones.
+    /// Sound for whoever listens beside the way to the peer. A recording of 8 kHz takes each packet of G.711 as it
+    /// comes: it has its own order, and half a second for late ones.
     fn listen(&mut self, now: Instant, header: &Header, new_source: bool, payload: &[u8]) {
         let Some(agreed) = &self.agreed else { return };
         if agreed.codec.is_g711() {
             let table = g711::samples(agreed.codec);
             let samples = || payload.iter().map(|octet| table[usize::from(*octet)]);
-            for recorder in [&mut self.message, &mut self.tap].into_iter().flatten() {
+            let recorders = [&mut self.message, &mut self.tap].into_iter().flatten();
+            for recorder in recorders.filter(|recorder| recorder.rate() == Rate::Narrow) {
                 recorder.handle_samples(now, Side::Heard, header.timestamp, new_source, samples());
             }
         }
@@ -322,9 +347,11 @@ impl<S: Socket> Stream<S> {
 
     /// Whether someone wants what it says decoded and in time.
     fn is_decoded(&self) -> bool {
-        let is_recorded = self.message.is_some() || self.tap.is_some();
         let is_g711 = self.agreed.is_none_or(|agreed| agreed.codec.is_g711());
-        !self.audience.is_empty() || self.detector.is_some() || is_recorded && !is_g711
+        let records_frames = |recorder: &Recorder| !is_g711 || recorder.rate() != Rate::Narrow;
+        !self.audience.is_empty()
+            || self.detector.is_some()
+            || [&self.message, &self.tap].into_iter().flatten().any(|recorder| records_frames(recorder))
     }
 
     fn end_decoding(&mut self) {
@@ -344,12 +371,12 @@ impl<S: Socket> Stream<S> {
         if let Some(detector) = &mut self.detector {
             detector.handle_samples(decoding.at(Rate::Narrow).iter().copied(), keys);
         }
-        if self.agreed.is_some_and(|agreed| !agreed.codec.is_g711()) {
-            let timestamp = decoding.timestamp();
-            for recorder in [&mut self.message, &mut self.tap].into_iter().flatten() {
-                let samples = decoding.at(Rate::Narrow).iter().copied();
-                recorder.handle_samples(now, Side::Heard, timestamp, timestamp == FRAME as u32, samples);
-            }
+        let is_g711 = self.agreed.is_none_or(|agreed| agreed.codec.is_g711());
+        let timestamp = decoding.timestamp();
+        let recorders = [&mut self.message, &mut self.tap].into_iter().flatten();
+        for recorder in recorders.filter(|recorder| !is_g711 || recorder.rate() != Rate::Narrow) {
+            let samples = decoding.at(recorder.rate()).iter().copied();
+            recorder.handle_samples(now, Side::Heard, timestamp, timestamp == FRAME as u32, samples);
         }
     }
 
@@ -362,23 +389,19 @@ impl<S: Socket> Stream<S> {
                 mixer.add(decoding.at(rate));
             }
             Some(_) => {}
-            None if taps => self.tap_said(now, decoding.at(Rate::Narrow)),
+            None if taps => {
+                if let Some(tap) = &mut self.tap {
+                    self.said.tell(now, tap, decoding.at(tap.rate()));
+                }
+            }
             None => {}
         }
     }
 
-    /// The tap hears 20 ms at 8 kHz that the far side hears.
-    fn tap_said(&mut self, now: Instant, narrow: &[i16]) {
-        let Some(tap) = &mut self.tap else { return };
-        let begins = self.said.at.is_none_or(|at| now.saturating_duration_since(at) > APART);
-        self.said.at = Some(now);
-        self.said.timestamp = self.said.timestamp.wrapping_add(FRAME as u32);
-        tap.handle_samples(now, Side::Said, self.said.timestamp, begins, narrow.iter().copied());
-    }
-
-    /// Whether its tap needs what it hears decoded, since it goes straight through in no codec of 8 kHz.
+    /// Whether its tap takes what it hears as 20 ms that are decoded, and not as packets of G.711.
     pub fn taps_decoded(&self) -> bool {
-        self.tap.is_some() && self.agreed.is_some_and(|agreed| !agreed.codec.is_g711())
+        let is_g711 = self.agreed.is_none_or(|agreed| agreed.codec.is_g711());
+        self.tap.as_ref().is_some_and(|tap| !is_g711 || tap.rate() != Rate::Narrow)
     }
 
     /// What is agreed with its far side.
@@ -392,8 +415,15 @@ impl<S: Socket> Stream<S> {
     }
 
     /// Of the sound that it hears and says.
-    fn rate(&self) -> Rate {
+    pub fn rate(&self) -> Rate {
         self.agreed.map_or(Rate::Narrow, |agreed| agreed.rate())
+    }
+
+    /// Others are heard at the rate of whoever gets the most of it: its far side, or its tap.
+    fn set_mixing_rate(&mut self) {
+        let taps = self.tap.as_ref().map_or(Rate::Narrow, |tap| tap.rate());
+        let rate = self.rate().max(taps);
+        self.mixer.iter_mut().for_each(|mixer| mixer.set_rate(rate));
     }
 
     /// Whether relayed packets can be sent now: not while something of our own is.
@@ -415,7 +445,8 @@ impl<S: Socket> Stream<S> {
         g711::transcode(codec, agreed.codec, &mut bytes[packet.start..packet.end]);
         let begin = header.write_before(bytes, packet.start);
         self.send(&agreed, &bytes[begin..packet.end]);
-        if let Some(tap) = self.tap.as_mut().filter(|_| agreed.codec.is_g711()) {
+        let taps = |tap: &&mut Box<Recorder>| agreed.codec.is_g711() && tap.rate() == Rate::Narrow;
+        if let Some(tap) = self.tap.as_mut().filter(taps) {
             let table = g711::samples(agreed.codec);
             let samples = bytes[packet.start..packet.end].iter().map(|octet| table[usize::from(*octet)]);
             tap.handle_samples(now, Side::Said, header.timestamp, header.marker, samples);
@@ -472,6 +503,7 @@ impl<S: Socket> Stream<S> {
             _ => {
                 self.mixer = (!whom.is_empty()).then(|| Box::new(Mixer::new(whom, rate)));
                 self.sender.switch();
+                self.set_mixing_rate();
             }
         }
     }
@@ -524,19 +556,18 @@ impl<S: Socket> Stream<S> {
             token.into_iter().for_each(|token| self.tell(context, Happening::DigitsSent { token }));
             return;
         }
-        let count = digits.chars().count();
-        self.waiting_digits += count;
-        let events = self.agreed.is_some_and(|agreed| agreed.sends.events.is_some());
-        let steps = match events {
-            true => Steps::Events(EventSender::new(&digits, self.events_clock())),
-            false => Steps::Tones(Tones::new(&digits, self.rate())),
+        let as_events = self.agreed.is_some_and(|agreed| agreed.sends.events.is_some());
+        let digits = match as_events {
+            true => Digits::events(token, &digits, self.events_clock()),
+            false => Digits::tones(token, &digits, self.rate()),
         };
-        self.digits.push_back(Digits { token, count, steps });
+        self.waiting_digits += digits.count;
+        self.digits.push_back(digits);
     }
 
     pub fn record(&mut self, context: &mut Context, token: u64, name: String, limits: Limits) {
         self.end_message(context, EndOfRecording::Command);
-        self.message = self.recorder(context, token, name, 1, limits);
+        self.message = self.recorder(context, token, name, (self.rate(), 1), limits);
     }
 
     pub fn end_message(&mut self, context: &mut Context, why: EndOfRecording) {
@@ -545,10 +576,13 @@ impl<S: Socket> Stream<S> {
         }
     }
 
-    pub fn tap(&mut self, context: &mut Context, token: u64, name: String, mono: bool) {
+    /// `theirs`: the rate of whom it hears.
+    pub fn tap(&mut self, context: &mut Context, token: u64, name: String, mono: bool, theirs: Rate) {
         self.end_tap(context);
         let limits = Limits { adds: mono, ..Limits::default() };
-        self.tap = self.recorder(context, token, name, if mono { 1 } else { 2 }, limits);
+        let layout = (self.rate().max(theirs), if mono { 1 } else { 2 });
+        self.tap = self.recorder(context, token, name, layout, limits);
+        self.set_mixing_rate();
     }
 
     pub fn pause_tap(&mut self, paused: bool) {
@@ -558,6 +592,7 @@ impl<S: Socket> Stream<S> {
     pub fn end_tap(&mut self, context: &mut Context) {
         if let Some(tap) = self.tap.take() {
             context.write_last(tap.end(context.now, EndOfRecording::Command));
+            self.set_mixing_rate();
         }
     }
 
@@ -566,7 +601,7 @@ impl<S: Socket> Stream<S> {
         context: &Context,
         token: u64,
         name: String,
-        channels: usize,
+        layout: (Rate, usize),
         limits: Limits,
     ) -> Option<Box<Recorder>> {
         if !is_file_name(&name) {
@@ -575,7 +610,7 @@ impl<S: Socket> Stream<S> {
             return None;
         }
         let file = Ended { owner: self.owner, stream: self.id, token, name };
-        Some(Box::new(Recorder::new(context.now, file, channels, limits, context.writer.clone())))
+        Some(Box::new(Recorder::new(context.now, file, layout, limits, context.writer.clone())))
     }
 
     /// What came on the RTCP port.
@@ -610,13 +645,20 @@ impl<S: Socket> Stream<S> {
     /// 20 ms pass. Answers whether the wheel must go on turning for this stream.
     pub fn handle_frame(&mut self, context: &mut Context, mut keys: impl FnMut(KeyEvent)) -> bool {
         self.keys.handle_timeout(context.now, &mut keys);
-        let mut frame = [0; MOST_FRAME];
-        let frame = &mut frame[..self.rate().frame()];
+        let (rate, mut frame) = (self.rate(), [0; MOST_FRAME]);
         // Time passes for those who are heard, whether there is room for them or not.
-        self.mixer.iter_mut().for_each(|mixer| mixer.next(frame));
-        match self.digits.front_mut().map(|digits| digits.steps.next(frame)) {
+        if let Some(mixer) = &mut self.mixer {
+            let mixed = mixer.rate();
+            let frame = &mut frame[..mixed.frame()];
+            mixer.next(frame);
+            if self.is_passing() {
+                self.send_sound(context.now, frame, mixed);
+            }
+        }
+        let frame = &mut frame[..rate.frame()];
+        match self.digits.front_mut().map(|digits| digits.next(frame)) {
             Some(Frame::Event(payload, begins)) => self.send_event(context.now, payload, begins),
-            Some(Frame::Sound) => self.send_sound(context.now, frame),
+            Some(Frame::Sound) => self.send_sound(context.now, frame, rate),
             Some(Frame::Nothing) => {}
             Some(Frame::Done) => {
                 self.sender.switch();
@@ -628,7 +670,6 @@ impl<S: Socket> Stream<S> {
                 }
             }
             None if self.player.is_some() => self.play_frame(context, frame),
-            None if self.mixer.is_some() => self.send_sound(context.now, frame),
             None => {}
         }
         if let Some(why) = self.message.as_mut().and_then(|message| message.handle_timeout(context.now)) {
@@ -656,45 +697,39 @@ impl<S: Socket> Stream<S> {
         let filled = player.fill(frame);
         frame[filled..].fill(0);
         if filled > 0 {
-            self.send_sound(context.now, frame);
+            self.send_sound(context.now, frame, self.rate());
         }
         if filled < frame.len() {
             self.end_play(context, None);
         }
     }
 
-    fn send_sound(&mut self, now: Instant, frame: &[i16]) {
+    /// 20 ms at a rate that is its own, or that of its tap.
+    fn send_sound(&mut self, now: Instant, frame: &[i16], rate: Rate) {
         let Some(agreed) = self.agreed.filter(|agreed| agreed.direction.sends()) else { return };
+        let own = agreed.rate();
         if self.encoder.is_none() {
             self.encoder = Encoder::new(&agreed);
         }
         let Some(encoder) = &mut self.encoder else { return };
         let mut bytes = [0; HEADER + MOST_PAYLOAD];
-        let length = encoder.encode(frame, &mut bytes[HEADER..]);
+        let brought = match rate == own {
+            true => frame,
+            false => Band::brought(&mut self.to_own, frame, rate, own),
+        };
+        let length = encoder.encode(brought, &mut bytes[HEADER..]);
         if length == 0 {
             return self.sender.skip(now);
         }
         let header = self.sender.next(now, agreed.sends.audio, length);
         header.write_before(&mut bytes, HEADER);
         self.send(&agreed, &bytes[..HEADER + length]);
-        if self.tap.is_none() {
-            return;
-        }
-        if !agreed.codec.is_g711() {
-            return self.tap_frame(now, frame);
-        }
-        if let Some(tap) = &mut self.tap {
+        let Some(tap) = &mut self.tap else { return };
+        if agreed.codec.is_g711() && tap.rate() == Rate::Narrow {
             tap.handle_samples(now, Side::Said, header.timestamp, header.marker, frame.iter().copied());
+        } else {
+            self.said.tell_at(now, tap, frame, rate);
         }
-    }
-
-    fn tap_frame(&mut self, now: Instant, frame: &[i16]) {
-        let rate = self.rate();
-        let narrow = || (Resampler::new(rate, Rate::Narrow), Vec::new());
-        let (mut resampler, mut samples) = self.said.narrow.take().unwrap_or_else(narrow);
-        resampler.resample(frame, &mut samples);
-        self.tap_said(now, &samples);
-        self.said.narrow = Some((resampler, samples));
     }
 
     fn send_event(&mut self, now: Instant, payload: Payload, begins: bool) {
@@ -792,59 +827,5 @@ impl<S: Socket> Stream<S> {
 
     fn tell(&self, context: &Context, what: Happening) {
         (context.events)(Event { owner: self.owner, stream: self.id, what });
-    }
-}
-
-/// 20 ms of keys.
-enum Frame {
-    Event(Payload, bool),
-    /// In the frame that was given.
-    Sound,
-    Nothing,
-    Done,
-}
-
-impl Steps {
-    fn next(&mut self, frame: &mut [i16]) -> Frame {
-        match self {
-            Self::Events(events) => match events.step() {
-                Step::Event { payload, begins } => Frame::Event(payload, begins),
-                Step::Pause => Frame::Nothing,
-                Step::Done => Frame::Done,
-            },
-            Self::Tones(tones) => tones.next(frame),
-        }
-    }
-}
-
-impl Tones {
-    /// 100 ms of tone, 100 ms of silence; a comma is half a second.
-    const TONE: u8 = 5;
-    const GAP: u8 = 5;
-    const PAUSE: u8 = 25;
-
-    fn new(digits: &str, rate: Rate) -> Self {
-        let keys = digits.chars().filter(|key| *key == ',' || KeyTone::new(*key, rate).is_some());
-        Self { keys: keys.collect::<Vec<_>>().into_iter(), tone: None, rate, frames: 0 }
-    }
-
-    fn next(&mut self, frame: &mut [i16]) -> Frame {
-        if self.frames == 0 {
-            match self.keys.next() {
-                None => return Frame::Done,
-                Some(',') => self.frames = Self::PAUSE,
-                Some(key) => {
-                    self.tone = KeyTone::new(key, self.rate);
-                    self.frames = Self::TONE + Self::GAP;
-                }
-            }
-        }
-        self.frames -= 1;
-        frame.fill(0);
-        match &mut self.tone {
-            Some(tone) if self.frames >= Self::GAP => tone.fill(frame),
-            _ => self.tone = None,
-        }
-        Frame::Sound
     }
 }

@@ -1,4 +1,4 @@
-//! The one thread that writes recordings: WAV, 8 kHz, 16 bits. The header is made right after every
+//! The one thread that writes recordings: WAV, 8 or 16 kHz, 16 bits. The header is made right after every
 //! piece of half a second, so that a file is whole whenever the process ends. Media threads never wait for
 //! it: what it is too busy for is left out, and counted.
 
@@ -11,11 +11,11 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use crossbeam_channel::{Receiver, Sender, TrySendError, bounded};
-use protocol::rtp::CLOCK;
+use protocol::rtp::Rate;
 
 use crate::command::{EndOfRecording, Event, Happening, StreamId};
 
-/// Jobs that may wait, half a second of sound each, 33 MB at most; more are left out of their files.
+/// Jobs that may wait, half a second of sound each, 66 MB at most; more are left out of their files.
 const MAX_JOBS: usize = 2048;
 
 /// What names a recording when it ends.
@@ -32,6 +32,7 @@ pub(crate) struct Ended {
 pub(crate) struct Job {
     /// One for each recording, for as long as it lives.
     pub file: Arc<Ended>,
+    pub rate: Rate,
     pub channels: u16,
     /// Samples of a channel that are missing before these.
     pub owed: u64,
@@ -111,7 +112,7 @@ impl Writer {
     fn work(&mut self, job: Job) {
         let key = Arc::as_ptr(&job.file) as usize;
         let wav = self.open.entry(key).or_insert_with(|| {
-            create(&self.folder, &job.file.name, job.channels)
+            create(&self.folder, &job)
                 .inspect_err(|why| tracing::warn!(name = job.file.name, %why, "recording can't be created"))
                 .ok()
         });
@@ -131,22 +132,22 @@ impl Writer {
             what: Happening::Recorded {
                 token: job.file.token,
                 name: job.file.name.clone(),
-                length: Duration::from_micros(length * 1_000_000 / u64::from(CLOCK)),
+                length: Duration::from_micros(length * 1_000_000 / u64::from(job.rate.hz())),
                 ended_by: if is_whole { end } else { EndOfRecording::Failed },
             },
         });
     }
 }
 
-fn create(folder: &Path, name: &str, channels: u16) -> Result<Wav, hound::Error> {
-    let path = folder.join(format!("{name}.wav"));
+fn create(folder: &Path, job: &Job) -> Result<Wav, hound::Error> {
+    let path = folder.join(format!("{}.wav", job.file.name));
     if let Some(parent) = path.parent() {
         fs::create_dir_all(parent)?;
     }
-    let format = hound::SampleFormat::Int;
+    let (channels, sample_rate, sample_format) = (job.channels, job.rate.hz(), hound::SampleFormat::Int);
     hound::WavWriter::create(
         path,
-        hound::WavSpec { channels, sample_rate: CLOCK, bits_per_sample: 16, sample_format: format },
+        hound::WavSpec { channels, sample_rate, bits_per_sample: 16, sample_format },
     )
 }
 

@@ -6,6 +6,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock};
 
+use protocol::rtp::Rate;
 use serde::{Deserialize, Serialize};
 use store::{Batch, BlobId, Blobs, Store, StoreError, layout};
 use utoipa::ToSchema;
@@ -133,7 +134,7 @@ impl Prompts {
         if wav.len() as u64 > tenant.limits.prompt_size {
             return Err(PromptRefused::TooLarge(tenant.limits.prompt_size));
         }
-        let samples = media::check_prompt(wav).map_err(PromptRefused::Sound)?;
+        let samples = media::check_prompt(wav, Rate::Narrow).map_err(PromptRefused::Sound)?;
         let key = (tenant.name.to_string(), name.to_owned());
         {
             let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
@@ -192,7 +193,10 @@ mod tests {
     #[test]
     fn every_shipped_prompt_is_sound() {
         for (name, wav) in SHIPPED {
-            assert!(media::check_prompt(wav).is_ok_and(|samples| samples.sound.len() > 4000), "{name}");
+            assert!(
+                media::check_prompt(wav, Rate::Narrow).is_ok_and(|samples| samples.sound.len() > 4000),
+                "{name}"
+            );
         }
     }
 }

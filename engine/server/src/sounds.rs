@@ -20,7 +20,7 @@ use crate::metrics::OfTenant;
 use crate::node::Node;
 use crate::speech::{Bounds, Speaker};
 
-/// Samples kept in memory, in bytes: about an hour and a half of speech.
+/// Samples kept in memory, in bytes: about an hour and a half of speech at 8 kHz, and a quarter of one at 48 kHz.
 const IN_MEMORY: usize = 96 << 20;
 /// Characters spoken at once; the rest is left out.
 const MOST_WORDS: usize = 1000;
@@ -112,8 +112,8 @@ impl Sounds {
         Programme { what, repeat: Some(from), music: Some(name) }
     }
 
-    /// What to play, if all of it is in memory. Waits for nothing.
-    pub fn in_memory(&self, tenant: &str, language: &str, what: &[Prompt]) -> Option<Vec<Sound>> {
+    /// What a leg of this rate is to hear, if all of it is in memory. Waits for nothing.
+    pub fn in_memory(&self, tenant: &str, language: &str, rate: Rate, what: &[Prompt]) -> Option<Vec<Sound>> {
         let shelf = &self.0;
         let world = shelf.node.world();
         let tenant = world.tenant(tenant)?;
@@ -122,10 +122,10 @@ impl Sounds {
                 Source::Silence(length) => Sound::Silence(length),
                 Source::Tone(hz, length) => Sound::Tone(hz, length),
                 Source::HoldMusic => Sound::Samples(shelf.hold.clone()),
-                Source::File(path) => Sound::Samples(shelf.prompts.cached(&path)?),
+                Source::File(path) => Sound::Samples(shelf.prompts.cached(&path, rate)?),
                 Source::Words(Words { language, text }) => {
                     let path = shelf.speaker.path(&tenant.speech, &language, &text);
-                    Sound::Samples(shelf.prompts.cached(&path)?)
+                    Sound::Samples(shelf.prompts.cached(&path, rate)?)
                 }
                 Source::Nowhere => return None,
             })
@@ -139,6 +139,7 @@ impl Sounds {
         &self,
         tenant: &str,
         language: &str,
+        rate: Rate,
         programme: Programme,
         done: impl FnOnce(Programme, Vec<Sound>) + Send + 'static,
     ) {
@@ -149,7 +150,7 @@ impl Sounds {
                 // All at once: several texts make nobody wait for the sum of them.
                 Some(tenant) => {
                     let what = programme.what.iter();
-                    join_all(what.map(|prompt| shelf.ready(&world, tenant, &language, prompt))).await
+                    join_all(what.map(|prompt| shelf.ready(&world, tenant, &language, rate, prompt))).await
                 }
                 None => Vec::new(),
             };
@@ -207,7 +208,14 @@ impl Shelf {
         }
     }
 
-    async fn ready(&self, world: &World, tenant: &Tenant, language: &str, prompt: &Prompt) -> Option<Sound> {
+    async fn ready(
+        &self,
+        world: &World,
+        tenant: &Tenant,
+        language: &str,
+        rate: Rate,
+        prompt: &Prompt,
+    ) -> Option<Sound> {
         let source = self.source(tenant, language, prompt);
         self.tell_missing(tenant, language, prompt, &source);
         self.tell_language(tenant, language, prompt);
@@ -217,13 +225,14 @@ impl Shelf {
             Source::HoldMusic => Some(Sound::Samples(self.hold.clone())),
             Source::File(path) => {
                 let prompts = self.prompts.clone();
-                let loaded = tokio::task::spawn_blocking(move || load(&prompts, &path)).await;
+                let loaded = tokio::task::spawn_blocking(move || load(&prompts, &path, rate)).await;
                 let music = matches!(prompt, Prompt::Music(_)).then(|| self.hold.clone());
                 loaded.ok().flatten().or(music).map(Sound::Samples)
             }
             Source::Words(Words { language, text }) => {
                 let bounds = Bounds { cache: world.speech.cache, at_once: world.speech.at_once };
-                let said = self.speaker.say(&tenant.name, &tenant.speech, bounds, &language, &text).await;
+                let spoken = self.speaker.say(&tenant.name, &tenant.speech, bounds, &language, &text, rate);
+                let said = spoken.await;
                 said.ok().map(Sound::Samples)
             }
             Source::Nowhere => None,
@@ -270,8 +279,8 @@ impl Shelf {
     }
 }
 
-fn load(prompts: &Prompts, path: &Path) -> Option<Samples> {
-    match prompts.load(path) {
+fn load(prompts: &Prompts, path: &Path, rate: Rate) -> Option<Samples> {
+    match prompts.load(path, rate) {
         Ok(samples) => Some(samples),
         Err(PromptError::NotFound) => None,
         Err(why) => {

@@ -103,6 +103,18 @@ pub fn interpolated(samples: &[i16], times: usize, n: usize) -> i16 {
     round(sum * times as f32)
 }
 
+/// Sample `n` of a sound that is known as a whole, at a rate of which its own is `times` as high; silence around it.
+pub fn decimated(samples: &[i16], times: usize, n: usize) -> i16 {
+    if times == 1 {
+        return samples.get(n).copied().unwrap_or(0);
+    }
+    let taps = of(times);
+    // The filter's middle is on the sample that this one is; it is the same from both sides.
+    let newest = n.saturating_mul(times).saturating_add(taps.len() / 2);
+    let sample = |back: usize| newest.checked_sub(back).and_then(|at| samples.get(at));
+    round(taps.iter().enumerate().map(|(back, tap)| tap * f32::from(*sample(back).unwrap_or(&0))).sum())
+}
+
 fn round(sample: f32) -> i16 {
     // A cast keeps within the bounds.
     sample.round() as i16
@@ -176,6 +188,18 @@ mod tests {
                 assert!((got - expected).abs() < 120.0, "{times} {n}: {got} for {expected}");
             }
         }
+        for (rate, times) in [(Rate::Narrow, 1), (Rate::Wide, 2), (Rate::Full, 6)] {
+            let sound = sine(rate, 1_000.0);
+            for n in (100..7_900).step_by(7) {
+                let expected = 10_000.0 * (TAU * 1_000.0 * n as f64 / 8_000.0).sin();
+                let got = f64::from(decimated(&sound, times, n));
+                assert!((got - expected).abs() < 120.0, "{times} {n}: {got} for {expected}");
+            }
+            let above = sine(rate, 5_000.0);
+            let heard: Vec<i16> = (100..7_900).map(|n| decimated(&above, times, n)).collect();
+            assert!(times == 1 || level(&heard) < 80.0, "what the lower rate can't say: {}", level(&heard));
+        }
+        assert_eq!((decimated(&[], 6, 0), decimated(&[1], 2, usize::MAX)), (0, 0));
         assert_eq!(interpolated(&[], 6, 0), 0);
         assert_eq!(interpolated(&[1], 2, usize::MAX / 4), 0);
     }

@@ -17,3 +17,43 @@ pub(super) fn srtp(section: &Section<'_, '_>) -> Srtp {
         Srtp::default()
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::{said_in_tenant, world};
+    use super::*;
+
+    const TRUNK: &str = "[[tenant.trunk]]\nname = \"carrier\"\naddress = \"sip:192.0.2.1\"\n";
+
+    #[test]
+    fn users_and_a_trunk_have_their_own_words_for_it() {
+        let text = format!(
+            "[[tenant]]\nname = \"a\"\nsrtp = \"required\"\n{TRUNK}srtp = \"forbidden\"\n[[tenant]]\nname = \"b\"\n"
+        );
+        let world = world(&text);
+        let srtp = |name: &str| world.tenant(name).map(|tenant| tenant.srtp);
+        assert_eq!((srtp("a"), srtp("b")), (Some(Srtp::Required), Some(Srtp::Offered)));
+        let trunk = world.tenant("a").and_then(|tenant| tenant.trunk("carrier")).map(|trunk| trunk.srtp);
+        assert_eq!(trunk, Some(Srtp::Forbidden));
+    }
+
+    #[test]
+    fn mistakes_about_encryption_are_told_for_users_and_trunks() {
+        let told = said_in_tenant(&format!("srtp = \"requird\"\n{TRUNK}srtp = \"forbiden\"\n"));
+        assert_eq!(
+            told,
+            [
+                "x.toml:4: srtp can't be \"requird\"; write \"required\"",
+                "x.toml:8: srtp can't be \"forbiden\"; write \"forbidden\"",
+            ]
+        );
+        let told = said_in_tenant(&format!("srtp = true\n{TRUNK}srtp = \"\"\n"));
+        assert_eq!(
+            told,
+            [
+                "x.toml:4: \"srtp\" is true or false; write srtp = \"required\"",
+                "x.toml:8: \"srtp\" is empty; write srtp = \"required\"",
+            ]
+        );
+    }
+}

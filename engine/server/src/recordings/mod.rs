@@ -28,7 +28,7 @@ pub struct Recordings {
 /// The forms of a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Format {
-    /// 8 kHz, 16 bits.
+    /// 8 or 16 kHz, 16 bits.
     Wav,
     /// In Ogg (RFC 7845).
     Opus,

@@ -469,10 +469,18 @@ impl Shard {
         }
     }
 
-    /// The other side changes its session: hold, resume, or another address.
+    /// The other side changes its session: hold, resume, another address or other codecs. What whoever it talks with
+    /// speaks is agreed where it offers that, so that sound need not be changed between them; else its own order counts.
     fn reinvited(&mut self, now: Instant, session: SessionId, offer: Option<Bytes>) {
         let Some((leg, _)) = self.lines.of_session(session) else { return };
         let codecs = self.codecs_of(leg);
+        let theirs =
+            self.lines.partner(leg).and_then(|partner| partner.negotiated).map(|agreed| agreed.codec);
+        let shared: Vec<Codec> = codecs
+            .iter()
+            .copied()
+            .filter(|codec| theirs.is_some_and(|theirs| theirs.passes_to(*codec)))
+            .collect();
         let Some(line) = self.lines.get_mut(leg) else { return };
         let Some(local) = line.local.as_mut() else { return };
         let Some(offer) = offer else {
@@ -485,7 +493,12 @@ impl Shard {
             return self.stack.accept_reinvite(now, session, Some(offer.into()), &mut self.outputs);
         };
         let offer = Description::read(&offer).map_err(Refusal::from);
-        match offer.and_then(|offer| local.answer(&offer, &codecs, Flows::SendRecv)) {
+        let answered = offer.and_then(|offer| {
+            let allowed =
+                if local.judge(&offer, &shared, Flows::SendRecv).is_ok() { &shared } else { &codecs };
+            local.answer(&offer, allowed, Flows::SendRecv)
+        });
+        match answered {
             Ok((answer, negotiated)) => {
                 let call = line.call;
                 self.agreed(leg, negotiated);

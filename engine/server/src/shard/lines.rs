@@ -24,6 +24,8 @@ pub(super) struct Line {
     pub stream: Option<StreamId>,
     /// Our side of the session description.
     pub local: Option<LocalMedia>,
+    /// Whose sound it hears and who hears its; that leg's partner is this one, or it has found another.
+    pub partner: Option<LegKey>,
     /// What was agreed last.
     pub negotiated: Option<Negotiated>,
     /// The answer to the caller's offer, for 183 and 200; none for a caller without an offer.
@@ -61,6 +63,7 @@ impl Line {
             session,
             stream: None,
             local: None,
+            partner: None,
             negotiated: None,
             answer: None,
             offer: None,
@@ -102,6 +105,19 @@ impl Lines {
 
     pub fn get(&self, leg: LegKey) -> Option<&Line> {
         self.by_leg.get(&leg)
+    }
+
+    /// From now on these two hear each other.
+    pub fn join(&mut self, a: LegKey, b: LegKey) {
+        for (leg, partner) in [(a, b), (b, a)] {
+            self.by_leg.entry(leg).and_modify(|line| line.partner = Some(partner));
+        }
+    }
+
+    /// Whom a leg hears, and who hears it.
+    pub fn partner(&self, leg: LegKey) -> Option<&Line> {
+        let partner = self.by_leg.get(&self.by_leg.get(&leg)?.partner?)?;
+        (partner.partner == Some(leg)).then_some(partner)
     }
 
     pub fn get_mut(&mut self, leg: LegKey) -> Option<&mut Line> {

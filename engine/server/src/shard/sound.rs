@@ -51,14 +51,15 @@ impl Shard {
         }
         let command = match sound {
             Sound::Play { token, what, language, cut_by_key, looped } => {
+                let rate = line.negotiated.map(|agreed| agreed.rate()).unwrap_or_default();
                 let sounds = &self.around.sounds;
                 let programme = sounds.programme(&tenant, what, looped);
-                if let Some(what) = sounds.in_memory(&tenant, &language, &programme.what) {
+                if let Some(what) = sounds.in_memory(&tenant, &language, rate, &programme.what) {
                     return self.begin_play(now, leg, Play { token, programme, what, cut_by_key });
                 }
                 line.loading = Some(token);
                 let (shards, number) = (self.shards.clone(), self.number);
-                sounds.read(&tenant, &language, programme, move |programme, what| {
+                sounds.read(&tenant, &language, rate, programme, move |programme, what| {
                     let play = Play { token, programme, what, cut_by_key };
                     shards.hand(number, Input::Sounds { leg, play: Box::new(play) });
                 });
@@ -69,11 +70,15 @@ impl Shard {
                 Command::Play { token: 0, what, cut_by_key: false, repeat: None }
             }
             Sound::Stop => Command::Stop,
-            Sound::Relay(with) => {
-                let Some(with) = self.lines.get(with).and_then(|line| line.stream) else { return };
+            Sound::Relay(partner) => {
+                let Some(with) = self.lines.get(partner).and_then(|line| line.stream) else { return };
+                self.lines.join(leg, partner);
                 Command::Relay { with }
             }
-            Sound::Unrelay => Command::Unrelay,
+            Sound::Unrelay => {
+                line.partner = None;
+                Command::Unrelay
+            }
             Sound::Hear(whom) => {
                 let stream = |leg: &LegKey| self.lines.get(*leg).and_then(|line| line.stream);
                 Command::Hear { whom: whom.iter().filter_map(stream).collect() }

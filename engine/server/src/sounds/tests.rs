@@ -29,7 +29,8 @@ impl Exchange {
     fn hear(&self, language: &str, what: &[Prompt]) -> Vec<Sound> {
         let (sender, heard) = std::sync::mpsc::channel();
         let programme = self.sounds.programme("acme", what.to_vec(), false);
-        self.sounds.read("acme", language, programme, move |_, sounds| sender.send(sounds).unwrap());
+        self.sounds
+            .read("acme", language, Rate::Narrow, programme, move |_, sounds| sender.send(sounds).unwrap());
         heard.recv().unwrap()
     }
 
@@ -64,7 +65,9 @@ fn a_missing_recording_is_spoken_by_its_name_and_told_once() {
     }
     assert_eq!(exchange.told("prompt.missing"), [json!({ "prompt": "black-friday-menu" })]);
     // What was spoken once is in memory, and waits for nobody.
-    assert!(exchange.sounds.in_memory("acme", "en", &[recording("black-friday-menu")]).is_some());
+    assert!(
+        exchange.sounds.in_memory("acme", "en", Rate::Narrow, &[recording("black-friday-menu")]).is_some()
+    );
 }
 
 #[test]

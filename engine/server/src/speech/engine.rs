@@ -265,6 +265,8 @@ pub(super) fn wav(rate: u32, samples: &[u8]) -> Vec<u8> {
 
 #[cfg(test)]
 mod tests {
+    use protocol::rtp::Rate;
+
     use super::*;
 
     const SAYING: Saying<'_> = Saying { text: "\"два\" & {voice}\n", language: "bg", voice: "Kalina" };
@@ -289,8 +291,8 @@ mod tests {
     #[test]
     fn samples_alone_become_a_file_that_can_be_played() {
         let samples: Vec<u8> = (0..8000i32).flat_map(|n| ((n % 100) as i16 * 50).to_le_bytes()).collect();
-        let read = media::check_prompt(&wav(16_000, &samples)).expect("a WAV file");
+        let read = media::check_prompt(&wav(16_000, &samples), Rate::Narrow).expect("a WAV file");
         assert_eq!(read.sound.len(), 4000, "half a second at 16 kHz is half a second at 8 kHz");
-        assert!(media::check_prompt(&wav(16_000, &[1])).is_err(), "no samples are no sound");
+        assert!(media::check_prompt(&wav(16_000, &[1]), Rate::Narrow).is_err(), "no samples are no sound");
     }
 }

@@ -15,6 +15,7 @@ use futures_util::FutureExt as _;
 use futures_util::future::{BoxFuture, Shared};
 use media::Prompts;
 use media::prompts::Samples;
+use protocol::rtp::Rate;
 use tokio::sync::Semaphore;
 
 use crate::config::{Speech, SpeechEngine};
@@ -97,7 +98,8 @@ impl Speaker {
         self.cache.path(&[&identity(engine), voice, language, text])
     }
 
-    /// The words as sound: from the cache, from the tenant's engine, or else from espeak-ng.
+    /// The words as a leg of this rate hears them: from the cache, from the tenant's engine, or else from espeak-ng.
+    /// Where another leg has them spoken just now for another rate, and they can't be kept, they are heard at that one.
     ///
     /// # Errors
     /// Why the last engine that was tried did not speak; it was told of already.
@@ -108,13 +110,14 @@ impl Speaker {
         bounds: Bounds,
         language: &str,
         text: &str,
+        rate: Rate,
     ) -> Result {
-        let voice = speech.voice(language);
-        let first = self.say_by(tenant, &speech.engine, voice, bounds, language, text).await;
+        let saying = Saying { text, language, voice: speech.voice(language) };
+        let first = self.say_by(tenant, &speech.engine, bounds, saying, rate).await;
         match (&first, &speech.engine) {
             (Err(_), SpeechEngine::Http(_)) => {
                 let spare = SpeechEngine::default();
-                self.say_by(tenant, &spare, language, bounds, language, text).await
+                self.say_by(tenant, &spare, bounds, Saying { voice: language, ..saying }, rate).await
             }
             _ => first,
         }
@@ -125,10 +128,9 @@ impl Speaker {
         self: &Arc<Self>,
         tenant: &str,
         engine: &SpeechEngine,
-        voice: &str,
         bounds: Bounds,
-        language: &str,
-        text: &str,
+        Saying { text, language, voice }: Saying<'_>,
+        rate: Rate,
     ) -> Result {
         let path = self.path_by(engine, voice, language, text);
         let spoken = {
@@ -139,7 +141,7 @@ impl Speaker {
                 let (voice, language, text) = (voice.to_owned(), language.to_owned(), text.to_owned());
                 let work = async move {
                     let saying = Saying { text: &text, language: &language, voice: &voice };
-                    let spoken = speaker.cached_or_made(&tenant, &engine, bounds, saying, &path).await;
+                    let spoken = speaker.cached_or_made(&tenant, &engine, bounds, saying, &path, rate).await;
                     speaker.under_way.lock().unwrap_or_else(PoisonError::into_inner).remove(&path);
                     spoken.map_err(Arc::new)
                 };
@@ -147,7 +149,14 @@ impl Speaker {
             });
             spoken.clone()
         };
-        spoken.await
+        let samples = spoken.await?;
+        if samples.rate == rate {
+            return Ok(samples);
+        }
+        // They are of no higher rate, or were spoken for a leg of another.
+        let prompts = self.prompts.clone();
+        let loaded = tokio::task::spawn_blocking(move || prompts.load(&path, rate)).await;
+        Ok(loaded.ok().and_then(std::result::Result::ok).unwrap_or(samples))
     }
 
     async fn cached_or_made(
@@ -157,10 +166,11 @@ impl Speaker {
         bounds: Bounds,
         saying: Saying<'_>,
         path: &std::path::Path,
+        rate: Rate,
     ) -> std::result::Result<Samples, SpeechError> {
         if self.cache.touch(path) {
             let (prompts, file) = (self.prompts.clone(), path.to_owned());
-            match tokio::task::spawn_blocking(move || prompts.load(&file)).await {
+            match tokio::task::spawn_blocking(move || prompts.load(&file, rate)).await {
                 Ok(Ok(samples)) => return Ok(samples),
                 // It was lost or damaged: spoken again.
                 _ => self.cache.forget(path),
@@ -170,7 +180,7 @@ impl Speaker {
         if self.is_resting(&identity) {
             return Err(SpeechError::Resting);
         }
-        let made = self.made(tenant, engine, bounds, saying, path).await;
+        let made = self.made(tenant, engine, bounds, saying, path, rate).await;
         if let Err(why) = &made {
             let begins = match why {
                 // The tenant's own doing: the engine is as good as before.
@@ -191,6 +201,7 @@ impl Speaker {
         bounds: Bounds,
         saying: Saying<'_>,
         path: &std::path::Path,
+        rate: Rate,
     ) -> std::result::Result<Samples, SpeechError> {
         let turn = self.turn(tenant, bounds.at_once);
         let _permit = turn.take().await?;
@@ -206,9 +217,9 @@ impl Speaker {
         };
         let (cache, prompts, path) = (self.cache.clone(), self.prompts.clone(), path.to_owned());
         let kept = tokio::task::spawn_blocking(move || {
-            let samples = media::check_prompt(&wav)?;
+            let samples = media::check_prompt(&wav, rate)?;
             match cache.put(&path, &wav, bounds.cache) {
-                Ok(()) => Ok(prompts.load(&path).unwrap_or(samples)),
+                Ok(()) => Ok(prompts.load(&path, rate).unwrap_or(samples)),
                 // A full disk costs the next caller the time to speak again, and this one nothing.
                 Err(why) => {
                     tracing::warn!(%why, "spoken words can't be kept");

@@ -92,7 +92,7 @@ impl World {
     }
 
     async fn say(&self, speech: &Speech, text: &str) -> Result {
-        self.speaker.say("acme", speech, BOUNDS, "bg", text).await
+        self.speaker.say("acme", speech, BOUNDS, "bg", text, Rate::Narrow).await
     }
 
     fn asked(&self) -> usize {
@@ -102,7 +102,7 @@ impl World {
 
 /// Whether it is the server's tone, and not something that espeak-ng said.
 fn is_tone(samples: &Samples) -> bool {
-    samples.sound.len() == 4000
+    samples.length() == Duration::from_millis(500)
 }
 
 #[tokio::test]
@@ -119,7 +119,7 @@ async fn a_server_is_asked_once_for_a_text_and_never_again() {
     assert_eq!(body, serde_json::json!({ "say": "Кажете \"да\"", "as": "Kalina", "in": "bg" }));
     // Another process over the same folder has the words on disk.
     let restarted = World::speaker(&world.folder, &world.told);
-    let said = restarted.say("acme", &speech, BOUNDS, "bg", "Кажете \"да\"").await;
+    let said = restarted.say("acme", &speech, BOUNDS, "bg", "Кажете \"да\"", Rate::Narrow).await;
     assert!(is_tone(&said.expect("words")));
     assert_eq!(world.asked(), 1);
 }
@@ -131,8 +131,18 @@ async fn whoever_wants_the_same_words_waits_for_the_same_answer() {
     let said = join_all((0..20).map(|_| world.say(&speech, "едно"))).await;
     assert!(said.iter().all(|said| said.as_ref().is_ok_and(is_tone)));
     assert_eq!(world.asked(), 1);
+    // Also for telephones of other rates: a file of 16 kHz has nothing for those of 48 kHz.
+    let rates = Rate::ALL.into_iter().cycle().take(9);
+    let (speaker, speech) = (&world.speaker, &speech);
+    let said = rates.map(|rate| async move {
+        (rate, speaker.say("acme", speech, BOUNDS, "bg", "две", rate).await.expect("words"))
+    });
+    for (rate, samples) in join_all(said).await {
+        assert!(is_tone(&samples) && samples.rate == rate.min(Rate::Wide), "{rate:?}: {:?}", samples.rate);
+    }
+    assert_eq!(world.asked(), 2);
     let texts: Vec<String> = (0..40).map(|n| format!("номер {n}")).collect();
-    let said = join_all(texts.iter().map(|text| world.say(&speech, text))).await;
+    let said = join_all(texts.iter().map(|text| world.say(speech, text))).await;
     assert!(said.iter().all(|said| said.as_ref().is_ok_and(is_tone)));
     assert!(world.heard.most.load(Relaxed) <= BOUNDS.at_once, "no more at once than configured");
 }

@@ -212,16 +212,143 @@ fn a_tap_of_legs_that_pass_opus_straight_through_has_both_sides_in_their_places(
         assert!(!call.world.core.at(1).unwrap().needs_frames(), "{codec:?}: nothing is left of it");
         let (_, folder) = call.world.write();
         let both = samples(&folder, "both.wav");
-        assert_eq!(both.len(), 150 * 320, "{codec:?}");
+        assert_eq!(both.len(), 150 * 640, "{codec:?}: of 16 kHz");
         for (side, hz) in [(0, 400.0), (1, 700.0)] {
             let sound: Vec<i16> =
-                both.iter().skip(side).step_by(2).copied().skip(8_000).take(8_000).collect();
-            let (own, all) = power(&sound, Rate::Narrow, hz);
+                both.iter().skip(side).step_by(2).copied().skip(16_000).take(16_000).collect();
+            let (own, all) = power(&sound, Rate::Wide, hz);
             assert!(
                 own > 0.9 * all && (0.6..1.4).contains(&(own / 32e6)),
                 "{codec:?} {side}: {own} of {all}"
             );
         }
+    }
+}
+
+/// A channel of a file of two: its share of one frequency, and whether that is as loud as it was said.
+fn assert_on_channel(both: &[i16], side: usize, rate: Rate, hz: f64, of: &str) {
+    let second = rate.hz() as usize;
+    let sound: Vec<i16> = both.iter().skip(side).step_by(2).copied().skip(second).take(second).collect();
+    let (own, all) = power(&sound, rate, hz);
+    assert!(own > 0.8 * all && (0.5..1.5).contains(&(own / 32e6)), "{of}, {side}: {own} of {all}");
+}
+
+/// What one side says above 4 kHz is in the file, whoever of them it is that is recorded; the other's side is as narrow
+/// as it is, and in its place.
+#[test]
+fn a_tap_of_a_wide_and_a_narrow_leg_is_as_wide_as_the_wider() {
+    for wide in [Codec::G722, Codec::Opus] {
+        for (legs, hz) in [([wide, Codec::Pcmu], [6_000.0, 700.0]), ([Codec::Pcma, wide], [700.0, 6_000.0])] {
+            let mut call = Call::new(&legs.map(|codec| (codec, true)));
+            call.world.join(0, 1);
+            call.talk(5, &hz);
+            call.world.command(0, Command::Tap { token: 1, name: "both".into(), mono: false });
+            call.talk(150, &hz);
+            let narrow = usize::from(legs[0] == wide);
+            let (sound, rate) = call.sound(narrow);
+            let window = &sound[sound.len() - 20 * rate.frame()..];
+            let heard = power(window, rate, 2_000.0).1;
+            assert!(
+                heard < 1e4,
+                "{legs:?}: the narrow one hears nothing of it, nor its mirror image: {heard}"
+            );
+            call.world.command(0, Command::Untap);
+            call.talk(60, &[400.0, 700.0]);
+            call.assert_hears(0, 700.0);
+            call.assert_hears(1, 400.0);
+            let (_, folder) = call.world.write();
+            let both = samples(&folder, "both.wav");
+            assert_eq!(both.len(), 150 * 640, "{legs:?}");
+            for (side, hz) in hz.into_iter().enumerate() {
+                assert_on_channel(&both, side, Rate::Wide, hz, &format!("{legs:?}"));
+            }
+        }
+    }
+}
+
+/// The file keeps its rate and its time when a side is agreed anew, or another one comes in its place.
+#[test]
+fn a_tap_goes_on_at_its_rate_when_the_codecs_change() {
+    let mut call = Call::new(&[(Codec::G722, true), (Codec::Pcmu, true), (Codec::Pcma, true)]);
+    let hz = [400.0, 700.0, 1_100.0];
+    call.world.join(0, 1);
+    call.talk(5, &hz);
+    call.world.command(0, Command::Tap { token: 1, name: "both".into(), mono: false });
+    call.talk(100, &hz);
+    // Now both speak G.711, which goes straight through.
+    let before = call.world.legs[0].agreed;
+    let types = PayloadTypes { audio: 0, events: Some(101) };
+    let narrow = Negotiated { remote: before.remote, sends: types, receives: types, ..agreed(Codec::Pcmu) };
+    call.world.command(0, Command::Negotiated(narrow));
+    call.world.legs[0].agreed = narrow;
+    call.encoders[0] = Encoder::new(&narrow).unwrap();
+    call.talk(100, &hz);
+    call.world.join(0, 2);
+    call.talk(100, &hz);
+    call.world.command(0, Command::Untap);
+    let (_, folder) = call.world.write();
+    let both = samples(&folder, "both.wav");
+    assert_eq!(both.len(), 300 * 640);
+    for (part, right) in [(0, 700.0), (1, 700.0), (2, 1_100.0)] {
+        // A second from the middle of each two.
+        let from = 2 * (part * 32_000 + 8_000);
+        let second: Vec<i16> = both[from..from + 2 * 16_000].to_vec();
+        for (side, hz) in [(0, 400.0), (1, right)] {
+            let sound: Vec<i16> = second.iter().skip(side).step_by(2).copied().collect();
+            let (own, all) = power(&sound, Rate::Wide, hz);
+            assert!(
+                own > 0.8 * all && (0.5..1.5).contains(&(own / 32e6)),
+                "part {part}, {side}: {own} of {all}"
+            );
+        }
+    }
+}
+
+/// A conference: what a narrow leg hears of a wide one is recorded as wide as that one says it.
+#[test]
+fn a_tap_of_a_leg_that_hears_several_is_as_wide_as_the_widest() {
+    let mut call = Call::new(&[(Codec::Pcmu, true), (Codec::G722, true), (Codec::Pcma, true)]);
+    let (wide, narrow) = (call.world.legs[1].id, call.world.legs[2].id);
+    call.world.command(0, Command::Hear { whom: vec![wide, narrow] });
+    let hz = [400.0, 6_000.0, 1_100.0];
+    call.talk(5, &hz);
+    call.world.command(0, Command::Tap { token: 1, name: "both".into(), mono: false });
+    call.talk(100, &hz);
+    let (sound, rate) = call.sound(0);
+    let (own, all) = power(&sound[sound.len() - 20 * rate.frame()..], rate, 1_100.0);
+    assert!(own > 0.9 * all, "{own} of {all}");
+    call.world.command(0, Command::Untap);
+    let (_, folder) = call.world.write();
+    let both = samples(&folder, "both.wav");
+    let right: Vec<i16> = both.iter().skip(1).step_by(2).copied().skip(8_000).take(16_000).collect();
+    for hz in [6_000.0, 1_100.0] {
+        let own = power(&right, Rate::Wide, hz).0;
+        assert!((0.5..1.5).contains(&(own / 32e6)), "{hz}: {own}");
+    }
+}
+
+#[test]
+fn a_prompt_above_4_khz_is_heard_by_those_who_can_hear_it_and_an_agreement_in_the_middle_brings_no_mirror_image()
+ {
+    let sound = |rate: Rate| {
+        let turn = |n: u32| TAU * 6_000.0 * f64::from(n) / f64::from(rate.hz());
+        (0..4 * rate.hz()).map(|n| (AMPLITUDE * turn(n).sin()) as i16).collect()
+    };
+    for codec in [Codec::G722, Codec::Opus] {
+        let mut call = Call::new(&[(codec, true)]);
+        let rate = call.world.legs[0].agreed.rate();
+        let prompt = vec![Sound::Samples(crate::Samples { rate, sound: sound(rate) })];
+        call.world.command(0, play(1, prompt, false));
+        call.world.pass(1_200);
+        call.assert_hears(0, 6_000.0);
+        let before = call.world.legs[0].agreed;
+        let narrow = Negotiated { remote: before.remote, ..agreed(Codec::Pcmu) };
+        call.world.command(0, Command::Negotiated(narrow));
+        call.world.legs[0].agreed = narrow;
+        call.world.pass(1_000);
+        let (sound, rate) = call.sound(0);
+        let heard = power(&sound, rate, 2_000.0).1;
+        assert!(sound.len() >= 45 * rate.frame() && heard < 1e4, "{codec:?}: {heard}");
     }
 }
 
@@ -239,7 +366,7 @@ fn a_message_of_an_opus_telephone_is_recorded_and_ends_with_quiet() {
         panic!("{happened:?}")
     };
     assert!(ms(3_950..4_300).contains(length), "{length:?}");
-    let (own, all) = power(&samples(&folder, "m.wav")[4_000..12_000], Rate::Narrow, 400.0);
+    let (own, all) = power(&samples(&folder, "m.wav")[8_000..24_000], Rate::Wide, 400.0);
     assert!(own > 0.9 * all, "{own} of {all}");
 }
 
