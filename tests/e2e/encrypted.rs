@@ -5,6 +5,7 @@ use std::time::Duration;
 use serde_json::json;
 use tests::browser::Browser;
 use tests::certificates::Authority;
+use tests::linphone::Linphone;
 use tests::pjsua::{Account, Pjsua, Setup};
 
 use crate::secured::{self, Carrier, call_each_other, phone_with, uri};
@@ -176,6 +177,26 @@ fn a_trunk_that_must_encrypt_carries_calls_of_plain_telephones_and_none_in_the_c
     let calls = world.exchange.calls(3);
     let answered = calls.iter().filter(|call| call["outcome"] == "answered").count();
     assert_eq!(answered, 2, "{calls:?}");
+}
+
+/// A desk phone's way: keys by DTLS at the address in the description, no ICE, SIP over UDP.
+#[test]
+fn rfc5763_a_telephone_with_dtls_and_without_ice_talks_with_a_plain_one() {
+    let world = World::new();
+    let mut ana = Linphone::with_dtls(world.net.sip(), 440.0);
+    ana.register("ana", &world.exchange.ip().to_string(), password("ana"));
+    let mut boris = world.pjsua("boris", 600.0);
+    ana.call(&world.uri("102"));
+    boris.event("ringing", SOON);
+    boris.answer();
+    boris.confirmed(SOON);
+    ana.confirmed(SOON);
+    boris.talk(2 * A_WHILE);
+    boris.hang_up();
+    boris.disconnected(SOON);
+    ana.heard().assert_tone(600.0, A_SECOND);
+    boris.heard().assert_tone(440.0, A_SECOND);
+    assert_eq!(refused(&world), 0);
 }
 
 /// An exchange that listens on WSS.

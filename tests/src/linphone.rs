@@ -3,6 +3,7 @@
 
 use std::fs;
 use std::net::SocketAddrV4;
+use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
@@ -30,13 +31,24 @@ pub struct Linphone {
 impl Linphone {
     /// Starts it at `at` (SIP over UDP, and RTP at its usual port there), speaking `hz`.
     pub fn start(at: SocketAddrV4, hz: f64) -> Self {
+        Self::with(at, hz, "")
+    }
+
+    /// The same with sound that it protects by DTLS without ICE (RFC 5763), and insists on.
+    pub fn with_dtls(at: SocketAddrV4, hz: f64) -> Self {
+        Self::with(at, hz, "media_encryption=dtls\n")
+    }
+
+    /// `sip`: more of its section for SIP.
+    fn with(at: SocketAddrV4, hz: f64, sip: &str) -> Self {
         let dir = tempfile::tempdir().expect("a temporary folder");
         let path = dir.path();
+        make_certificate(&path.join(".linphone-usr-crt"));
         write_tone(&path.join("tone.wav"), hz, TONE_LENGTH);
         let (ip, port) = (at.ip(), at.port());
         // Without `bind_address` it names the address of the machine's first network.
         let config = format!(
-            "[sip]\nbind_address={ip}\nsip_port={port}\nsip_tcp_port=0\nsip_tls_port=0\n[rtp]\nbind_address={ip}\n"
+            "[sip]\nbind_address={ip}\nsip_port={port}\nsip_tcp_port=0\nsip_tls_port=0\n{sip}[rtp]\nbind_address={ip}\n"
         );
         fs::write(path.join("linphonerc"), config).expect("the test's folder can be written");
         // Where it keeps its books.
@@ -130,4 +142,15 @@ impl Linphone {
     fn tell(&mut self, command: &str) {
         self.process.say(&format!("{command}\n"));
     }
+}
+
+/// Under the name that it looks for; it would make one for RSA.
+fn make_certificate(folder: &Path) {
+    fs::create_dir(folder).expect("the test's folder can be written");
+    let file = folder.join("linphone-dtls-default-identity.pem");
+    let script = "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 30 \
+                  -subj /CN=linphone-dtls-default-identity -keyout key -out certificate 2>/dev/null && \
+                  cat certificate key > \"$0\" && rm certificate key";
+    let done = Command::new("sh").args(["-c", script]).arg(&file).current_dir(folder).status();
+    assert!(done.is_ok_and(|done| done.success()), "openssl makes a certificate");
 }

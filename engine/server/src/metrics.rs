@@ -229,6 +229,8 @@ pub struct Metrics {
     pub traces_dropped: Counter,
     /// Prompts asked for that nobody recorded.
     pub prompts_missing: Family<OfTenant, Counter>,
+    /// Bytes of prompts in memory, at all rates at which they were heard.
+    pub prompts_memory: Gauge,
     /// Notices that arrived.
     pub letters_delivered: Family<OfLetter, Counter>,
     /// Attempts to deliver that failed.
@@ -293,6 +295,7 @@ impl Default for Metrics {
             traces_sent: Counter::default(),
             traces_dropped: Counter::default(),
             prompts_missing: Family::default(),
+            prompts_memory: Gauge::default(),
             letters_delivered: Family::default(),
             letters_failed: Family::default(),
             letters_refused: Family::default(),
@@ -368,6 +371,8 @@ impl Default for Metrics {
         registry.register("store_failures", "Writes that were not kept", metrics.store_failures.clone());
         registry.register("speech_failures", "Engines that began to fail", metrics.speech_failures.clone());
         registry.register("prompts_missing", "Prompts that nobody recorded", metrics.prompts_missing.clone());
+        let held = "Bytes of prompts in memory, at all rates at which they were heard";
+        registry.register("prompts_memory_bytes", held, metrics.prompts_memory.clone());
         registry.register("letters_delivered", "Notices that arrived", metrics.letters_delivered.clone());
         registry.register("letters_failed", "Deliveries that failed", metrics.letters_failed.clone());
         registry.register("letters_refused", "Notices without room", metrics.letters_refused.clone());

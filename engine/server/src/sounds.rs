@@ -154,6 +154,7 @@ impl Sounds {
                 }
                 None => Vec::new(),
             };
+            shelf.node.metrics.prompts_memory.set(shelf.prompts.bytes() as i64);
             let nothing = Sound::Silence(Duration::ZERO);
             let sounds = sounds.into_iter().map(|sound| sound.unwrap_or_else(|| nothing.clone())).collect();
             done(programme, sounds);
