@@ -136,7 +136,6 @@ fn rfc3264_8_3_2_a_telephone_changes_its_codec_while_it_talks() {
         ana.answer();
         ana.confirmed(SOON);
         boris.confirmed(SOON);
-        boris.event("media", SOON);
         boris.talk(A_WHILE);
         boris.speak(&[G722]);
         boris.talk(A_WHILE);

@@ -163,6 +163,7 @@ fn a_trunk_that_must_encrypt_carries_calls_of_plain_telephones_and_none_in_the_c
     called.confirmed(SOON);
     called.talk(A_WHILE);
     boris.hang_up();
+    boris.disconnected(SOON);
     called.disconnected(SOON);
     called.heard().assert_tone(600.0, A_WHILE);
     assert_eq!(refused(&world), 0);
