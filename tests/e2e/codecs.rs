@@ -147,8 +147,11 @@ fn rfc3264_8_3_2_a_telephone_changes_its_codec_while_it_talks() {
         boris.hang_up();
         ana.disconnected(SOON);
         let least = A_WHILE * (1 + codecs.len() as u32) - Duration::from_secs(1);
-        ana.heard().assert_tone(600.0, least);
-        boris.heard().assert_tone(440.0, least);
+        // Full scale is 6 dB lower in pjsua2's G.722 than in everyone else's, so how loud it is says nothing.
+        for (heard, hz) in [(ana.heard(), 600.0), (boris.heard(), 440.0)] {
+            let tone = heard.tone(hz).length;
+            assert!(tone >= least, "{hz} Hz for {tone:?} of {:?}", heard.length());
+        }
         assert_legs(&world, name, of_ana);
     }
 }
