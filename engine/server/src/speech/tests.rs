@@ -187,8 +187,11 @@ async fn espeak_speaks_each_language_and_any_other_in_english() {
     let speech = Speech::default();
     let mut said = Vec::new();
     for language in ["en", "bg", "ru", "xx"] {
-        let samples =
-            world.speaker.say("acme", &speech, BOUNDS, language, "-v 12 минути").await.expect("words");
+        let samples = world
+            .speaker
+            .say("acme", &speech, BOUNDS, language, "-v 12 минути", Rate::Narrow)
+            .await
+            .expect("words");
         assert!(samples.sound.len() > 4000, "{language}");
         said.push(samples);
     }
@@ -205,7 +208,9 @@ async fn words_that_were_damaged_on_disk_are_spoken_again() {
     assert!(world.say(&speech, "добре").await.is_ok());
     std::fs::write(world.speaker.path(&speech, "bg", "добре"), b"nothing").unwrap();
     let restarted = World::speaker(&world.folder, &world.told);
-    assert!(is_tone(&restarted.say("acme", &speech, BOUNDS, "bg", "добре").await.expect("words")));
+    assert!(is_tone(
+        &restarted.say("acme", &speech, BOUNDS, "bg", "добре", Rate::Narrow).await.expect("words")
+    ));
     assert_eq!(world.asked(), 2);
 }
 
