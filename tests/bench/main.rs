@@ -35,8 +35,8 @@ const WARM_UP: u32 = 50;
 const REGISTRATIONS: u32 = 4000;
 const REGISTRATIONS_PER_SECOND: u32 = 400;
 /// Of calls and registrations whose other side is one program that makes TLS of what sipp says, and takes its time.
-const SECURED: u32 = 2000;
-const SECURED_PER_SECOND: u32 = 200;
+const TUNNELLED: u32 = 2000;
+const TUNNELLED_PER_SECOND: u32 = 200;
 /// Up at once when memory is measured: most of them for longer than it takes a script to rest, as conversations are.
 const HELD: u32 = 1500;
 const HELD_PER_SECOND: u32 = 100;
@@ -186,7 +186,7 @@ fn bridged_over_tls() -> Row {
             false => Sipp::scenario(UAC, secured.phone).to(secured.exchange.sip()),
         };
         let sipp = sipp.service("901").word("from", "caller").talks(TALK);
-        sipp.calls(calls, SECURED_PER_SECOND).run(RUN).assert_all(calls);
+        sipp.calls(calls, TUNNELLED_PER_SECOND).run(RUN).assert_all(calls);
     };
     let [plain, encrypted] = secured.each(run);
     Row::micros(
@@ -225,7 +225,7 @@ fn registered_over_tls() -> Row {
             false => sipp.to(secured.exchange.sip()),
         };
         let sipp = sipp.auth("ana", PASSWORD).word("from", "ana").word("expires", "600");
-        sipp.calls(count, SECURED_PER_SECOND).run(RUN).assert_all(count);
+        sipp.calls(count, TUNNELLED_PER_SECOND).run(RUN).assert_all(count);
     };
     let [plain, encrypted] = secured.each(run);
     Row::micros("a registration over TLS", encrypted, Some(("by UDP", plain)), 120.0)
@@ -254,8 +254,8 @@ impl Secured {
         [false, true].map(|tls| {
             run(WARM_UP, tls);
             let load = Load::of(self.exchange.pid());
-            run(SECURED, tls);
-            load.per(SECURED)
+            run(TUNNELLED, tls);
+            load.per(TUNNELLED)
         })
     }
 }
