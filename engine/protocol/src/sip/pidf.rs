@@ -90,9 +90,7 @@ pub fn read(body: &[u8]) -> Result<Presence, NotPidf> {
                 presence.notes_activity(&within, name);
             }
             Some(Piece::End(name)) => {
-                if within.pop() != Some(name) {
-                    return Err(NotPidf);
-                }
+                within.pop().filter(|begun| *begun == name).ok_or(NotPidf)?;
             }
             Some(Piece::Text(text)) => match within.last() {
                 None => return Err(NotPidf),

@@ -132,6 +132,8 @@ pub struct Expired {
     pub key: String,
 }
 
+/// Tenant, user and key of a binding.
+type Named = (Arc<str>, Arc<str>, String);
 type Users = HashMap<Arc<str>, Vec<Binding>>;
 
 /// All bindings of all tenants.
@@ -141,7 +143,7 @@ pub struct Registrar {
     tenants: HashMap<Arc<str>, Users>,
     deadlines: BTreeSet<(Instant, Arc<str>, Arc<str>, String)>,
     /// What was registered over each connection as a flow of RFC 5626.
-    flows: HashMap<u64, Vec<(Arc<str>, Arc<str>, String)>>,
+    flows: HashMap<u64, Vec<Named>>,
 }
 
 impl Registrar {
