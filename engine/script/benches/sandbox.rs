@@ -8,16 +8,30 @@
 use std::hint::black_box;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use criterion::{Criterion, criterion_group, criterion_main};
 use exchange::{Answer, CallId, Command, Direction, LegInfo, LegNo, Party};
 use script::{Asked, Limits, Sandboxes, Settings, Start, Tape, Version, World};
 
+/// As the exchange's.
+#[global_allocator]
+static MEMORY: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+
 /// Answers at once, but never comes back from playing.
-struct Prompt;
+#[derive(Default)]
+struct Prompt {
+    /// Bytes of tape so far.
+    tape: AtomicUsize,
+}
 
 impl World for Prompt {
+    fn tape(&self, _call: CallId, bytes: &[u8]) {
+        self.tape.fetch_add(bytes.len(), Ordering::Relaxed);
+    }
+
     fn ask(&self, _call: CallId, command: Command) -> Asked<'_> {
         Box::pin(async move {
             match command {
@@ -69,7 +83,7 @@ fn decisions(criterion: &mut Criterion) {
     let sandboxes = Sandboxes::new(settings).expect("this machine has room for the sandboxes");
     let version = actor(&sandboxes);
     let limits = Limits::call();
-    let world = Arc::new(Prompt);
+    let world = Arc::new(Prompt::default());
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().expect("a runtime");
     let run = || sandboxes.run_call(&version, start("decide"), world.clone(), &limits);
 
@@ -91,30 +105,37 @@ fn decisions(criterion: &mut Criterion) {
 fn parked(how: &str, sandboxes: &Sandboxes, version: &Version, limits: &Limits) {
     const PARKED: usize = 4_000;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().expect("a runtime");
-    let world = Arc::new(Prompt);
-    let before = resident();
-    let begin = Instant::now();
-    let mut parked: Vec<_> = (0..PARKED)
-        .map(|_| Box::pin(sandboxes.run_call(version, start("wait"), world.clone(), limits)))
-        .collect();
-    runtime.block_on(async {
-        // As calls come in: those before have begun to rest, if they do.
-        for arrivals in parked.chunks_mut(50) {
-            for _ in 0..2 {
-                for run in &mut *arrivals {
-                    std::future::poll_fn(|cx| std::task::Poll::Ready(run.as_mut().poll(cx).is_pending()))
-                        .await;
+    let world = Arc::new(Prompt::default());
+    let park = |calls: usize| {
+        let run = |_| Box::pin(sandboxes.run_call(version, start("wait"), world.clone(), limits));
+        let mut parked: Vec<_> = (0..calls).map(run).collect();
+        runtime.block_on(async {
+            // As calls come in: those before have begun to rest, if they do.
+            for arrivals in parked.chunks_mut(50) {
+                for _ in 0..2 {
+                    for run in &mut *arrivals {
+                        let poll = |cx: &mut Context| Poll::Ready(run.as_mut().poll(cx).is_pending());
+                        std::future::poll_fn(poll).await;
+                    }
+                    tokio::time::sleep(Duration::from_millis(1)).await;
                 }
-                tokio::time::sleep(Duration::from_millis(1)).await;
             }
-        }
-    });
+        });
+        parked
+    };
+    // What the pool keeps at hand for the next sandboxes is no call's.
+    drop(park(100));
+    let (before, taped) = (resident(), world.tape.load(Ordering::Relaxed));
+    let begin = Instant::now();
+    let parked = park(PARKED);
     let took = begin.elapsed();
     let after = resident();
     let [all, own] = [0, 1].map(|n| after[n].saturating_sub(before[n]) / PARKED);
+    let tape = (world.tape.load(Ordering::Relaxed) - taped) / PARKED;
     let alive = sandboxes.alive();
     println!(
-        "{PARKED} calls wait and {how}: {alive} sandboxes, {own} bytes each ({all} with shared pages), in {took:?}"
+        "{PARKED} calls wait and {how}: {alive} sandboxes, {own} bytes each, {tape} of them tape \
+         ({all} with shared pages), in {took:?}"
     );
     let begin = Instant::now();
     drop(parked);

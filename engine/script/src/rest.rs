@@ -13,13 +13,13 @@ use std::task::Poll;
 use std::time::Duration;
 
 use exchange::{Answer, Command, Failure};
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep, timeout};
 
 use crate::guest::{Guest, World, millis};
 use crate::limits::{self, Limits, REST_STEPS};
 use crate::reins::{Reins, Wish};
 use crate::room::Room;
-use crate::tape::{Step, TrapKind};
+use crate::tape::{Start, Step, TrapKind, Writer};
 
 /// What a guest needs for that.
 pub(crate) struct Rest {
@@ -44,6 +44,27 @@ pub(crate) enum Roused {
     Answered(Result<(), TrapKind>),
     /// It is to go on with another version.
     Wished(Wish),
+}
+
+/// What is left of a guest meanwhile.
+struct Resting {
+    /// None where its tape begins with it.
+    start: Option<Box<Start>>,
+    world: Option<Arc<dyn World>>,
+    writer: Writer,
+    began: Instant,
+    rest: Rest,
+}
+
+impl Resting {
+    /// The guest as it was.
+    fn rise(self, limits: &Limits) -> Box<Guest> {
+        let start = self.start.map(|start| *start).or_else(|| self.writer.start());
+        // Whether the tape has one was looked at before.
+        let mut guest = Guest::new(start.unwrap_or_else(Start::of_nobody), Vec::new(), self.world, limits);
+        (guest.writer, guest.began, guest.rest) = (self.writer, self.began, self.rest);
+        Box::new(guest)
+    }
 }
 
 struct Waiting {
@@ -84,8 +105,10 @@ impl Guest {
         asked_at: Duration,
     ) -> Answer {
         let (call, limit) = (self.start.call, limits::wait(&command));
+        // What is moved on within a future keeps its room in it: in a box that is little.
+        let command = Box::new(command);
         let answer = Box::pin(async move {
-            let answer = timeout(limit, world.ask(call, command)).await;
+            let answer = timeout(limit, world.ask(call, *command)).await;
             answer.unwrap_or(Answer::Failed(Failure::TimedOut))
         });
         let (room, reins) = (self.rest.room.clone(), self.rest.reins.clone());
@@ -105,13 +128,13 @@ impl Guest {
     }
 
     /// Without a sandbox: waits on, until it becomes the guest that goes on with the answer.
-    pub(crate) async fn rest(mut self: Box<Self>) -> (Box<Self>, Roused) {
-        self.table = Default::default();
-        self.writer.shrink();
-        let reins = self.reins();
-        let Some(waiting) = &mut self.rest.waiting else {
-            return (self, Roused::Answered(Err(TrapKind::Engine)));
+    pub(crate) async fn rest(self: Box<Self>, limits: &Limits) -> (Box<Self>, Roused) {
+        let mut resting = self.lie_down();
+        let reins = resting.rest.reins.clone();
+        let Some(waiting) = &mut resting.rest.waiting else {
+            return (resting.rise(limits), Roused::Answered(Err(TrapKind::Engine)));
         };
+        let asked_at = waiting.asked_at;
         let answer = poll_fn(|cx| match waiting.answer.as_mut().poll(cx) {
             Poll::Ready(answer) => Poll::Ready(Ok(answer)),
             Poll::Pending if reins.pulled(cx.waker()) => {
@@ -119,14 +142,22 @@ impl Guest {
             }
             Poll::Pending => Poll::Pending,
         });
-        match answer.await {
+        let answer = answer.await;
+        let mut guest = resting.rise(limits);
+        match answer {
             Ok(answer) => {
-                let asked_at = waiting.asked_at;
-                let written = self.write_answer(asked_at, &answer);
-                (Box::new(self.again()), Roused::Answered(written))
+                let written = guest.write_answer(asked_at, &answer);
+                (Box::new(guest.again()), Roused::Answered(written))
             }
-            Err(wish) => (self, Roused::Wished(wish)),
+            Err(wish) => (guest, Roused::Wished(wish)),
         }
+    }
+
+    fn lie_down(self: Box<Self>) -> Resting {
+        let Self { start, world, mut writer, began, rest, .. } = *self;
+        writer.shrink();
+        let start = writer.start().is_none().then(|| Box::new(start));
+        Resting { start, world, writer, began, rest }
     }
 
     /// What has happened so far, to be played to another version; and what that must ask then.

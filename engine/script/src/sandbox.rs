@@ -410,7 +410,7 @@ impl Sandboxes {
         let finish = loop {
             if guest.rests() {
                 let roused;
-                (guest, roused) = guest.rest().await;
+                (guest, roused) = guest.rest(limits).await;
                 match roused {
                     Roused::Answered(Ok(())) => {}
                     Roused::Answered(Err(kind)) => break Finish::Trapped { kind, backtrace: String::new() },

@@ -484,6 +484,12 @@ impl Writer {
         entries(&self.bytes).into_iter().filter_map(step).collect()
     }
 
+    /// What the run began with, where this is its whole segment.
+    pub(crate) fn start(&self) -> Option<Start> {
+        let mut rest = self.bytes.strip_prefix(MAGIC)?.get(1..)?;
+        if let Entry::Began { start, .. } = take_entry(&mut rest)? { Some(start) } else { None }
+    }
+
     /// Gives memory back that was kept for more to come.
     pub(crate) fn shrink(&mut self) {
         self.bytes.shrink_to_fit();

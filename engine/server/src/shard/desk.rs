@@ -56,7 +56,10 @@ pub(super) fn run(
     let fetches = AtomicU32::new(u32::try_from(fetches).unwrap_or(u32::MAX));
     let desk = Desk { reins: Some(reins), began, fetches, ..Desk::new(node, tenant, &start, Some(shard)) };
     let node = node.clone();
+    // What is moved on within a future keeps its room in it for as long as the call is up: in a box that is little.
+    let begin = Box::new((start, past, desk));
     Box::pin(async move {
+        let (start, past, desk) = *begin;
         done(node.scripts.sandboxes.resume(&version, start, past, Arc::new(desk), &limits).await);
     })
 }
