@@ -4,9 +4,8 @@
 //!     cargo bench -p server --bench look_ups [-- 10000000 [1000000] [redb]]
 //!
 //! The first number is of conversations, the second of contacts, which take six times as long to load; as many unless said.
-//! `TMPDIR` chooses the disk. Numbers are asked in no order,
-//! one in ten of them unknown, and every row of the store is as likely as any other, so that most answers come from the disk's
-//! pages and few from what was read a moment ago.
+//! `TMPDIR` chooses the disk. Numbers are asked in no order, one in ten of them unknown, and every row of the store is as
+//! likely as any other, so that most answers come from the disk's pages and few from what was read a moment ago.
 
 use std::path::PathBuf;
 use std::time::{Duration, Instant};

@@ -1,7 +1,8 @@
 //! A supervisor on a call: listens to a conversation, whispers to the one on its second leg, or
-//! barges in so that all hear all, as does one who comes by telephone (RFC 3911). The script notices nothing: the supervisor's legs are rung beside
-//! whatever it waits in, and end with the conversation; a supervisor who leaves changes nothing for
-//! the others. While a party is being transferred a supervisor hears nothing, and then whoever talks.
+//! barges in so that all hear all, as does one who comes by telephone (RFC 3911). The script notices
+//! nothing: the supervisor's legs are rung beside whatever it waits in, and end with the conversation;
+//! a supervisor who leaves changes nothing for the others. While a party is being transferred a
+//! supervisor hears nothing, and then whoever talks.
 //! Left out: keys of the supervisor, and conversations with itself (an echo).
 
 use std::time::{Duration, Instant};
