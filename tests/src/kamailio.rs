@@ -122,15 +122,7 @@ loadmodule "registrar.so"
 loadmodule "auth.so"
 modparam("usrloc", "db_mode", 0)
 request_route {{
-  if (!mf_process_maxfwd_header("10")) {{ sl_send_reply("483", "Too Many Hops"); exit; }}
-  if (is_method("CANCEL")) {{ if (t_check_trans()) t_relay(); exit; }}
-  if (has_totag()) {{
-    if (loose_route()) {{ t_relay(); exit; }}
-    if (is_method("ACK")) {{ if (t_check_trans()) t_relay(); exit; }}
-    sl_send_reply("404", "Not Here");
-    exit;
-  }}
-  if (is_method("REGISTER")) {{
+{WITHIN_A_CALL}  if (is_method("REGISTER")) {{
     if (!pv_www_authenticate("$fd", "{password}", "0")) {{ www_challenge("$fd", "1"); exit; }}
     if (!save("location")) sl_reply_error();
     exit;
@@ -142,6 +134,17 @@ request_route {{
 "#
     )
 }
+
+/// What comes within a call goes on the way that the call took.
+const WITHIN_A_CALL: &str = r#"  if (!mf_process_maxfwd_header("10")) { sl_send_reply("483", "Too Many Hops"); exit; }
+  if (is_method("CANCEL")) { if (t_check_trans()) t_relay(); exit; }
+  if (has_totag()) {
+    if (loose_route()) { t_relay(); exit; }
+    if (is_method("ACK")) { if (t_check_trans()) t_relay(); exit; }
+    sl_send_reply("404", "Not Here");
+    exit;
+  }
+"#;
 
 fn carrier(at: SocketAddrV4, tls: &Path, between: Between<'_>) -> String {
     let Between { customer, exchange, .. } = between;
@@ -169,15 +172,7 @@ loadmodule "siputils.so"
 loadmodule "textops.so"
 modparam("tls", "config", "{tls}")
 request_route {{
-  if (!mf_process_maxfwd_header("10")) {{ sl_send_reply("483", "Too Many Hops"); exit; }}
-  if (is_method("CANCEL")) {{ if (t_check_trans()) t_relay(); exit; }}
-  if (has_totag()) {{
-    if (loose_route()) {{ t_relay(); exit; }}
-    if (is_method("ACK")) {{ if (t_check_trans()) t_relay(); exit; }}
-    sl_send_reply("404", "Not Here");
-    exit;
-  }}
-  if (is_method("INVITE")) record_route();
+{WITHIN_A_CALL}  if (is_method("INVITE")) record_route();
   if (proto == TLS) {{
     $du = "sip:{customer}";
   }} else {{

@@ -200,15 +200,11 @@ fn local(tag: &str) -> Result<&str, NotPidf> {
 fn plain(text: &str) -> String {
     let text = text.replace("&lt;", "<").replace("&gt;", ">").replace("&quot;", "\"").replace("&apos;", "'");
     let text = text.replace("&amp;", "&");
-    let mut end = text.len().min(LONGEST_NOTE);
-    while !text.is_char_boundary(end) {
-        end -= 1;
-    }
-    text[..end].to_owned()
+    text[..text.floor_char_boundary(LONGEST_NOTE)].to_owned()
 }
 
-/// Text as it may stand in a document; what XML allows nowhere is left out.
-fn escaped(text: &str) -> String {
+/// Text as it may stand in an element or an attribute of any document of XML; what that allows nowhere is a space.
+pub fn escaped(text: &str) -> String {
     let mut safe = String::with_capacity(text.len());
     for c in text.chars() {
         match c {

@@ -44,33 +44,33 @@ impl Shard {
         let node = self.around.node.clone();
         let rung = Rung { call, leg, user: user.to_owned(), caller, dialled };
         // A colleague is in no CRM.
-        if tenant.user(&rung.caller.number).is_some() {
-            rung.tell(&node, tenant, None);
-            return rung.caller;
+        let is_colleague = tenant.user(&rung.caller.number).is_some();
+        let known = if is_colleague { None } else { node.known_contact(tenant, &rung.caller.number) };
+        let mut shown = rung.caller.clone();
+        if let Some(contact) = &known {
+            headers.extend(subject(contact).map(|subject| ("Subject".to_owned(), subject)));
+            if !contact.name.is_empty() {
+                shown.name = Some(contact.name.clone());
+            }
         }
-        let Some(contact) = node.known_contact(tenant, &rung.caller.number) else {
-            let shown = rung.caller.clone();
-            rung.ask(node, tenant.clone());
-            return shown;
-        };
-        headers.extend(subject(&contact).map(|subject| ("Subject".to_owned(), subject)));
-        let name = Some(contact.name.clone()).filter(|name| !name.is_empty());
-        let shown = Party { name: name.or_else(|| rung.caller.name.clone()), ..rung.caller.clone() };
-        rung.tell(&node, tenant, Some(&contact));
+        // What a screen is told besides is read where no call waits for it.
+        let tenant = tenant.clone();
+        node.script_runtime.clone().spawn(async move {
+            let asks = !is_colleague && known.is_none();
+            let found = if asks { rung.ask(&node, &tenant).await } else { known };
+            rung.tell(&node, &tenant, found.as_ref());
+        });
         shown
     }
 }
 
 impl Rung {
-    /// Tells of it when a CRM outside has said who it is, or has not in time.
-    fn ask(self, node: Arc<Node>, tenant: Arc<Tenant>) {
+    /// Whom a CRM outside knows by the number; none also when it has not said so in time.
+    async fn ask(&self, node: &Node, tenant: &Arc<Tenant>) -> Option<Contact> {
         if !matches!(tenant.crm, Crm::Remote(_)) || self.caller.number.is_empty() {
-            return self.tell(&node, &tenant, None);
+            return None;
         }
-        node.script_runtime.clone().spawn(async move {
-            let found = node.find_contact(&tenant, &self.caller.number).await.ok().flatten();
-            self.tell(&node, &tenant, found.as_ref());
-        });
+        node.find_contact(tenant, &self.caller.number).await.ok().flatten()
     }
 
     fn tell(&self, node: &Node, tenant: &Tenant, contact: Option<&Contact>) {

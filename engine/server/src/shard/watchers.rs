@@ -9,7 +9,7 @@ use std::time::Instant;
 
 use bytes::Bytes;
 use exchange::{LegKey, Presence};
-use protocol::sip::pidf;
+use protocol::sip::pidf::{self, escaped};
 use protocol::sip::stack::{MessageId, NewMessage, Package, SubscriptionId};
 use protocol::sip::uri::Uri;
 
@@ -329,20 +329,6 @@ fn reg_info(aor: &str, contacts: &[(&str, String)], version: u32) -> String {
         );
     }
     text + "</registration>\n</reginfo>\n"
-}
-
-fn escaped(text: &str) -> String {
-    let mut safe = String::with_capacity(text.len());
-    for c in text.chars() {
-        match c {
-            '&' => safe.push_str("&amp;"),
-            '<' => safe.push_str("&lt;"),
-            '>' => safe.push_str("&gt;"),
-            '"' => safe.push_str("&quot;"),
-            c => safe.push(c),
-        }
-    }
-    safe
 }
 
 #[cfg(test)]
