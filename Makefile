@@ -1,14 +1,18 @@
 # What README and .ci/run call. Needs rustup, a C compiler and, for the tests, apt.
 TARGET := $(if $(CARGO_TARGET_DIR),$(CARGO_TARGET_DIR),target)
 
-.PHONY: run guests opus build test tools bench fuzz fmt bindings
+.PHONY: run guests wasm opus build test tools bench fuzz fmt bindings
 
 run: build
 	$(TARGET)/release/strowger serve
 
 # The components that the binary carries.
-guests:
+guests: wasm
 	cargo run --quiet --release -p guest-build -- all
+
+# The standard library that scripts are built with: rustup's, or Debian's.
+wasm:
+	@tests/install-tools.sh wasm
 
 # libopus is the system's where it has one with headers, and is built with cmake otherwise.
 opus:

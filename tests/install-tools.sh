@@ -3,7 +3,8 @@
 # Debian's sipp, baresip, linphone, Chromium, Kamailio, Kannel, opus-tools, sox and Python, and PyPI's pjsua2,
 # opentelemetry-proto, aiosmtpd, pyarrow, standardwebhooks and Tryton in environments of their own under the cache folder;
 # and the tools that make components of scripts in JavaScript, Python and C, each in a folder of its own version.
-# Does nothing, quickly, where all of it is there. With "cmake" it installs that alone.
+# Does nothing, quickly, where all of it is there. With "cmake" it installs that alone, with "wasm" the standard library
+# that scripts are built with.
 set -euo pipefail
 
 cache=${STROWGER_CACHE:-$HOME/.cache/strowger}
@@ -35,6 +36,17 @@ chromium chromium
 wasm-ld lld
 /usr/lib/kannel/test/drive_smpp kannel-extras"
 [ "${1:-}" = cmake ] && wanted="cmake cmake"
+if [ "${1:-}" = wasm ]; then
+  # rustup's is the normal way. Where it can't be had, guest-build makes one of the source that Debian's compiler has.
+  wasm=wasm32-unknown-unknown
+  compgen -G "$(rustc --print target-libdir --target $wasm)/libstd-*" >/dev/null && exit
+  echo "installing Rust's standard library for $wasm"
+  rustup target add $wasm && exit
+  wanted="/usr/bin/cargo cargo-web
+/usr/bin/rustc rustc-web
+/usr/lib/rustlib/src/rust rust-web-src
+wasm-ld lld"
+fi
 if [ "${1:-}" = bench ]; then
   wanted="$wanted
 rtpengine rtpengine-daemon"
@@ -42,10 +54,10 @@ fi
 
 packages=()
 while read -r program package; do
-  command -v "$program" >/dev/null || [ -x "/usr/sbin/$program" ] || packages+=("$package")
+  command -v "$program" >/dev/null || [ -x "/usr/sbin/$program" ] || [ -e "$program" ] || packages+=("$package")
 done <<<"$wanted"
 
-if [ "${1:-}" != cmake ]; then
+if [[ "${1:-}" != @(cmake|wasm) ]]; then
   [ -e /usr/include/wasm32-wasi/stdlib.h ] || packages+=(wasi-libc)
   compgen -G "/usr/lib/llvm-*/lib/clang/*/lib/wasi/libclang_rt.builtins-wasm32.a" >/dev/null ||
     packages+=(libclang-rt-14-dev-wasm32)
@@ -62,7 +74,7 @@ if [ ${#packages[@]} -gt 0 ]; then
     apt-get install -y -qq --no-install-recommends "${packages[@]}" >/dev/null
 fi
 
-[ "${1:-}" = cmake ] && exit
+[[ "${1:-}" == @(cmake|wasm) ]] && exit
 
 has_pjsua2() { "$phones/bin/python" -c "import pjsua2" 2>/dev/null; }
 if ! has_pjsua2; then
