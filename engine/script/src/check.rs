@@ -96,6 +96,8 @@ pub(crate) struct Names {
     pub(crate) kind: Kind,
     pub(crate) imports: Vec<String>,
     pub(crate) exports: Vec<String>,
+    /// Its `on-ended` does nothing, it says ([`sections::NOTHING_AFTER`]).
+    pub(crate) nothing_after: bool,
 }
 
 /// Looks at names and sizes alone; `largest` component and `memory` to begin with, in bytes.
@@ -104,7 +106,7 @@ pub(crate) fn names(bytes: &[u8], largest: usize, memory: usize) -> Result<Names
         let what = format!("it is {} bytes long; at most {largest} are taken", bytes.len());
         return Err(Refused::one("component", what));
     }
-    let Outline { imports, exports, pages } = outline(bytes)?;
+    let Outline { imports, exports, pages, nothing_after } = outline(bytes)?;
     let worlds = Worlds::get();
     let kind = if exports.iter().any(|name| worlds.strategy.exports.contains(name)) {
         Kind::Strategy
@@ -141,7 +143,7 @@ pub(crate) fn names(bytes: &[u8], largest: usize, memory: usize) -> Result<Names
         problems.push(Problem { place: format!("export {export}"), what });
     }
     Refused::unless_none(problems)?;
-    Ok(Names { kind, imports, exports })
+    Ok(Names { kind, imports, exports, nothing_after })
 }
 
 /// Looks at the functions inside the imported interfaces.
@@ -220,6 +222,8 @@ struct Outline {
     exports: Vec<String>,
     /// What its largest memory begins with.
     pages: u64,
+    /// A module in it has [`sections::NOTHING_AFTER`].
+    nothing_after: bool,
 }
 
 fn outline(bytes: &[u8]) -> Result<Outline, Refused> {
@@ -252,6 +256,9 @@ fn outline(bytes: &[u8]) -> Result<Outline, Refused> {
                 for memory in section {
                     outline.pages = outline.pages.max(memory.map_err(damaged)?.initial);
                 }
+            }
+            Payload::CustomSection(section) if section.name() == sections::NOTHING_AFTER => {
+                outline.nothing_after = true;
             }
             _ => {}
         }

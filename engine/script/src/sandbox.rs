@@ -38,7 +38,7 @@ use crate::rest::Roused;
 use crate::room::{Permit, Room};
 use crate::sections;
 use crate::slice;
-use crate::tape::{Finish, Segment, Start, TrapKind};
+use crate::tape::{Finish, Segment, Start, TrapKind, Writer};
 
 /// The stack of a guest's fiber, host frames included.
 const FIBER_STACK: usize = 256 << 10;
@@ -137,6 +137,7 @@ pub struct Component {
     imports: Vec<String>,
     exports: Vec<String>,
     settings: Option<Arc<str>>,
+    nothing_after: bool,
     pub(crate) ready: Ready,
 }
 
@@ -172,6 +173,18 @@ impl Component {
     /// What it exports.
     pub fn exports(&self) -> &[String] {
         &self.exports
+    }
+
+    /// The segment of an `on-ended` that does nothing, as running it would have written it; none where it has to be run,
+    /// because the component does not say so ([`sections::NOTHING_AFTER`]).
+    pub fn nothing_after(&self, mut start: Start, record: &CallRecord) -> Option<Vec<u8>> {
+        self.nothing_after.then(|| {
+            start.ended = Some(Box::new(record.clone()));
+            let mut writer = Writer::new(usize::MAX);
+            writer.began(&start, &self.hash);
+            writer.ended(0, &Finish::Returned);
+            writer.take()
+        })
     }
 
     /// Settings of its own ([`sections`]).
@@ -248,9 +261,10 @@ impl Sandboxes {
         };
         let ready = ready.map_err(|error| check::does_not_fit(&error))?;
         self.starts(&ready)?;
-        let (imports, exports) = (names.imports, names.exports);
+        let check::Names { imports, exports, nothing_after, .. } = names;
         let settings = carried.settings.map(Arc::from);
-        Ok(Arc::new(Component { hash: hash.into(), size: bytes.len(), imports, exports, settings, ready }))
+        let (hash, size) = (hash.into(), bytes.len());
+        Ok(Arc::new(Component { hash, size, imports, exports, settings, nothing_after, ready }))
     }
 
     /// Joins a component with its imports. What it imports of WASI is defined for it alone, so that one that imports

@@ -194,6 +194,16 @@ mod tests {
         }
     }
 
+    /// Of the Rust SDK: who names no function for the end of a call costs none of it.
+    #[test]
+    fn those_that_do_nothing_after_a_call_say_so() {
+        let section = script::sections::NOTHING_AFTER.as_bytes();
+        for shipped in SHIPPED.iter().filter(|shipped| !shipped.name.starts_with("strowger/queue-")) {
+            let says = shipped.component.windows(section.len()).any(|bytes| bytes == section);
+            assert!(says, "{} has `ended = ...`, or the section was lost on the way", shipped.name);
+        }
+    }
+
     fn places(script: &str, settings: Value) -> Vec<String> {
         let names = Names { scripts: Some(vec!["mine"]), ..Names::default() };
         misfits(script, &settings, &names).into_iter().map(|misfit| misfit.place).collect()

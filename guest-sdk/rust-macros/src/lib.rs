@@ -9,16 +9,17 @@ use proc_macro::{TokenStream, TokenTree};
 ///
 /// The function takes the caller's leg, and the settings if it wants any:
 /// `fn on_call(caller: Leg) -> Result` or `fn on_call(caller: Leg, shop: Shop) -> Result`. With
-/// `#[call_script(ended = after)]` the function `after(record: CallRecord) -> Result` runs when the call is over.
+/// `#[call_script(ended = after)]` the function `after(record: CallRecord) -> Result` runs when the call is over; a script
+/// without one says so in its component, and nothing is run after its calls.
 /// In a native build the function stays as it is, for the simulator to run.
 #[proc_macro_attribute]
 pub fn call_script(arguments: TokenStream, item: TokenStream) -> TokenStream {
     let Some(on_call) = name_after(&item, "fn") else {
         return refuse("#[call_script] belongs above a function");
     };
-    let on_ended = match arguments.to_string().replace(' ', "").strip_prefix("ended=") {
-        Some(name) => name.to_owned(),
-        None if arguments.is_empty() => "::strowger_script::entry::nothing_after".to_owned(),
+    let (on_ended, nothing_after) = match arguments.to_string().replace(' ', "").strip_prefix("ended=") {
+        Some(name) => (name.to_owned(), ""),
+        None if arguments.is_empty() => ("::strowger_script::entry::nothing_after".to_owned(), NOTHING_AFTER),
         None => return refuse("#[call_script] takes nothing, or `ended = a_function`"),
     };
     let exports = format!(
@@ -38,6 +39,7 @@ pub fn call_script(arguments: TokenStream, item: TokenStream) -> TokenStream {
                 }}
             }}
             ::strowger_script::entry::bindings::export_call_script!(Component with_types_in ::strowger_script::entry::bindings);
+            {nothing_after}
         }}
         #[cfg(not(target_arch = \"wasm32\"))]
         const _: fn() = || ::strowger_script::entry::fits({on_call}, {on_ended});"
@@ -46,6 +48,11 @@ pub fn call_script(arguments: TokenStream, item: TokenStream) -> TokenStream {
     all.extend(exports.parse::<TokenStream>().expect("the text above is Rust"));
     all
 }
+
+/// The section by which a component says that it does nothing after a call: the engine doesn't make a sandbox for it then.
+const NOTHING_AFTER: &str = "#[used]
+    #[unsafe(link_section = \"strowger:nothing-after\")]
+    static NOTHING_AFTER: [u8; 1] = [1];";
 
 /// Makes a function a queue strategy: it becomes the `rank` export of the component.
 ///

@@ -3,9 +3,10 @@
 use std::time::Duration;
 
 use exchange::{Answer, Command, Dial, Failure, Gather, LegNo, Level, Prompt, Stage, Target};
-use script::{Finish, Limits, Tape, TrapKind};
+use script::{Finish, Limits, Tape, TrapKind, Verdict, Version};
 
 use crate::support::*;
+use crate::uploads;
 
 #[tokio::test]
 async fn a_menu_asks_dials_and_bridges() {
@@ -108,6 +109,31 @@ async fn after_the_call_a_script_sees_its_record() {
     let value = b"Outcome::Abandoned +359888123456".to_vec();
     assert_eq!(world.asked(), [Command::KvSet { key: record().id.to_string(), value, keep_seconds: None }]);
     assert_eq!(Tape::read(&run.tape).unwrap().segments[0].start.ended, Some(Box::new(record())));
+}
+
+#[tokio::test]
+async fn what_does_nothing_after_a_call_is_on_its_tape_as_if_it_had_run() {
+    let sandboxes = sandboxes();
+    let asked = uploads::starting("");
+    let idle = asked.replace("(core module $m", r#"(core module $m (@custom "strowger:nothing-after" "")"#);
+    let compiled = |text: String| sandboxes.compile(&wat::parse_str(text).unwrap()).unwrap();
+    assert_eq!(compiled(asked).nothing_after(start("menu"), &record()), None, "it does not say so");
+
+    let idle = Version::new(compiled(idle));
+    let written = idle.component().nothing_after(start("menu"), &record()).expect("it says so");
+    let run =
+        sandboxes.run_ended(&idle, start("menu"), &record(), Puppet::obliging(), &Limits::ended()).await;
+    let [written, ran] = [&written, &run.tape].map(|bytes| Tape::read(bytes).unwrap().segments.remove(0));
+    assert_eq!((&written.start, &written.steps), (&ran.start, &ran.steps));
+    assert_eq!(written.version, ran.version);
+    assert_eq!(written.finish.as_ref().map(|end| &end.1), ran.finish.as_ref().map(|end| &end.1));
+    let verdict = sandboxes.replay(&idle, &written, &Limits::ended()).await;
+    assert_eq!(verdict, Verdict::Same { steps: 0 });
+    // One that does something there is found by a replay.
+    assert!(matches!(
+        sandboxes.replay(&actor(&sandboxes), &written, &Limits::ended()).await,
+        Verdict::Parts { .. }
+    ));
 }
 
 #[tokio::test]

@@ -100,7 +100,7 @@ fn a_newer_patch_that_asks_for_more_is_refused_by_the_function() {
 }
 
 /// A call script, but for what `start` does.
-fn starting(start: &str) -> String {
+pub(crate) fn starting(start: &str) -> String {
     format!(
         r#"(component
             (import "strowger:script/types@0.1.0" (instance $types

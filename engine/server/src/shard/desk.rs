@@ -64,29 +64,34 @@ pub(super) fn run(
     })
 }
 
+/// What the `on-ended` of whoever took a call first begins with.
+pub(super) fn start_of_ended(tenant: &Tenant, first: &First, record: &CallRecord) -> Start {
+    Start {
+        call: record.id,
+        tenant: tenant.name.clone(),
+        script: first.script.clone(),
+        caller: first.caller.clone(),
+        settings: first.settings.clone(),
+        seed: record.id.0 as u64 ^ 1,
+        started: record.ended,
+        ended: None,
+    }
+}
+
 /// The run of `on-ended` with the call's record: no leg is left to speak of.
 pub(super) fn run_ended(
     node: &Arc<Node>,
     tenant: Arc<Tenant>,
-    first: First,
+    version: Arc<Version>,
+    start: Start,
     record: CallRecord,
     done: impl FnOnce(Run) + Send + 'static,
 ) -> runs::Run {
     let limits = tenant.limits.of_run(Limits::ended());
-    let start = Start {
-        call: record.id,
-        tenant: tenant.name.clone(),
-        script: first.script.clone(),
-        caller: first.caller,
-        settings: first.settings,
-        seed: record.id.0 as u64 ^ 1,
-        started: record.ended,
-        ended: None,
-    };
     let desk = Arc::new(Desk::new(node, tenant, &start, None));
     let node = node.clone();
     Box::pin(async move {
-        let run = node.scripts.sandboxes.run_ended(&first.version, start, &record, desk, &limits);
+        let run = node.scripts.sandboxes.run_ended(&version, start, &record, desk, &limits);
         done(run.await);
     })
 }

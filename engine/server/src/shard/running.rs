@@ -249,20 +249,32 @@ impl Shard {
             }
         };
         let facts = running.facts.entries();
-        let sealed = [running.tape.as_slice(), &facts].concat();
+        let mut tape = running.tape;
+        let mut on_ended =
+            running.first.zip(self.world.tenant(&record.tenant).cloned()).map(|(first, tenant)| {
+                let start = desk::start_of_ended(&tenant, &first, &record);
+                (first.version, start, tenant)
+            });
+        let nothing = on_ended
+            .as_ref()
+            .and_then(|(version, start, _)| version.component().nothing_after(start.clone(), &record));
+        if let Some(segment) = nothing {
+            tape.extend_from_slice(&segment);
+            on_ended = None;
+        }
+        let sealed = [tape.as_slice(), &facts].concat();
         archive::seal(&around.node, &record, running.facts.queue(), &sealed, &running.ladder, Box::new(kept));
         let traced = around.node.traces.is_on().then(|| record.clone());
-        let on_ended = running.first.zip(self.world.tenant(&record.tenant).cloned());
         if on_ended.is_none()
             && let Some(record) = traced.clone()
         {
             around.node.traces.offer(record, sealed);
         }
-        if let Some((first, tenant)) = on_ended {
-            let (node, mut tape) = (around.node.clone(), running.tape);
+        if let Some((version, start, tenant)) = on_ended {
+            let node = around.node.clone();
             let of = (record.tenant.clone(), record.id);
-            let elsewhere = first.version.begins_elsewhere();
-            let run = desk::run_ended(&around.node, tenant, first, record, move |run| {
+            let elsewhere = version.begins_elsewhere();
+            let run = desk::run_ended(&around.node, tenant, version, start, record, move |run| {
                 tape.extend_from_slice(&run.tape);
                 tape.extend_from_slice(&facts);
                 archive::add_tape(&node, &of.0, of.1, &tape);
