@@ -1135,7 +1135,7 @@ extern void strowger_script_ended_method_call_record_dialled(strowger_script_end
 extern strowger_script_ended_instant_t strowger_script_ended_method_call_record_started(strowger_script_ended_borrow_call_record_t self);
 // From arrival until someone answered, or the end.
 extern strowger_script_ended_millis_t strowger_script_ended_method_call_record_waited(strowger_script_ended_borrow_call_record_t self);
-// From then to the end.
+// From then until the last conversation ended, or, where there was none, the caller left.
 extern strowger_script_ended_millis_t strowger_script_ended_method_call_record_talked(strowger_script_ended_borrow_call_record_t self);
 // The user or number that answered.
 extern bool strowger_script_ended_method_call_record_answered_by(strowger_script_ended_borrow_call_record_t self, call_script_string_t *ret);

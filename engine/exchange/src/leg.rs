@@ -62,6 +62,8 @@ pub(crate) struct Served {
     pub queue: String,
     pub agent: String,
     pub since: Instant,
+    /// When the conversation ended, if the leg outlives it.
+    pub until: Option<Instant>,
 }
 
 impl Leg {

@@ -65,7 +65,7 @@ pub struct CallRecord {
     pub ended: f64,
     /// From arrival until someone answered, or the end.
     pub wait: Duration,
-    /// From then to the end.
+    /// From then until the last conversation ended; where only a script had answered, until the caller left.
     pub talk: Duration,
     /// What came of it.
     pub outcome: Outcome,

@@ -246,7 +246,6 @@ fn whatever_verb_waits_ends_with_hung_up_when_the_caller_leaves() {
     }
 }
 
-/// A request that may take so many seconds.
 #[test]
 fn whoever_answered_can_be_asked_for_a_key_when_the_caller_has_left() {
     let mut stage = Scene::with_call();
@@ -274,6 +273,7 @@ fn whoever_answered_can_be_asked_for_a_key_when_the_caller_has_left() {
     let played = stage.take();
     let heard = |effect: &Effect| matches!(effect, Effect::Sound(key, Sound::Play { .. }) if *key == ana);
     assert!(played.iter().any(heard), "{played:?}");
+    stage.pass(secs(3));
     stage.event(ana, Event::Digit('2'));
     assert_eq!(stage.answer(), Some(Answer::Gathered { digits: "2".into(), ended: EndOfDigits::Enough }));
     // An agent who hangs up instead says nothing.
@@ -281,10 +281,67 @@ fn whoever_answered_can_be_asked_for_a_key_when_the_caller_has_left() {
     stage.take();
     stage.event(ana, Event::Ended);
     assert_eq!(stage.answer(), failed(Failure::HungUp));
+    stage.pass(secs(1));
     stage.finish(Finish::Returned);
-    assert_eq!(stage.record().outcome, Outcome::Answered);
+    let record = stage.record();
+    assert_eq!((record.outcome, record.talk), (Outcome::Answered, secs(30)), "what is asked then is no talk");
 }
 
+#[test]
+fn talk_lasts_until_the_last_conversation_ends_and_no_longer() {
+    let bridge = |with| Command::Bridge { a: LegNo::CALLER, b: LegNo(with), keys: "#".into() };
+    let mut stage = Scene::with_call();
+    stage.pass(secs(5));
+    for (number, name) in [(1, "ana"), (2, "boris")] {
+        stage.command(dial(&[(0, &[name])], false));
+        let agent = stage.invited()[0].0;
+        stage.event(agent, Event::Answered);
+        stage.take();
+        stage.command(bridge(number));
+        stage.pass(secs(30));
+        stage.take();
+        stage.event(
+            if name == "ana" { stage.caller } else { agent },
+            match name {
+                "ana" => Event::Digit('#'),
+                _ => Event::Ended,
+            },
+        );
+        stage.take();
+        stage.pass(secs(7));
+    }
+    // The caller tells a machine how it was.
+    stage.command(Command::RecordMessage { leg: LegNo::CALLER, most: secs(60), silence: secs(5) });
+    stage.pass(secs(20));
+    stage.event(stage.caller, Event::Ended);
+    stage.take();
+    stage.pass(secs(1));
+    stage.finish(Finish::HungUp);
+    let record = stage.record();
+    assert_eq!((record.wait, record.talk), (secs(5), secs(30 + 7 + 30)));
+    assert!((record.ended - record.started - 100.0).abs() < 0.001, "5 + 30 + 7 + 30 + 7 + 20 + 1 s in all");
+}
+
+#[test]
+fn nobody_waits_or_talks_when_the_caller_has_left_and_a_script_cleans_up() {
+    for (answers, expected) in [(false, (secs(40), secs(0))), (true, (secs(10), secs(30)))] {
+        let mut stage = Scene::with_call();
+        stage.pass(secs(10));
+        if answers {
+            stage.command(Command::Answer { leg: LegNo::CALLER });
+        }
+        stage.command(Command::Sleep { length: secs(60) });
+        stage.pass(secs(30));
+        stage.event(stage.caller, Event::Ended);
+        stage.pass(secs(2));
+        stage.take();
+        stage.finish(Finish::HungUp);
+        let record = stage.record();
+        assert_eq!((record.wait, record.talk), expected);
+    }
+}
+
+/// A request that may take so many seconds.
 fn fetch(seconds: u64) -> Command {
     Command::Fetch(Box::new(Fetch {
         method: FetchMethod::Get,

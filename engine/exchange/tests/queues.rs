@@ -69,6 +69,37 @@ fn a_caller_hears_music_is_connected_and_the_agent_wraps_up() {
 }
 
 #[test]
+fn what_an_agent_is_asked_when_the_caller_has_left_is_work_and_no_talk() {
+    let mut plan = plan("sales", &["ana"]);
+    plan.wrap_up = secs(30);
+    let mut office = Office::new(&["ana"], vec![plan]);
+    let caller = office.caller_waits("sales");
+    let ana = office.rung()[0].1;
+    let leg = office.connect(&caller, ana);
+    office.pass(secs(60));
+    office.event(caller.leg, Event::Ended);
+    assert_eq!(office.answer(caller.call), Some(Answer::BridgeEnded(BridgeEnd::AHungUp)));
+    office.command(
+        caller.call,
+        Command::Play { leg, what: vec![Prompt::Recording("what".into())], cut_by_key: true },
+    );
+    office.pass(secs(8));
+    assert_eq!(office.state("ana"), AgentState::Talking, "her telephone is off the hook");
+    office.take();
+    office.event(ana, Event::Ended);
+    assert_eq!(office.state("ana"), AgentState::WrapUp);
+    office.finish(caller.call, Finish::Returned);
+    assert_eq!(office.records()[0].talk, secs(60));
+    let view = office.exchange.agents(office.now, "shop").remove(0);
+    assert_eq!((view.answered, view.talked), (1, secs(60)));
+    office.pass(secs(29));
+    assert_eq!(office.state("ana"), AgentState::WrapUp, "which is as long as ever");
+    office.pass(secs(1));
+    assert_eq!(office.state("ana"), AgentState::Available);
+    assert_eq!(office.queue("sales").service, Some(secs(60 + 8 + 30)), "so long the next one waits for her");
+}
+
+#[test]
 fn the_first_of_many_wins_and_the_others_have_missed_nothing() {
     let mut office = Office::new(&["ana", "boris", "vera"], vec![plan("sales", &["ana", "boris", "vera"])]);
     office.strategy = ring_all;

@@ -33,7 +33,7 @@ pub struct CallRecord {
     pub started: f64,
     /// From arrival until someone answered, or the end.
     pub waited: Duration,
-    /// From then to the end.
+    /// From then until the last conversation ended, or, where there was none, the caller left.
     pub talked: Duration,
     /// The user or number that answered.
     pub answered_by: Option<String>,

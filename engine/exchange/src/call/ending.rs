@@ -17,6 +17,9 @@ impl Call {
             return;
         }
         self.wish = None;
+        if let Some(Pending::Bridge { .. } | Pending::Transfer(_)) = self.pending {
+            self.end_conversation(around.now);
+        }
         if let Some(Pending::Dial(dialling)) = self.pending.take() {
             for attempt in dialling.attempts {
                 self.hang_up(attempt.leg, Cause::Q850(16), "hung up", around);
@@ -145,7 +148,8 @@ impl Call {
         } else {
             Outcome::Answered
         };
-        let end = first_voice.unwrap_or(around.now);
+        let last_voice = self.silent_since.unwrap_or(around.now);
+        let first_voice = first_voice.unwrap_or(last_voice);
         let was_there = |leg: &&Leg| leg.state != State::Absent;
         let mut legs: Vec<LegRecord> =
             self.legs.iter().filter(was_there).map(|leg| leg.record.clone()).collect();
@@ -162,8 +166,8 @@ impl Call {
             started: self.started,
             answered: self.answered,
             ended: around.wall,
-            wait: end.saturating_duration_since(self.arrived_at),
-            talk: around.now.saturating_duration_since(end),
+            wait: first_voice.saturating_duration_since(self.arrived_at),
+            talk: last_voice.saturating_duration_since(first_voice),
             outcome,
             answered_by: self.connected.as_ref().and_then(|(_, who)| who.clone()),
             legs,

@@ -166,6 +166,8 @@ pub(crate) struct Call {
     answered: Option<f64>,
     /// When the first conversation began, and with whom.
     connected: Option<(Instant, Option<String>)>,
+    /// When the last conversation ended, or the caller left without one.
+    silent_since: Option<Instant>,
     dialled: bool,
     caller_left: bool,
     rejected: bool,
@@ -281,6 +283,7 @@ impl Call {
             most_legs: limits.legs_per_call as usize,
             answered: None,
             connected: None,
+            silent_since: None,
             dialled: false,
             caller_left: false,
             rejected: false,

@@ -1,5 +1,7 @@
 //! Small steps that several verbs take, so that a leg's state and what is sent never part.
 
+use std::time::Instant;
+
 use super::{Around, Call, MOST_TAGS, TAG_KEY, TAG_VALUE};
 use crate::effect::{Cause, Effect, Note, Signal, Sound, Token};
 use crate::leg::{Leg, State};
@@ -63,7 +65,28 @@ impl Call {
         }
     }
 
+    /// These two talk.
+    pub(super) fn begin_conversation(&mut self, a: LegNo, b: LegNo) {
+        self.silent_since = None;
+        for no in [a, b] {
+            if let Some(served) = &mut self.legs[no.0 as usize].served {
+                served.until = None;
+            }
+        }
+    }
+
+    /// Nobody talks any more, whatever the script does yet: it may ask whoever answered what the call was about.
+    pub(super) fn end_conversation(&mut self, now: Instant) {
+        self.silent_since = Some(now);
+        for served in self.legs.iter_mut().filter_map(|leg| leg.served.as_mut()) {
+            served.until.get_or_insert(now);
+        }
+    }
+
     pub(super) fn end_leg(&mut self, no: LegNo, why: &str, around: &mut Around) {
+        if no == LegNo::CALLER && !self.asks_for_transfer(no) {
+            self.silent_since.get_or_insert(around.now);
+        }
         let leg = &mut self.legs[no.0 as usize];
         let talked = no == LegNo::CALLER || leg.is_up();
         leg.state = State::Ended;
@@ -75,9 +98,11 @@ impl Call {
         }
         around.tolls.ended(around.now, leg.key);
         if let Some(served) = leg.served.take() {
-            let talked = around.now.saturating_duration_since(served.since);
+            let until = served.until.unwrap_or(around.now);
+            let [talked, taken] = [until, around.now].map(|at| at.saturating_duration_since(served.since));
             let (floor, mut moment) = around.floor();
-            floor.conversation_over(&self.tenant, &served.queue, &served.agent, talked, &mut moment);
+            let (queue, agent) = (&served.queue, &served.agent);
+            floor.conversation_over(&self.tenant, queue, agent, talked, taken, &mut moment);
         }
         self.note("leg.ended", no, why.into(), around);
     }

@@ -21,6 +21,9 @@ impl Call {
 
     /// Hands an answer to whoever decides, until a command has to wait.
     pub(super) fn settle(&mut self, answer: Answer, around: &mut Around) {
+        if let Answer::BridgeEnded(_) = answer {
+            self.end_conversation(around.now);
+        }
         match &self.driver {
             Driver::Script => around.out.push(Effect::Reply { call: self.id, answer }),
             Driver::LastResort(_) => self.drive_last_resort(Some(answer), around),
@@ -297,6 +300,7 @@ impl Call {
         self.join(a, b, around);
         self.returns_to = None;
         self.join_agent(a, b, around);
+        self.begin_conversation(a, b);
         if self.connected.is_none() {
             let who = (a != b).then(|| self.leg(b).record.party.clone());
             self.connected = Some((around.now, who));

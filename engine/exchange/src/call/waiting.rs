@@ -506,7 +506,7 @@ impl Call {
                 return;
             };
             let since = around.now;
-            let served = Served { queue, agent: connected.agent, since };
+            let served = Served { queue, agent: connected.agent, since, until: None };
             self.legs[connected.leg.0 as usize].served = Some(served);
             let (floor, mut moment) = around.floor();
             floor.bridged(id, &mut moment);

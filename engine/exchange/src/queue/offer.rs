@@ -445,20 +445,22 @@ impl Floor {
         self.release_leases(&tenant, leases, m);
     }
 
-    /// A conversation of this queue is over; the agent finishes it.
+    /// A conversation of this queue is over; the agent finishes it. `taken`: from its beginning until the agent's leg
+    /// ended, what the agent was asked after the conversation included.
     pub fn conversation_over(
         &mut self,
         tenant: &str,
         queue: &str,
         user: &str,
         talked: Duration,
+        taken: Duration,
         m: &mut Moment,
     ) {
         let Some((tenant, queue)) = self.names(tenant, queue) else { return };
         let Some(line) = self.line_mut(&tenant, &queue) else { return };
         let own = line.member(user).and_then(|member| member.wrap_up);
         let wrap_up = own.unwrap_or(line.plan.wrap_up);
-        line.service.note(talked + wrap_up);
+        line.service.note(taken + wrap_up);
         let Some((user, _)) = self.rooms[&tenant].agents.get_key_value(user) else { return };
         let user = user.clone();
         if let Some(agent) = self.agent_mut(&tenant, &user) {

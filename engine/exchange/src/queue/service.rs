@@ -17,7 +17,7 @@ const LONGEST: f64 = 86_400.0;
 /// Exponentially weighted means; the first that are noted weigh alike.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub(super) struct Service {
-    /// Talk and wrap-up, in seconds.
+    /// Talk, what is asked after it, and wrap-up, in seconds.
     taken: Mean,
     /// From the offer to the answer.
     rang: Mean,

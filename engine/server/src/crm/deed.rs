@@ -262,7 +262,7 @@ fn of_call(tenant: &Tenant, remote: &Remote, record: &CallRecord, queue: &str) -
     let seconds = record.talk.as_secs();
     let text = match &agent {
         Some(who) => format!("{who} spoke for {seconds} seconds, after {} of waiting", record.wait.as_secs()),
-        None => format!("nobody answered in {:.0} seconds", record.ended - record.started),
+        None => format!("nobody answered in {:.0} seconds", (record.wait + record.talk).as_secs_f64()),
     };
     let link =
         record.recordings.last().and_then(|_| remote.recording(&record.id.to_string())).unwrap_or_default();
@@ -284,7 +284,8 @@ fn of_call(tenant: &Tenant, remote: &Remote, record: &CallRecord, queue: &str) -
         ("recording".to_owned(), link),
         ("call".to_owned(), record.id.to_string()),
     ]);
-    moments(&mut values, record.started, record.ended);
+    // For a customer it was over then, whatever the agent was asked afterwards.
+    moments(&mut values, record.started, record.started + (record.wait + record.talk).as_secs_f64());
     Some(Deed { task: None, responsible: agent.clone(), agent, values })
 }
 

@@ -39,7 +39,7 @@ pub(super) struct CallView {
     ended: String,
     /// Seconds from arrival until someone answered, or the end.
     wait: f64,
-    /// Seconds from then to the end.
+    /// Seconds from then until the last conversation ended; what an agent is asked after it is no talk.
     talk: f64,
     /// "answered", "missed", "abandoned", "voicemail", "rejected" or "failed".
     #[schema(value_type = String)]
