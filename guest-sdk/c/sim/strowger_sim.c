@@ -56,7 +56,7 @@ static bool fits(const char *pattern, const char *text) {
   }
 }
 
-static const Side *side_of(Leg leg) {
+static Side *side_of(Leg leg) {
   Playing *is = playing();
   if (leg.handle < 0 || (size_t)leg.handle >= is->leg_count) breaks("a leg is asked that nobody dialled");
   return &is->legs[leg.handle];
@@ -68,7 +68,8 @@ static bool is_caller(Leg leg) { return side_of(leg) == playing()->legs; }
 static Leg add_leg(const char *number, const char *name, const char *user, const Somebody *one) {
   Playing *is = playing();
   if (is->leg_count == MOST_LEGS) breaks(format("more than %d legs", MOST_LEGS));
-  Side side = {{number, NULL, format("sip:%s", name)}, user, FOR_EVER, FOR_EVER, NULL};
+  Side side = {{number, NULL, format("sip:%s", name)}, user, FOR_EVER, FOR_EVER, NULL, ""};
+  if (one && one->presses) side.presses = one->presses;
   if (one && one->talks > 0) side.hangs_up_at = is->now + one->talks;
   if (one && one->transfers_to) {
     side.transfers_at = is->now + one->transfers;
@@ -118,6 +119,16 @@ static Why plays(Prompts what, bool cut_by_key) {
   return DONE;
 }
 
+/* To whoever is not the caller; how long it takes. */
+static double plays_beside(const Side *side, Prompts what) {
+  double length = 0;
+  for (size_t n = 0; n < what.count; n++) {
+    note("plays %s to %s", heard(what.all[n]), who(side));
+    length += nominal(what.all[n]);
+  }
+  return length;
+}
+
 Why leg_ring(Leg leg) {
   (void)leg;
   happens(HEARS_RINGING, NULL);
@@ -143,10 +154,12 @@ Why leg_reject(Leg leg, uint16_t status, const char *reason) {
   return DONE;
 }
 Why leg_play_all(Leg leg, Prompts what, bool cut_by_key) {
-  (void)leg;
+  if (!is_caller(leg)) return passes_beside(side_of(leg), plays_beside(side_of(leg), what));
   TRY(passes(0, "", NULL));
   return plays(what, cut_by_key);
 }
+
+static char terminator_of(Gather how) { return how.no_terminator ? 0 : how.terminator ? how.terminator : '#'; }
 
 static Why gathered(const char *digits, const char *ended, const char **pressed) {
   note("gathered \"%s\", %s", digits, ended);
@@ -154,16 +167,36 @@ static Why gathered(const char *digits, const char *ended, const char **pressed)
   return DONE;
 }
 
-static Why gather(Leg leg, Prompts first, Gather how, const char **pressed) {
-  (void)leg;
+/* Keys of whoever is not the caller. */
+static Why gather_beside(Side *side, double prompts, Gather how, char *digits, size_t most, const char **pressed) {
   Playing *is = playing();
+  double until = is->now + prompts + otherwise(how.first, 6), next = is->now + REACTION;
+  for (size_t count = 0; count < most; next = is->now + BETWEEN_KEYS) {
+    bool presses = *side->presses && next <= until;
+    TRY(passes_beside(side, (presses ? next : until) - is->now));
+    if (!presses) return gathered(digits, "time-out", pressed);
+    char key = *side->presses++;
+    note("%s presses %c", who(side), key);
+    if (key == terminator_of(how)) return gathered(digits, "terminator", pressed);
+    digits[count++] = key;
+    until = is->now + otherwise(how.between, 3);
+  }
+  return gathered(digits, "enough", pressed);
+}
+
+static Why gather(Leg leg, Prompts first, Gather how, const char **pressed) {
+  Playing *is = playing();
+  size_t most = how.most ? how.most : 1, count = 0;
+  char *digits = calloc(most + 1, 1), terminator = terminator_of(how);
+  if (!digits) abort();
+  if (!is_caller(leg)) {
+    double prompts = plays_beside(side_of(leg), first);
+    prompts += plays_beside(side_of(leg), how.prompt);
+    return gather_beside(side_of(leg), prompts, how, digits, most, pressed);
+  }
   TRY(passes(0, "", NULL));
   TRY(plays(first, true));
   TRY(plays(how.prompt, true));
-  char terminator = how.no_terminator ? 0 : how.terminator ? how.terminator : '#';
-  size_t most = how.most ? how.most : 1, count = 0;
-  char *digits = calloc(most + 1, 1);
-  if (!digits) abort();
   while (count < most) {
     if (!*is->keys) {
       char key;
@@ -299,8 +332,6 @@ Why dial(Dial how, Leg *agent) {
   fails(order[best], "");
   return order[best] == REFUSED ? refused(heard_of[REFUSED]) : order[best];
 }
-
-static const char *who(const Side *side) { return side->user ? side->user : side->party.number; }
 
 Why talk(Leg a, Leg b, const char *keys, TalkEnd *end) {
   Playing *is = playing();
@@ -533,7 +564,8 @@ Why place_wait(Place place, const char *keys, const Prompt *hears, Waited *end) 
     *end = (Waited){.why = LONGEST_WAIT, .word = ""};
   } else {
     const char *agent = is->place.queue->agent;
-    *end = (Waited){.why = CONNECTED, .agent = add_leg(agent, agent, agent, NULL), .word = ""};
+    const Somebody *known = find(user(agent)), one = {.presses = known ? known->presses : NULL};
+    *end = (Waited){.why = CONNECTED, .agent = add_leg(agent, agent, agent, &one), .word = ""};
   }
   return DONE;
 }

@@ -44,6 +44,9 @@ typedef struct Somebody {
   bool offline;              /* No device is registered. */
   double transfers;          /* So long after answering it asks for a transfer; never. */
   const char *transfers_to;  /* To this user or number. */
+  const char *presses;       /* These keys when its telephone is asked for some, also when the caller has left: the first a
+                                second after the question begins, each further one half a second later. A question takes what
+                                it needs and leaves the rest to the next one; none. */
 } Somebody;
 
 typedef struct Calendar {

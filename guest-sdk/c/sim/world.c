@@ -11,8 +11,6 @@
 
 #include "call_script.h"
 
-static const double REACTION = 1, BETWEEN_KEYS = 0.5;
-
 static Playing *current;
 /* Where a plan that can't be followed is told, and what it is. */
 static jmp_buf out;
@@ -193,6 +191,22 @@ Why passes(double length, const char *keys, char *key) {
   }
 }
 
+Why passes_beside(Side *side, double length) {
+  Playing *is = playing();
+  if (side->hangs_up_at <= is->now) return HUNG_UP;
+  double until = fmin(is->now + length, side->hangs_up_at);
+  if (!is->left) {
+    if (passes(until - is->now, "", NULL) != DONE) return HUNG_UP;
+  } else if (until < FOR_EVER) {
+    is->now = until;
+  }
+  if (until < side->hangs_up_at) return DONE;
+  /* Nobody listens to what never ends. */
+  note("%s hangs up", who(side));
+  side->hangs_up_at = is->now;
+  return HUNG_UP;
+}
+
 /* Days since 1970-01-01 of a day of the Gregorian calendar, and back. */
 
 static int64_t days_before_year(int64_t year) { return year * 365 + year / 4 - year / 100 + year / 400; }
@@ -242,7 +256,7 @@ static void begin(Playing *is, const World *there) {
     const Somebody *one = &world->users[n];
     if (!strcmp(one->name, world->from) || (one->number && !strcmp(one->number, world->from))) user = one->name;
   }
-  is->legs[0] = (Side){{world->from, NULL, format("tel:%s", world->from)}, user, FOR_EVER, FOR_EVER, NULL};
+  is->legs[0] = (Side){{world->from, NULL, format("tel:%s", world->from)}, user, FOR_EVER, FOR_EVER, NULL, ""};
   is->leg_count = 1;
   is->asks = -1;
   for (size_t n = 0; n < THERE && world->remembered[n].key; n++) {

@@ -10,6 +10,9 @@
 
 /* As long as the caller likes. */
 #define FOR_EVER ((double)INFINITY)
+/* How long one takes to press a key, and from one to the next. */
+#define REACTION 1.0
+#define BETWEEN_KEYS 0.5
 #define ANY_KEY "0123456789*#ABCD"
 
 typedef enum Kind {
@@ -36,6 +39,7 @@ typedef struct Side {
   const char *user; /* NULL when it is none of the tenant's. */
   double hangs_up_at, transfers_at;
   const char *transfers_to;
+  const char *presses; /* What is left of its keys. */
 } Side;
 
 typedef struct Playing {
@@ -69,6 +73,11 @@ void happens_with(Kind kind, double number);
 /* Time goes by, for so long, or until one of these keys, which goes to `key`; else that is 0. HUNG_UP when the caller leaves
  * meanwhile, or has left. */
 Why passes(double length, const char *keys, char *key);
+/* The same beside a leg that is not the caller's: HUNG_UP too when that one hangs up. A caller who has left is not waited
+ * for. */
+Why passes_beside(Side *side, double length);
+/* How a leg is called. */
+static inline const char *who(const Side *side) { return side->user ? side->user : side->party.number; }
 /* Whether the caller speaks next, for how long; that is done then. */
 double speaks_now(void);
 /* Ends the call's test: the plan can't be followed. */

@@ -66,6 +66,48 @@ TEST(a_queue_connects_and_a_key_is_heard) {
   CHECK_NUMBER(run(there, hears_music(), presses("1"), talks_with("ana"), hangs_up_after(5)).length, 25);
 }
 
+static Why asks_ana(Leg caller) {
+  Leg ana;
+  char key;
+  TRY(dial((Dial){.stages = {{0, targets(user("ana"))}}}, &ana));
+  TRY(bridge(caller, ana));
+  CHECK(leg_play(caller, recording("good-bye")) == HUNG_UP);
+  TRY(leg_menu(ana, (Menu){.prompt = prompts(recording("what-was-it")), .keys = "12", .tries = 2, .within = 5}, &key));
+  return tag("category", key ? format("%c", key) : "none");
+}
+
+static Why asks_sales(Leg caller) {
+  Place place;
+  Waited end;
+  const char *pressed;
+  TRY(queue_enter(caller, (Entry){.queue = "sales"}, &place));
+  TRY(place_wait(place, "", NULL, &end));
+  TRY(bridge(caller, end.agent));
+  TRY(leg_play(end.agent, recording("that-was-it")));
+  TRY(leg_gather(end.agent, (Gather){.most = 3}, &pressed));
+  return tag("category", pressed);
+}
+
+TEST(whoever_answered_presses_a_key_when_the_caller_has_left) {
+  script = asks_ana;
+  World there = {.users = {{.name = "ana", .presses = "92"}}};
+  Call call = run(there, talks_with("ana"), hangs_up_after(30));
+  CHECK_TEXT(call_tag(&call, "category"), "2");
+  CHECK_NUMBER(call.length, 34);
+  there.users[0].presses = NULL;
+  call = run(there, talks_with("ana"), hangs_up_after(30));
+  CHECK_TEXT(call_tag(&call, "category"), "none");
+  CHECK_NUMBER(call.length, 2 + 30 + 2 * (2 + 5));
+  there.users[0] = (Somebody){.name = "ana", .talks = 31, .presses = "12"};
+  call = run(there, talks_with("ana"), hangs_up_after(30));
+  CHECK(call.why == HUNG_UP);
+  CHECK_TEXT(call.timeline.all[call.timeline.count - 1], "   33.0 s  ana hangs up");
+  script = asks_sales;
+  there = (World){.users = {{.name = "ana", .presses = "12#"}}, .queues = {{.name = "sales", .agent = "ana", .after = 4}}};
+  call = run(there, talks_with("ana"), hangs_up_after(5));
+  CHECK_TEXT(call_tag(&call, "category"), "12");
+}
+
 static Why answers(Leg caller) { return leg_answer(caller); }
 static Why gives_up(Leg caller) {
   (void)caller;

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { Failure, bridge, dial, http, kv, mailbox, notify, number, queue, script, silence, talk, transferredBy } from "@strowger/script";
+import { Failure, bridge, dial, http, kv, mailbox, notify, number, queue, script, silence, tag, talk, transferredBy } from "@strowger/script";
 import { Caller, Telephone, User, snapshot } from "@strowger/script/sim";
 import { pairUp } from "@strowger/script/strategy";
 
@@ -48,6 +48,35 @@ test("a queue connects, and a key is heard", () => {
   });
   const caller = Caller.from("1").queue("sales", { agent: "ana", after: 20 });
   caller.hearsMusic().presses("1").talksWith("ana").hangsUpAfter(5).run(waits);
+});
+
+test("whoever answered presses a key when the caller has left", () => {
+  const asks = script({
+    onCall(caller) {
+      const ana = dial("ana");
+      bridge(caller, ana);
+      assert.throws(() => caller.play("good-bye"), { why: "hung-up" });
+      tag("category", ana.tryMenu("what-was-it", { keys: "12", withinSecs: 5, retries: 1 }) ?? "none");
+    },
+  });
+  const run = (ana) => Caller.from("1").there(ana).talksWith("ana").hangsUpAfter(30).run(asks);
+  const pressed = run(new User("ana").presses("92"));
+  assert.equal(pressed.tag("category"), "2");
+  assert.equal(pressed.length, 34);
+  const gone = run(new User("ana").hangsUpAfter(31).presses("12"));
+  assert.equal(gone.tag("category"), undefined);
+  assert.equal(gone.timeline.at(-1), "   33.0 s  ana hangs up");
+
+  const waits = script({
+    onCall(caller) {
+      const { agent } = queue.enter(caller, "sales").wait();
+      bridge(caller, agent);
+      agent.play("that-was-it");
+      tag("category", agent.gather({ most: 3 }).digits);
+    },
+  });
+  const served = Caller.from("1").there(new User("ana").presses("12#")).queue("sales", { agent: "ana", after: 4 });
+  assert.equal(served.talksWith("ana").hangsUpAfter(5).run(waits).tag("category"), "12");
 });
 
 test("a plan that is not followed says what is left of it", () => {

@@ -3,7 +3,7 @@
 import unittest
 from types import SimpleNamespace
 
-from strowger_script import NotFound, Refused, bridge, dial, mailbox, notify, talk, transferred_by
+from strowger_script import HungUp, NotFound, Refused, bridge, dial, mailbox, notify, queue, tag, talk, transferred_by
 from strowger_script.sim import Caller, User
 
 
@@ -44,6 +44,32 @@ class Calls(unittest.TestCase):
         self.assertEqual(length("+1", "ana"), 2 + 60)
         tells = script(lambda caller, _: caller.play(transferred_by()))
         Caller("1").transferred_by_user("ana").hears("ana").is_hung_up().run(tells)
+
+    def test_whoever_answered_presses_a_key_when_the_caller_has_left(self):
+        def asks(caller, _settings):
+            ana = dial("ana")
+            bridge(caller, ana)
+            with self.assertRaises(HungUp):
+                caller.play("good-bye")
+            tag("category", ana.try_menu("what-was-it", keys="12", within=5, retries=1) or "none")
+
+        def run(ana):
+            return Caller("1").there(ana).talks_with("ana").hangs_up_after(30).run(script(asks))
+
+        pressed = run(User("ana").presses("92"))
+        self.assertEqual((pressed.tag("category"), pressed.length), ("2", 34))
+        gone = run(User("ana").hangs_up_after(31).presses("12"))
+        self.assertEqual((gone.tag("category"), gone.timeline[-1]), (None, "   33.0 s  ana hangs up"))
+
+        def waits(caller, _settings):
+            agent = queue.enter(caller, "sales").wait().agent
+            bridge(caller, agent)
+            agent.play("that-was-it")
+            tag("category", agent.gather(most=3).digits)
+
+        plan = Caller("1").there(User("ana").presses("12#")).queue("sales", agent="ana", after=4)
+        served = plan.talks_with("ana").hangs_up_after(5).run(script(waits))
+        self.assertEqual(served.tag("category"), "12")
 
     def test_a_box_is_unlocked_heard_and_emptied_and_people_are_told(self):
         def hears(caller, _settings):

@@ -95,6 +95,38 @@ fn a_bridge_says_who_ended_it() {
     assert_eq!(talk(plan().presses("12*"), User::new("ana")), Digit('*'));
 }
 
+/// Asks ana what it was about, when the caller has left.
+fn asks_ana(caller: Leg) -> Result {
+    let ana = dial("ana").ring()?;
+    assert_eq!(bridge_until(&caller, &ana, ""), Ok(strowger_script::BridgeEnd::AHungUp));
+    assert_eq!(caller.play("good-bye"), Err(Failure::HungUp));
+    match ana.menu("what-was-it").keys("12").within(5.secs()).retries(1).try_ask()? {
+        Some(key) => tag("category", &key.to_string()),
+        None => tag("category", "none"),
+    }
+}
+
+#[test]
+fn whoever_answered_presses_a_key_when_the_caller_has_left() {
+    let plan = |ana: User| caller().user(ana).talks_with("ana").hangs_up_after(30.secs());
+    let call = plan(User::new("ana").presses("92")).run(asks_ana);
+    assert_eq!(call.tag("category"), Some("2"));
+    assert_eq!(call.timeline()[6..], ["32.0 hangs up", "33.0 ana presses 9", "34.0 ana presses 2"]);
+    assert_eq!(
+        (call.record().waited, call.record().talked),
+        (2.secs(), 30.secs()),
+        "what is asked is no talk"
+    );
+    let silent = plan(User::new("ana")).run(asks_ana);
+    assert_eq!((silent.tag("category"), silent.length()), (Some("none"), (2 + 30 + 2 * (3 + 5)).secs()));
+    let gone = plan(User::new("ana").hangs_up_after(31.secs()).presses("12")).run(asks_ana);
+    assert_eq!(
+        (gone.result(), gone.length()),
+        (&Err(Failure::HungUp), 33.secs()),
+        "she hangs up before the key"
+    );
+}
+
 #[test]
 fn the_failure_of_a_dial_is_the_best_one_heard() {
     let fails = |users: &[User]| {

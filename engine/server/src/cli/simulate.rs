@@ -157,7 +157,15 @@ fn scene(call: &Call) -> Result<Scene, Failed> {
 
 fn person(name: &str, does: Does) -> Person {
     let name = name.to_owned();
-    Person { number: name.clone(), name, mobile: None, groups: None, does, transfers: None }
+    Person {
+        number: name.clone(),
+        name,
+        mobile: None,
+        groups: None,
+        does,
+        transfers: None,
+        presses: String::new(),
+    }
 }
 
 fn began(call: &Call) -> Result<Zoned, Failed> {

@@ -46,7 +46,12 @@ impl State {
                 return Answer::BridgeEnded(left);
             }
             self.now += lasts;
-            let (Some(wish), Some(by)) = (wish, other) else { return Answer::BridgeEnded(ended) };
+            let (Some(wish), Some(by)) = (wish, other) else {
+                if let Some(side) = other.and_then(|leg| self.side(leg)) {
+                    side.gone = true;
+                }
+                return Answer::BridgeEnded(ended);
+            };
             if let Some(side) = self.side(by) {
                 side.talks -= lasts;
                 side.transfers = None;
@@ -112,7 +117,7 @@ impl State {
     }
 
     /// Who is at the other end of a leg that is not the caller's.
-    fn side(&mut self, leg: LegNo) -> Option<&mut Side> {
+    pub(super) fn side(&mut self, leg: LegNo) -> Option<&mut Side> {
         self.legs.get_mut(usize::try_from(leg.0).ok()?.checked_sub(1)?)
     }
 }
@@ -159,7 +164,15 @@ mod tests {
 
     fn person(name: &str, does: Does, transfers: Option<TransferScene>) -> Person {
         let name = name.to_owned();
-        Person { number: name.clone(), name, mobile: None, groups: None, does, transfers }
+        Person {
+            number: name.clone(),
+            name,
+            mobile: None,
+            groups: None,
+            does,
+            transfers,
+            presses: String::new(),
+        }
     }
 
     /// Ana answers after four seconds and would talk for a minute; ten seconds into it her telephone asks for `to`, who is

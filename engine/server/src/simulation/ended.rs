@@ -13,6 +13,7 @@ use crate::words;
 pub(super) fn record(start: &Start, version: &Version, played: &Played, world: &Simulated) -> CallRecord {
     let state = world.state.lock().unwrap_or_else(PoisonError::into_inner);
     let connected = state.connected.unwrap_or(played.length);
+    let silent = state.silent_since.unwrap_or(played.length);
     let failed = matches!(played.finish, Finish::Failed(_) | Finish::Trapped { .. } | Finish::NoRoom);
     CallRecord {
         id: start.call,
@@ -27,7 +28,7 @@ pub(super) fn record(start: &Start, version: &Version, played: &Played, world: &
         answered: state.answered.map(|at| start.started + at.as_secs_f64()),
         ended: start.started + played.length.as_secs_f64(),
         wait: connected,
-        talk: played.length.saturating_sub(connected),
+        talk: silent.saturating_sub(connected),
         outcome: played.outcome,
         answered_by: played.talked.first().cloned(),
         legs: Vec::new(),

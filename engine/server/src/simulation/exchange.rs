@@ -68,6 +68,8 @@ pub(super) struct State {
     /// When the caller was answered, and when somebody spoke with it first.
     pub(super) answered: Option<Duration>,
     pub(super) connected: Option<Duration>,
+    /// When the last conversation ended.
+    pub(super) silent_since: Option<Duration>,
     pub(super) recordings: Vec<String>,
     rejected: bool,
     message_left: bool,
@@ -82,6 +84,10 @@ pub(super) struct Side {
     pub talks: Duration,
     /// What the telephone asks for, if it has not yet.
     pub transfers: Option<TransferScene>,
+    /// Keys for the questions to come.
+    pub presses: VecDeque<char>,
+    /// They have hung up.
+    pub gone: bool,
 }
 
 /// A place in a queue, as the caller has it.
@@ -173,6 +179,9 @@ impl State {
 
     pub(super) fn answer(&mut self, command: Command, scene: &Scene) -> Answer {
         match command {
+            Command::Play { leg, what, .. } if leg != LegNo::CALLER => {
+                self.wait_beside(leg, nominal(&what), Answer::Done)
+            }
             Command::Play { leg, what, cut_by_key } => {
                 self.hear(leg, &what);
                 match cut_by_key && self.keys.front().is_some_and(|key| *key != NO_KEY) {
@@ -182,7 +191,7 @@ impl State {
             }
             Command::Gather { leg, options } => {
                 self.hear(leg, &options.prompts);
-                self.gather(&options)
+                self.gather(leg, &options)
             }
             Command::RecordMessage { most, .. } => {
                 let length = most.min(RECORDING * 5);
@@ -197,8 +206,12 @@ impl State {
             }
             Command::Sleep { length } => self.wait(length, Answer::Done),
             Command::Dial(dial) => self.dial(&dial, scene),
-            Command::Bridge { a, b, keys } => self.converse([a, b], &keys, false, scene),
-            Command::Talk { a, b, keys } => self.converse([a, b], &keys, true, scene),
+            Command::Bridge { a, b, ref keys } | Command::Talk { a, b, ref keys } => {
+                let asks = matches!(command, Command::Talk { .. });
+                let answer = self.converse([a, b], keys, asks, scene);
+                self.silent_since = Some(self.now);
+                answer
+            }
             Command::CarryOut { to, ring } => self.carry_out(to, ring, scene),
             Command::RefuseTransfer { .. } => self.refuse_transfer(),
             Command::TransferredBy => Answer::Name(self.transferred_by.clone()),
@@ -377,6 +390,7 @@ impl State {
     /// Somebody speaks with the caller.
     pub(super) fn talks_with(&mut self, name: String) {
         self.connected.get_or_insert(self.now);
+        self.silent_since = None;
         self.talked.push(name);
     }
 
@@ -439,29 +453,34 @@ impl State {
         then
     }
 
-    fn gather(&mut self, options: &Gather) -> Answer {
-        let mut digits = String::new();
-        let presses = self.keys.front().is_some_and(|key| *key != NO_KEY);
-        let mut time = if presses { Duration::ZERO } else { nominal(&options.prompts) };
-        let ended = loop {
-            if digits.len() >= options.most.into() {
-                break EndOfDigits::Enough;
-            }
-            match self.keys.pop_front() {
-                Some(key) if key != NO_KEY => {
-                    time += KEY;
-                    if Some(key) == options.terminator {
-                        break EndOfDigits::Terminator;
-                    }
-                    digits.push(key);
-                }
-                _ => {
-                    time += if digits.is_empty() { options.first } else { options.between };
-                    break EndOfDigits::TimeOut;
-                }
-            }
+    /// The same for whoever else is on the call: they can be asked something when the caller has left.
+    fn wait_beside(&mut self, leg: LegNo, time: Duration, then: Answer) -> Answer {
+        if self.side(leg).is_none_or(|side| side.gone) {
+            return Answer::Failed(Failure::HungUp);
+        }
+        if !self.caller_left {
+            return self.wait(time, then);
+        }
+        self.now += time;
+        then
+    }
+
+    fn gather(&mut self, leg: LegNo, options: &Gather) -> Answer {
+        let mut keys = match self.side(leg) {
+            Some(side) => std::mem::take(&mut side.presses),
+            None => std::mem::take(&mut self.keys),
         };
-        self.wait(time, Answer::Gathered { digits, ended })
+        let (time, answer) = gathered(&mut keys, options);
+        match self.side(leg) {
+            Some(side) => {
+                side.presses = keys;
+                self.wait_beside(leg, time, answer)
+            }
+            None => {
+                self.keys = keys;
+                self.wait(time, answer)
+            }
+        }
     }
 
     fn dial(&mut self, dial: &Dial, scene: &Scene) -> Answer {
@@ -557,6 +576,32 @@ impl State {
     }
 }
 
+/// What comes of asking somebody who presses these keys, and how long that takes.
+fn gathered(keys: &mut VecDeque<char>, options: &Gather) -> (Duration, Answer) {
+    let mut digits = String::new();
+    let presses = keys.front().is_some_and(|key| *key != NO_KEY);
+    let mut time = if presses { Duration::ZERO } else { nominal(&options.prompts) };
+    let ended = loop {
+        if digits.len() >= options.most.into() {
+            break EndOfDigits::Enough;
+        }
+        match keys.pop_front() {
+            Some(key) if key != NO_KEY => {
+                time += KEY;
+                if Some(key) == options.terminator {
+                    break EndOfDigits::Terminator;
+                }
+                digits.push(key);
+            }
+            _ => {
+                time += if digits.is_empty() { options.first } else { options.between };
+                break EndOfDigits::TimeOut;
+            }
+        }
+    };
+    (time, Answer::Gathered { digits, ended })
+}
+
 impl Scene {
     /// Somebody by name, extension or number.
     pub(super) fn find(&self, name: &str) -> Option<Person> {
@@ -573,14 +618,24 @@ impl Scene {
             Some(Does::Answers(_, talks)) => talks,
             _ => TALK,
         };
-        Side { name: name.to_owned(), talks, transfers: person.and_then(|person| person.transfers) }
+        let (transfers, presses) =
+            person.map_or_else(Default::default, |person| (person.transfers, person.presses));
+        Side { name: name.to_owned(), talks, transfers, presses: presses.chars().collect(), gone: false }
     }
 
     /// Somebody of whom the scene does not speak.
     fn somebody(&self, name: &str) -> Person {
         let does = if self.others == Others::Answer { Does::Answers(RINGING, TALK) } else { Does::NoAnswer };
         let name = name.to_owned();
-        Person { number: name.clone(), name, mobile: None, groups: None, does, transfers: None }
+        Person {
+            number: name.clone(),
+            name,
+            mobile: None,
+            groups: None,
+            does,
+            transfers: None,
+            presses: String::new(),
+        }
     }
 
     /// What comes of ringing a user or number; none when there is nobody of the name.

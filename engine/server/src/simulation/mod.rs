@@ -111,6 +111,8 @@ pub struct Person {
     pub does: Does,
     /// What the telephone of a user asks for in a conversation, once.
     pub transfers: Option<TransferScene>,
+    /// What they press when their telephone is asked, as [`Scene::keys`].
+    pub presses: String,
 }
 
 /// A telephone asks that someone else takes its place (REFER, RFC 3515).

@@ -16,7 +16,7 @@ use super::conversation::is_number;
 use super::decision::Decision;
 use super::expectation::Expectation;
 use super::{
-    Does, IN_LINE, Others, PATIENCE, Person, QueueEnd, QueueScene, RINGING, Scene, ServerScene, TALK,
+    Does, IN_LINE, NO_KEY, Others, PATIENCE, Person, QueueEnd, QueueScene, RINGING, Scene, ServerScene, TALK,
     TransferScene,
 };
 use crate::config::Mistakes;
@@ -38,6 +38,7 @@ pub const FORMAT: &str = r#"The file of imaginary calls, calls.toml. What stands
   number = "101"   mobile = "+359888000101"   groups = ["sales"]     # in all groups unless said
   # a user's telephone asks that someone else takes its place, so long into a conversation; attended: after a call with them
   transfers = { to = "boris", after = 10, attended = false }
+  presses = "2"                    # when it is asked for a key, also after the caller has left; as keys of a call
 
   [[queue]]
   name = "sales"
@@ -189,13 +190,8 @@ impl Base {
             all.extend(own);
         }
         scene.settings = settings.to_string();
-        if let Some(keys) = section.text("keys", "1") {
-            let key = |c: char| c.is_ascii_digit() || "*#-ABCD".contains(c);
-            if !keys.value.chars().all(key) {
-                let what = format!("\"{}\" are no keys; write 0-9, * and #, and - for none", keys.value);
-                section.mistake(keys.line, what);
-            }
-            scene.keys = keys.value.to_owned();
+        if let Some(keys) = keys(&section, "keys") {
+            scene.keys = keys;
         }
         surroundings(&section, &mut scene);
         scene.people = people(&section);
@@ -300,6 +296,17 @@ fn server(section: Section<'_, '_>) -> Option<ServerScene> {
     Some(ServerScene { method, url: url?, takes, answer: fails.map_or(Ok(fetched), Err) })
 }
 
+/// Keys that somebody presses when asked.
+fn keys(section: &Section<'_, '_>, name: &str) -> Option<String> {
+    let keys = section.text(name, "1")?;
+    let key = |key: char| key == NO_KEY || key.is_ascii_digit() || "*#ABCD".contains(key);
+    if !keys.value.chars().all(key) {
+        let what = format!("\"{}\" are no keys; write 0-9, * and #, and - for none", keys.value);
+        section.mistake(keys.line, what);
+    }
+    Some(keys.value.to_owned())
+}
+
 fn people(section: &Section<'_, '_>) -> Vec<Person> {
     let mut people = Vec::new();
     for user in section.sections("user") {
@@ -319,6 +326,7 @@ fn people(section: &Section<'_, '_>) -> Vec<Person> {
         let groups = user.texts("groups", r#"["sales"]"#);
         let groups = groups.map(|groups| groups.into_iter().map(|text| text.value.to_owned()).collect());
         let line = user.line;
+        let presses = keys(&user, "presses").unwrap_or_default();
         let transfers = user.section("transfers").and_then(transfers);
         if transfers.is_some() && name.as_deref().is_some_and(is_number) {
             user.mistake(line, "a number in the world can't transfer; only users can");
@@ -326,7 +334,7 @@ fn people(section: &Section<'_, '_>) -> Vec<Person> {
         user.finish();
         if let Some(name) = name {
             let number = number.unwrap_or_else(|| name.clone());
-            people.push(Person { name, number, mobile, groups, does, transfers });
+            people.push(Person { name, number, mobile, groups, does, transfers, presses });
         }
     }
     people

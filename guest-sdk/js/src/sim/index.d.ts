@@ -23,6 +23,11 @@ declare class Party {
   rejectsAfter(secs: number, status: number): this;
   /** So long after answering. */
   hangsUpAfter(secs: number): this;
+  /**
+   * When its telephone is asked for keys, also when the caller has left: a second after the question begins; each further key
+   * half a second later. A question takes what it needs, and leaves the rest to the next one.
+   */
+  presses(keys: string): this;
   /** Asks, so long after answering, that this user or number takes its place. */
   transfersAfter(secs: number, to: string): this;
 }

@@ -30,6 +30,10 @@ class Party {
     this.talks = secs;
     return this;
   }
+  presses(keys) {
+    this.keys = keys;
+    return this;
+  }
   transfersAfter(secs, to) {
     this.transfers = { after: secs, to };
     return this;

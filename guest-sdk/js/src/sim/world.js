@@ -202,6 +202,45 @@ export class World {
     }
   }
 
+  // Time goes by beside a leg that is not the caller's, and that may hang up. A caller who has left is not waited for.
+  passesBeside(leg, length) {
+    const { who, hangsUpAt = Infinity } = leg;
+    if (hangsUpAt <= this.now) fails("hung-up");
+    const until = Math.min(this.now + length, hangsUpAt);
+    if (!this.left) this.passes(until - this.now);
+    else if (until < Infinity) this.now = until;
+    if (until < hangsUpAt) return;
+    // Nobody listens to what never ends.
+    this.note(`${who} hangs up`);
+    leg.hangsUpAt = this.now;
+    fails("hung-up");
+  }
+
+  playBeside(leg, what) {
+    what.forEach((prompt) => this.note(`plays ${heard(prompt)} to ${leg.who}`));
+    this.passesBeside(leg, what.reduce((length, prompt) => length + nominal(prompt), 0));
+  }
+
+  gatherBeside(leg, { prompts, most, terminator, first, between }) {
+    prompts.forEach((prompt) => this.note(`plays ${heard(prompt)} to ${leg.who}`));
+    const keys = leg.keys ?? [];
+    let digits = "";
+    let until = this.now + prompts.reduce((length, prompt) => length + nominal(prompt), first / 1000);
+    let next = this.now + REACTION;
+    while (digits.length < most) {
+      const presses = keys.length > 0 && next <= until;
+      this.passesBeside(leg, (presses ? next : until) - this.now);
+      if (!presses) return this.gathered(digits, "time-out");
+      const key = keys.shift();
+      this.note(`${leg.who} presses ${key}`);
+      if (key === terminator) return this.gathered(digits, "terminator");
+      digits += key;
+      until = this.now + between / 1000;
+      next = this.now + BETWEEN_KEYS;
+    }
+    return this.gathered(digits, "enough");
+  }
+
   leg(party, direction, user) {
     const world = this;
     const isCaller = direction === "inbound";
@@ -222,8 +261,14 @@ export class World {
         world.happens("is rejected", status);
         world.left = true;
       },
-      play: (what, cut) => (world.passes(0), world.hears(what, cut)),
-      gather: (options) => world.gather(options),
+      play(what, cut) {
+        if (!isCaller) return world.playBeside(this, what);
+        world.passes(0);
+        world.hears(what, cut);
+      },
+      gather(options) {
+        return isCaller ? world.gather(options) : world.gatherBeside(this, options);
+      },
       recordMessage(most, silence) {
         world.note("record a message");
         const speaks = world.steps[0]?.kind === "speaks" ? world.steps.shift().secs : 0;
@@ -296,11 +341,12 @@ export class World {
       this.note(`${answers.target.val} answers`);
       const { val, tag } = answers.target;
       const party = { number: answers.party.number || val, name: null, uri: `sip:${val}` };
-      const { talks = Infinity, transfers } = answers.party;
+      const { talks = Infinity, transfers, keys = "" } = answers.party;
       return Object.assign(this.leg(party, "outbound", tag === "user" ? val : null), {
         hangsUpAt: this.now + talks,
         transfersAt: transfers ? this.now + transfers.after : Infinity,
         transfersTo: transfers?.to,
+        keys: [...keys],
       });
     }
     this.passes(Math.min(limit, allFailedAt));
@@ -331,7 +377,9 @@ export class World {
         if (key !== null) return { tag: "digit", val: this.keys.pop() };
         if (ends <= connects) return { tag: "longest-wait" };
         const party = { number: line.agent, name: null, uri: `sip:${line.agent}` };
-        return { tag: "connected", val: this.leg(party, "outbound", line.agent) };
+        const known = this.plan.find({ tag: "user", val: line.agent });
+        const agent = this.leg(party, "outbound", line.agent);
+        return { tag: "connected", val: Object.assign(agent, { keys: [...(known?.keys ?? "")] }) };
       },
     };
   }

@@ -4,13 +4,28 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from ._wit import Direction, EndOfDigits, Gathered, Recorded, types
+from ._wit import Direction, EndOfDigits, Err, Gathered, Recorded, types
 
 if TYPE_CHECKING:
     from ._plan import Party
     from ._world import World
 
 CHARACTER = 0.5
+REACTION = 1.0
+BETWEEN_KEYS = 0.5
+RECORDING = 2.0
+
+
+def nominal(prompt: Any) -> float:
+    """How long a prompt is heard."""
+    value = prompt.value
+    if isinstance(prompt, types.Prompt_Silence):
+        return value / 1000
+    if isinstance(prompt, types.Prompt_Tone):
+        return value[1] / 1000
+    if isinstance(prompt, types.Prompt_Digits):
+        return len(value) * CHARACTER
+    return float("inf") if isinstance(prompt, types.Prompt_Music) else RECORDING
 
 
 class Leg:
@@ -24,6 +39,7 @@ class Leg:
         self.hangs_up_at = world.now + by.talks if by else float("inf")
         self.transfers_at = world.now + by.transfers[0] if by else float("inf")
         self.transfers_to = by.transfers[1] if by else ""
+        self.keys = list(by.keys) if by else []
         self.who = user or party.number
 
     def party(self) -> Any:
@@ -63,12 +79,61 @@ class Leg:
         self._world.happens("is rejected", status)
         self._world.left = True
 
+    def _plays(self, what: list[Any]) -> float:
+        """To whoever is not the caller; how long it takes."""
+        for prompt in what:
+            self._world.note(f"plays {prompt.value} to {self.who}")
+        return sum(map(nominal, what))
+
+    def _passes(self, length: float) -> None:
+        """Time goes by beside a leg that is not the caller's, and that may hang up. A caller who has left is not waited for."""
+        world = self._world
+        if self.hangs_up_at <= world.now:
+            raise Err(types.Failure_HungUp())
+        until = min(world.now + length, self.hangs_up_at)
+        if not world.left:
+            world.passes(until - world.now)
+        elif until < float("inf"):
+            world.now = until
+        if until < self.hangs_up_at:
+            return
+        # Nobody listens to what never ends.
+        world.note(f"{self.who} hangs up")
+        self.hangs_up_at = world.now
+        raise Err(types.Failure_HungUp())
+
     def play(self, what: list[Any], cut_by_key: bool) -> None:
+        if self is not self._world.caller:
+            return self._passes(self._plays(what))
         self._world.passes(0)
         self._world.hears(what, cut_by_key)
 
+    def _gather(self, options: Any) -> Any:
+        """Keys of whoever is not the caller."""
+        world = self._world
+        pressed, ended = "", EndOfDigits.ENOUGH
+        until = world.now + self._plays(options.prompts) + options.first / 1000
+        presses_at = world.now + REACTION
+        while len(pressed) < options.most:
+            presses = bool(self.keys) and presses_at <= until
+            self._passes((presses_at if presses else until) - world.now)
+            if not presses:
+                ended = EndOfDigits.TIME_OUT
+                break
+            key = self.keys.pop(0)
+            world.note(f"{self.who} presses {key}")
+            if key == options.terminator:
+                ended = EndOfDigits.TERMINATOR
+                break
+            pressed += key
+            until, presses_at = world.now + options.between / 1000, world.now + BETWEEN_KEYS
+        world.note(f'gathered "{pressed}"')
+        return Gathered(pressed, ended)
+
     def gather(self, options: Any) -> Any:
         world = self._world
+        if self is not world.caller:
+            return self._gather(options)
         world.passes(0)
         world.hears(options.prompts, True)
         pressed, ended = "", EndOfDigits.ENOUGH

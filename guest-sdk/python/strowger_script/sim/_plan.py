@@ -20,6 +20,7 @@ class Party:
         self._fails: Any = None
         self.talks = float("inf")
         self.transfers = (float("inf"), "")
+        self.keys = ""
         self.presence = "FREE"
 
     def answers_after(self, length: float) -> Any:
@@ -41,6 +42,12 @@ class Party:
     def hangs_up_after(self, length: float) -> Any:
         """So long after answering."""
         self.talks = length
+        return self
+
+    def presses(self, keys: str) -> Any:
+        """When its telephone is asked for keys, also when the caller has left: a second after the question begins; each
+        further key half a second later. A question takes what it needs, and leaves the rest to the next one."""
+        self.keys = keys
         return self
 
     def transfers_after(self, length: float, to: str) -> Any:

@@ -9,15 +9,11 @@ from datetime import datetime, timezone
 from types import SimpleNamespace
 from typing import Any
 
-from ._leg import CHARACTER, Leg
+from ._leg import BETWEEN_KEYS, REACTION, Leg, nominal
 from ._mailbox import Mailboxes, boxes_of
 from ._moves import bridge, talk
 from ._plan import Caller, Party, Step, User
 from ._wit import ENDS, Direction, Err, Presence, types
-
-RECORDING = 2.0
-REACTION = 1.0
-BETWEEN_KEYS = 0.5
 
 
 def _fits(pattern: str, text: str) -> bool:
@@ -99,7 +95,7 @@ class World(Mailboxes):
             self.happens("hears", prompt)
             if isinstance(prompt, types.Prompt_Music):
                 self.happens("hears music")
-            self.passes(_nominal(prompt), lambda _: cut)
+            self.passes(nominal(prompt), lambda _: cut)
 
     def finish(self, thrown: BaseException | None) -> None:
         """The script returned, or raised this: checks the rest of the plan."""
@@ -297,7 +293,9 @@ class World(Mailboxes):
             if ends <= connects:
                 return ENDS.Waited_LongestWait()
             party = types.Party(agent, None, f"sip:{agent}")
-            return ENDS.Waited_Connected(Leg(self, party, Direction.OUTBOUND, agent))
+            leg = Leg(self, party, Direction.OUTBOUND, agent)
+            leg.keys = [key for user in self.plan.users if user.name == agent for key in user.keys]
+            return ENDS.Waited_Connected(leg)
 
         return SimpleNamespace(
             wait=wait,
@@ -353,14 +351,3 @@ def _person(user: User) -> Any:
         presence=lambda: Presence[user.presence],
         skills=lambda: [],
     )
-
-
-def _nominal(prompt: Any) -> float:
-    value = prompt.value
-    if isinstance(prompt, types.Prompt_Silence):
-        return value / 1000
-    if isinstance(prompt, types.Prompt_Tone):
-        return value[1] / 1000
-    if isinstance(prompt, types.Prompt_Digits):
-        return len(value) * CHARACTER
-    return float("inf") if isinstance(prompt, types.Prompt_Music) else RECORDING

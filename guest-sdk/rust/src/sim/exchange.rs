@@ -1,6 +1,6 @@
 //! The imports of `wit/`, simulated: every verb as the interface promises it, on the world of this thread's call.
 
-use super::world::{CALLER, FOR_EVER, Passed, Percept, World, with};
+use super::world::{CALLER, FOR_EVER, KEY_INTERVAL, Passed, Percept, REACTION, World, with};
 use crate::clock::LocalTime;
 use crate::directory::User;
 use crate::host::{DialOptions, GatherOptions, Stage};
@@ -101,15 +101,12 @@ impl LegHandle {
     }
 
     pub(crate) fn play(&self, what: &[Prompt], cut_by_key: bool) -> Result {
-        self.alive(|world| {
-            if self.0 != CALLER {
-                let length = what.iter().filter_map(|prompt| world.length(prompt)).sum::<Duration>();
-                return not_left(world.pass(world.now + length, false));
-            }
-            match world.play(what, cut_by_key) {
-                Passed::CallerLeft => Err(Failure::HungUp),
-                Passed::TimeUp | Passed::Key => Ok(()),
-            }
+        if self.0 != CALLER {
+            return self.there(|world| world.play_beside(self.0, what));
+        }
+        self.alive(|world| match world.play(what, cut_by_key) {
+            Passed::CallerLeft => Err(Failure::HungUp),
+            Passed::TimeUp | Passed::Key => Ok(()),
         })
     }
 
@@ -117,7 +114,10 @@ impl LegHandle {
         if !(1..=32).contains(&how.most) {
             return Err(Failure::Invalid(format!("most: {} is not 1 to 32", how.most)));
         }
-        self.alive(|world| world.gather(self.0, how))
+        if self.0 != CALLER {
+            return self.there(|world| world.gather_beside(self.0, how));
+        }
+        self.alive(|world| world.gather(how))
     }
 
     pub(crate) fn record_message(&self, most: Duration, silence: Duration) -> Result<Recorded> {
@@ -219,14 +219,15 @@ impl LegHandle {
 
     /// Does something with a leg that is there, in a call whose caller is.
     fn alive<T>(&self, what: impl FnOnce(&mut World) -> Result<T>) -> Result<T> {
+        self.there(|world| if world.legs[CALLER].alive { what(world) } else { Err(Failure::HungUp) })
+    }
+
+    /// Does something with a leg that is there, whether the caller is or not.
+    fn there<T>(&self, what: impl FnOnce(&mut World) -> Result<T>) -> Result<T> {
         with(|world| {
             let leg = &mut world.legs[self.0];
             leg.alive &= leg.hangs_up_at.is_none_or(|at| at > world.now);
-            if world.legs[self.0].alive && world.legs[CALLER].alive {
-                what(world)
-            } else {
-                Err(Failure::HungUp)
-            }
+            if leg.alive { what(world) } else { Err(Failure::HungUp) }
         })
     }
 }
@@ -265,11 +266,41 @@ impl World {
         Passed::TimeUp
     }
 
-    fn gather(&mut self, leg: usize, how: GatherOptions) -> Result<Gathered> {
-        if leg != CALLER {
-            not_left(self.pass(self.now + how.first, false))?;
-            return Ok(Gathered { digits: String::new(), ended: EndOfDigits::TimeOut });
+    /// Plays to whoever else is on the call.
+    fn play_beside(&mut self, leg: usize, what: &[Prompt]) -> Result {
+        let length = self.length_of(what);
+        self.pass_beside(leg, self.now.saturating_add(length))
+    }
+
+    fn length_of(&self, what: &[Prompt]) -> Duration {
+        let each = what.iter().map(|prompt| self.length(prompt).unwrap_or(FOR_EVER));
+        each.fold(Duration::ZERO, Duration::saturating_add)
+    }
+
+    /// Asks whoever else is on the call for keys.
+    fn gather_beside(&mut self, leg: usize, how: GatherOptions) -> Result<Gathered> {
+        let mut digits = String::new();
+        let mut until = self.now.saturating_add(self.length_of(&how.prompts)).saturating_add(how.first);
+        let mut next = self.now + REACTION;
+        loop {
+            let key = self.legs[leg].presses.front().copied().filter(|_| next <= until);
+            self.pass_beside(leg, key.map_or(until, |_| next))?;
+            let Some(key) = key else { return Ok(Gathered { digits, ended: EndOfDigits::TimeOut }) };
+            self.legs[leg].presses.pop_front();
+            self.note(format!("{} presses {key}", self.legs[leg].label));
+            if how.terminator == Some(key) {
+                return Ok(Gathered { digits, ended: EndOfDigits::Terminator });
+            }
+            digits.push(key);
+            if digits.len() == usize::from(how.most) {
+                return Ok(Gathered { digits, ended: EndOfDigits::Enough });
+            }
+            until = self.now.saturating_add(how.between);
+            next = self.now + KEY_INTERVAL;
         }
+    }
+
+    fn gather(&mut self, how: GatherOptions) -> Result<Gathered> {
         // A key pressed ahead leaves nothing of the prompts to be heard.
         if self.keys.is_empty() {
             not_left(self.play(&how.prompts, true))?;
@@ -335,6 +366,7 @@ pub(crate) fn converse(a: &LegHandle, b: &LegHandle, keys: &str) -> Result<Optio
         let ahead = world.keys.iter().position(|key| keys.contains(*key));
         let mut pressed_ahead = std::mem::take(&mut world.keys);
         world.talked_from.get_or_insert(world.now);
+        world.silent_since = None;
         if a.0 == b.0 {
             world.perceive(Percept::Itself);
         } else {
@@ -374,6 +406,7 @@ pub(crate) fn converse(a: &LegHandle, b: &LegHandle, keys: &str) -> Result<Optio
             }
         };
         world.keys = pressed_ahead;
+        world.silent_since = Some(world.now);
         world.quiet();
         Ok(Some(ended))
     })

@@ -44,6 +44,7 @@ pub struct User {
     pub(crate) queues: Vec<String>,
     pub(crate) paused: Option<String>,
     pub(crate) transfers: Wish,
+    pub(crate) presses: String,
 }
 
 /// How long it takes to reach for the telephone, unless told otherwise.
@@ -64,6 +65,7 @@ impl User {
             queues: Vec::new(),
             paused: None,
             transfers: None,
+            presses: String::new(),
         }
     }
 
@@ -115,6 +117,14 @@ impl User {
         self
     }
 
+    /// Presses these keys when its telephone is asked for some, also when the caller has left: the first a moment
+    /// ([`REACTION`](super::REACTION)) after the question begins, each further one half a second later. A question takes the
+    /// keys that it needs, and leaves the rest to the next one.
+    pub fn presses(mut self, keys: impl Into<String>) -> User {
+        self.presses = keys.into();
+        self
+    }
+
     /// Asks, so long after answering, to be replaced by this user, or by this number of the test.
     pub fn transfers_after(mut self, time: Duration, to: &str) -> User {
         self.transfers = Some((time, to.to_owned()));
@@ -159,12 +169,18 @@ pub struct Number {
     pub(crate) number: String,
     pub(crate) manner: Manner,
     pub(crate) talk: Talk,
+    pub(crate) presses: String,
 }
 
 impl Number {
     /// A number, or a SIP URI.
     pub fn new(number: &str) -> Number {
-        Number { number: number.to_owned(), manner: Manner::Answers(ANSWERS_AFTER), talk: Talk::UntilHungUp }
+        Number {
+            number: number.to_owned(),
+            manner: Manner::Answers(ANSWERS_AFTER),
+            talk: Talk::UntilHungUp,
+            presses: String::new(),
+        }
     }
 
     /// Answers after so long.
@@ -188,6 +204,12 @@ impl Number {
     /// Hangs up so long after answering.
     pub fn hangs_up_after(mut self, time: Duration) -> Number {
         self.talk = Talk::For(time);
+        self
+    }
+
+    /// Presses these keys when it is asked for some, as a [`User`] does.
+    pub fn presses(mut self, keys: impl Into<String>) -> Number {
+        self.presses = keys.into();
         self
     }
 }

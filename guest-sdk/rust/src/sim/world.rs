@@ -22,7 +22,7 @@ pub const PROMPT_LENGTH: Duration = Duration::from_secs(3);
 /// How long a caller takes to press a key after what it reacts to.
 pub const REACTION: Duration = Duration::from_secs(1);
 /// From one key to the next.
-const KEY_INTERVAL: Duration = Duration::from_millis(500);
+pub(crate) const KEY_INTERVAL: Duration = Duration::from_millis(500);
 /// One character, spoken.
 const SPOKEN_CHARACTER: Duration = Duration::from_millis(500);
 /// For as long as nobody ends it.
@@ -65,6 +65,8 @@ pub(crate) struct LegState {
     pub hangs_up_at: Option<Duration>,
     /// When it asks to be replaced, and by whom.
     pub transfers_at: Wish,
+    /// What it presses when it is asked; the caller's keys are its plan's.
+    pub presses: VecDeque<char>,
 }
 
 pub(crate) struct World {
@@ -101,6 +103,8 @@ pub(crate) struct World {
     pub keys: VecDeque<char>,
     pub answered_at: Option<Duration>,
     pub talked_from: Option<Duration>,
+    /// When the last conversation ended, or the caller left without one.
+    pub silent_since: Option<Duration>,
     pub answered_by: Option<String>,
     pub anyone_rang: bool,
     pub dialled_out: bool,
@@ -169,6 +173,7 @@ impl World {
             alive: true,
             hangs_up_at: None,
             transfers_at: None,
+            presses: VecDeque::new(),
         };
         let who = leg.party.to_string();
         let mut world = World {
@@ -207,6 +212,7 @@ impl World {
             keys: VecDeque::new(),
             answered_at: None,
             talked_from: None,
+            silent_since: None,
             answered_by: None,
             anyone_rang: false,
             dialled_out: false,
@@ -279,6 +285,7 @@ impl World {
             Step::HangsUp(_) => {
                 self.note("hangs up");
                 self.legs[CALLER].alive = false;
+                self.silent_since.get_or_insert(self.now);
             }
             _ => {}
         }
@@ -304,6 +311,27 @@ impl World {
                 self.now = next;
             }
         }
+    }
+
+    /// The same beside a leg that is not the caller's, which may hang up. A caller who is there may leave; one who has left
+    /// is not waited for.
+    pub(crate) fn pass_beside(&mut self, leg: usize, until: Duration) -> Result {
+        let hangs_up_at = self.legs[leg].hangs_up_at.unwrap_or(FOR_EVER);
+        let end = until.min(hangs_up_at);
+        if self.legs[CALLER].alive {
+            if self.pass(end, false) == Passed::CallerLeft {
+                return Err(Failure::HungUp);
+            }
+        } else if end != FOR_EVER {
+            self.now = self.now.max(end);
+        }
+        // Nobody listens to what never ends.
+        if end == hangs_up_at || end == FOR_EVER {
+            self.note(format!("{} hangs up", self.legs[leg].label));
+            self.legs[leg].alive = false;
+            return Err(Failure::HungUp);
+        }
+        Ok(())
     }
 
     /// A caller who has done everything hangs up; one who still expects something fails the test.
@@ -359,14 +387,15 @@ impl World {
         if let Some(step) = self.plan.steps.front() {
             panic!("the call is over, and the caller did not come to this: it {step}\n{self}");
         }
-        let waited = self.talked_from.or(self.answered_at).unwrap_or(self.now);
+        let silent = self.silent_since.unwrap_or(self.now);
+        let waited = self.talked_from.or(self.answered_at).unwrap_or(silent);
         let record = CallRecord {
             id: "01SIMULATED000000000000000".to_owned(),
             caller: self.legs[CALLER].party.clone(),
             dialled: self.dialled.clone(),
             started: self.started,
             waited,
-            talked: self.now - waited,
+            talked: silent.saturating_sub(waited),
             answered_by: self.answered_by.clone(),
             outcome,
             recordings: self.recordings.clone(),
@@ -417,10 +446,13 @@ impl World {
             Talk::UntilHungUp => None,
             Talk::For(length) => Some(self.now + length),
         };
-        let transfers = self.users.iter().find(|known| Some(&known.name) == user.as_ref());
+        let known = self.users.iter().find(|known| Some(&known.name) == user.as_ref());
         let transfers_at =
-            transfers.and_then(|user| user.transfers.clone()).map(|(after, to)| (self.now + after, to));
-        self.legs.push(LegState { party, user, label, alive: true, hangs_up_at, transfers_at });
+            known.and_then(|user| user.transfers.clone()).map(|(after, to)| (self.now + after, to));
+        let number = self.numbers.iter().find(|known| user.is_none() && known.number == party.number);
+        let presses = known.map(|user| &user.presses).or(number.map(|number| &number.presses));
+        let presses = presses.map_or_else(VecDeque::new, |keys| keys.chars().collect());
+        self.legs.push(LegState { party, user, label, alive: true, hangs_up_at, transfers_at, presses });
         self.legs.len() - 1
     }
 }
