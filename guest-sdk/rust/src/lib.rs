@@ -80,7 +80,7 @@ pub use serde_json;
 
 pub use dial::{AndBridge, Dial, RING_FOR, bridge, bridge_until, dial, hand_over, tag};
 pub use leg::{BETWEEN_KEYS, FIRST_KEY, Gather, Leg, Menu, NORMAL_CLEARING};
-pub use routing::{Next, Places};
+pub use routing::{Category, Next, Places};
 pub use say::{Say, say_all};
 pub use strowger_script_macros::{call_script, queue_strategy, settings};
 pub use transfer::{PARKED_FOR, Park, TalkEnd, Transfer, park, pick_up, retrieve, talk, transferred_by};
@@ -96,8 +96,9 @@ pub mod prelude {
     pub use crate::sim::{Caller, Contact, Line, MessageBox, Number, Server, User};
     pub use crate::words::*;
     pub use crate::{
-        AndBridge, Dial, Leg, Next, Places, Say, agents, bridge, bridge_until, crm, dial, hand_over, http,
-        kv, log, mailbox, notify, park, pick_up, queue, retrieve, say_all, tag, talk, transferred_by,
+        AndBridge, Category, Dial, Leg, Next, Places, Say, agents, bridge, bridge_until, crm, dial,
+        hand_over, http, kv, log, mailbox, notify, park, pick_up, queue, retrieve, say_all, tag, talk,
+        transferred_by,
     };
     pub use serde_json::{Value, json};
     pub use strowger_script_macros::{call_script, settings};

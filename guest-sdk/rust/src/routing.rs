@@ -1,11 +1,13 @@
-//! Where to ring and what to do next, as settings write them: for scripts whose settings are made by people.
+//! Where to ring, what to do next and what to ask afterwards, as settings write them: for scripts whose settings are made by
+//! people.
 
 use crate::directory;
 use crate::leg::Leg;
 use crate::say::Say;
-use crate::words::{Failure, IntoTargets, Result, Target};
-use crate::{hand_over, settings};
+use crate::words::{Failure, IntoTargets, Lengths, Result, Target};
+use crate::{hand_over, settings, tag};
 use serde::{Deserialize, Deserializer};
+use std::collections::BTreeMap;
 
 /// The longest list of places.
 const MOST_PLACES: usize = 64;
@@ -133,6 +135,47 @@ impl Next {
                 caller.play(prompt.to(caller))
             }
             Next::Reject(status) => caller.decline(&Failure::Refused(*status)),
+        }
+    }
+}
+
+/// What a call was about, by a key of the agent's: the mark `category` in the register.
+#[settings]
+pub struct Category {
+    /// Said to the agent.
+    #[serde(default = "what_was_it_about")]
+    pub prompt: Say,
+    /// Categories by their keys: {"1": "order"}.
+    pub keys: BTreeMap<char, String>,
+    /// How many seconds there are for the key, 1 to 60.
+    #[serde(default = "ten_seconds")]
+    pub seconds: u32,
+}
+
+fn ten_seconds() -> u32 {
+    10
+}
+
+fn what_was_it_about() -> Say {
+    Say::words([
+        ("en", "What was the call about? Press a key."),
+        ("bg", "За какво беше обаждането? Натиснете клавиш."),
+        ("ru", "О чём был звонок? Нажмите клавишу."),
+    ])
+}
+
+impl Category {
+    /// The agent of a caller who has hung up says by a key what it was about, or hangs up; asked twice. Nothing is asked
+    /// where the settings have no categories.
+    pub fn of(category: Option<&Category>, agent: &Leg) -> Result {
+        let Some(category) = category else { return Ok(()) };
+        let keys: String = category.keys.keys().collect();
+        let asked =
+            agent.menu(category.prompt.to(agent)).keys(&keys).within(category.seconds.secs()).retries(1);
+        match asked.try_ask() {
+            Ok(Some(key)) => tag("category", &category.keys[&key]),
+            Ok(None) | Err(Failure::HungUp) => Ok(()),
+            Err(why) => Err(why),
         }
     }
 }

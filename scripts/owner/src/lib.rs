@@ -14,6 +14,8 @@ pub struct Owner {
     pub greeting: Option<Say>,
     /// Music by name in place of ringing.
     pub music: Option<String>,
+    /// What the owner is asked when the caller has hung up; nothing unless set.
+    pub category: Option<Category>,
     /// The normal scheme.
     pub otherwise: Next,
 }
@@ -38,7 +40,10 @@ fn on_call(caller: Leg, settings: Owner) -> Result {
     match call.ring() {
         Ok(leg) => {
             tag("owner-answered", "yes")?;
-            bridge(&caller, &leg)
+            match bridge_until(&caller, &leg, "")? {
+                BridgeEnd::AHungUp => Category::of(settings.category.as_ref(), &leg),
+                _ => Ok(()),
+            }
         }
         Err(Failure::HungUp) => Err(Failure::HungUp),
         Err(why) => {

@@ -25,6 +25,29 @@ fn the_owner_of_the_caller_is_rung_first() {
 }
 
 #[test]
+fn the_owner_says_by_a_key_what_it_was_about() {
+    let asked = |vera: User, hangs_up: bool| {
+        let keys = json!({ "1": "order", "2": "complaint" });
+        let normal = json!({ "hand_over": { "script": "strowger/queue" } });
+        let plan = Caller::from("+359888123456")
+            .with_settings(json!({ "category": { "keys": keys }, "otherwise": normal }))
+            .contact(maria().owner("vera"))
+            .user(vera)
+            .talks_with("vera");
+        let plan = if hangs_up { plan.hangs_up_after(30.secs()) } else { plan.is_hung_up() };
+        plan.run(on_call).tag("category").map(str::to_owned)
+    };
+    assert_eq!(asked(User::new("vera").presses("2"), true).as_deref(), Some("complaint"));
+    assert_eq!(asked(User::new("vera").presses("92"), true).as_deref(), Some("complaint"), "asked once more");
+    assert_eq!(asked(User::new("vera"), true), None);
+    assert_eq!(
+        asked(User::new("vera").presses("2").hangs_up_after(20.secs()), false),
+        None,
+        "she hung up first"
+    );
+}
+
+#[test]
 fn an_owner_who_does_not_answer_leaves_the_call_to_the_normal_scheme_and_both_are_on_record() {
     let after = |vera: User| {
         let call = caller()

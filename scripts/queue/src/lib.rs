@@ -52,19 +52,6 @@ pub struct Settings {
     pub category: Option<Category>,
 }
 
-/// What a call was about, by a key of the agent's: the mark `category` in the register.
-#[settings]
-pub struct Category {
-    /// Said to the agent.
-    #[serde(default = "what_was_it_about")]
-    pub prompt: Say,
-    /// Categories by their keys: {"1": "order"}.
-    pub keys: BTreeMap<char, String>,
-    /// How many seconds there are for the key, 1 to 60.
-    #[serde(default = "ten_seconds")]
-    pub seconds: u32,
-}
-
 /// Who counts as known, and what that is worth.
 #[settings]
 pub struct Known {
@@ -134,18 +121,6 @@ fn yes() -> bool {
     true
 }
 
-fn ten_seconds() -> u32 {
-    10
-}
-
-fn what_was_it_about() -> Say {
-    Say::words([
-        ("en", "What was the call about? Press a key."),
-        ("bg", "За какво беше обаждането? Натиснете клавиш."),
-        ("ru", "О чём был звонок? Нажмите клавишу."),
-    ])
-}
-
 fn nothing() -> Value {
     json!({})
 }
@@ -209,7 +184,7 @@ fn wait(caller: &Leg, place: &Place, settings: &Settings) -> Result {
                 // The agent was gone before they could talk: the caller is in line still. If it was the caller who
                 // left, waiting says so.
                 Err(Failure::HungUp) => continue,
-                Ok(BridgeEnd::AHungUp) => return categorize(&agent, settings),
+                Ok(BridgeEnd::AHungUp) => return Category::of(settings.category.as_ref(), &agent),
                 talked => return talked.map(drop),
             },
             Waited::LongestWait => {
@@ -231,18 +206,6 @@ fn wait(caller: &Leg, place: &Place, settings: &Settings) -> Result {
             Then::OutOfLine => return otherwise(caller, settings, "longest-wait", Failure::NoAnswer),
             Then::Done => return Ok(()),
         }
-    }
-}
-
-/// The agent says by a key what the call was about, or hangs up.
-fn categorize(agent: &Leg, settings: &Settings) -> Result {
-    let Some(category) = &settings.category else { return Ok(()) };
-    let keys: String = category.keys.keys().collect();
-    let asked = agent.menu(category.prompt.to(agent)).keys(&keys).within(category.seconds.secs()).retries(1);
-    match asked.try_ask() {
-        Ok(Some(key)) => tag("category", &category.keys[&key]),
-        Ok(None) | Err(Failure::HungUp) => Ok(()),
-        Err(why) => Err(why),
     }
 }
 

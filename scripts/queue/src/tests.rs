@@ -56,6 +56,20 @@ fn a_greeting_is_heard_once_then_music_until_an_agent_answers() {
 }
 
 #[test]
+fn the_agent_says_by_a_key_what_it_was_about() {
+    let category = json!({ "category": { "keys": { "1": "order", "2": "complaint" }, "seconds": 5 } });
+    let call = Caller::from("+359888123456")
+        .user(User::new("ana").presses("2"))
+        .with_settings(sales(category))
+        .queue("sales", ana_after(4))
+        .talks_with("ana")
+        .hangs_up_after(30.secs())
+        .run(on_call);
+    assert_eq!(call.tag("category"), Some("complaint"));
+    assert_eq!((call.length(), call.record().talked), (35.secs(), 30.secs()));
+}
+
+#[test]
 fn an_agent_who_is_gone_before_they_talk_costs_the_caller_nothing() {
     let call = caller()
         .with_settings(sales(json!({})))
