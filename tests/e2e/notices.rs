@@ -97,18 +97,24 @@ impl Outside {
   user = "exchange"
   password = "of-the-tests"
   from = "Demo <exchange@demo.example>"
+  bounces = "bounces@demo.example"
 "#,
             ca = ca.display()
         )
     }
 
+    /// Where text messages go, as Twilio's.
+    pub fn twilio(&self) -> String {
+        format!("http://{}:8090", self.ip)
+    }
+
     /// TOML of the tenant: all the ways, and a recipient for each, so that a test can tell them apart.
     fn sections(&self, digest: &str) -> String {
-        let (ip, mail) = (self.ip, self.mail());
+        let (ip, mail, twilio) = (self.ip, self.mail(), self.twilio());
         format!(
             r#"{mail}  [tenant.sms]
   kind = "twilio"
-  url = "http://{ip}:8090"
+  url = "{twilio}"
   account = "AC0123"
   token = "token-of-the-tests"
   from = "+35921234567"
@@ -410,4 +416,60 @@ fn a_message_is_attached_to_the_mail_that_tells_of_it_or_linked() {
     // A second of 8 kHz sound has 8000 bytes at least.
     assert!(attached[1].as_u64().is_some_and(|bytes| bytes > 16_000), "{mail}");
     assert!(outside.next("sms")["to"] == "+359888000103", "vera ticked it");
+}
+
+#[test]
+fn mail_that_comes_back_hours_later_is_not_sent_there_again_until_a_person_says_so() {
+    let (mut world, mut outside) = world("0 s");
+    give_up(&world, 1, 1);
+    let first = outside.next("mail");
+    assert_eq!(first["sender"], "bounces@demo.example", "what comes back comes to whoever collects it");
+    outbox(&mut world, 0, 0);
+
+    // Hours later, as Python's library writes what RFC 3464 asks for.
+    let returned = first["returned"].as_str().expect("a mail");
+    let (status, said) = bounced(&world, &returned.replace("failed", "delayed"));
+    assert!(status == 0 && said.is_empty(), "a delay is none: {said}");
+    let (status, said) = bounced(&world, returned);
+    assert_eq!(status, 0, "{said}");
+    assert!(said.contains("ana@demo.example") && said.contains("5.1.1"), "{said}");
+    let (status, said) = bounced(&world, &returned.replace("ana@demo.example", "eve@demo.example"));
+    assert!(status == 1 && said.contains("404") && said.contains("eve@demo.example"), "{said}");
+    let (status, said) = bounced(&world, "Subject: I am on holiday\n\nUntil Monday.\n");
+    assert!(status == 1 && said.contains("400"), "{said}");
+
+    world.exchange.kill();
+    world.exchange.start_again();
+    give_up(&world, 1, 1);
+    let dead = world.exchange.eventually("a dead letter", |exchange| {
+        let letters = &exchange.get("/tenants/demo/outbox?state=dead")["letters"];
+        letters.get(0).cloned()
+    });
+    let why = dead["why"].as_str().unwrap_or_default();
+    assert!(why.contains("mail to ana@demo.example came back") && why.contains("5.1.1"), "{dead}");
+    assert!(dead["given_up"].is_string(), "{dead}");
+    assert!(outside.rest("mail", PATIENCE).is_empty(), "nothing is mailed there");
+    let (status, listed, said) = world.exchange.cli(&["outbox", "bounces"]);
+    assert!(status == 0 && listed.contains("ana@demo.example"), "{listed}{said}");
+
+    let (status, _, said) = world.exchange.cli(&["outbox", "lift", "Ana@demo.example"]);
+    assert_eq!(status, 0, "{said}");
+    assert_eq!(world.exchange.get("/tenants/demo/bounces")["bounces"], serde_json::json!([]));
+    let (status, _, said) = world.exchange.cli(&["outbox", "retry", dead["id"].as_str().expect("an id")]);
+    assert_eq!(status, 0, "{said}");
+    assert_eq!(outside.next("mail")["to"][0], "ana@demo.example");
+    // A service that reports addresses in place of mails.
+    let report = r#"{ "address": "ANA@demo.example", "why": "mailbox full" }"#;
+    let (status, said) = world.exchange.send("POST", "/tenants/demo/bounces", report);
+    assert_eq!((status, &said["bounces"][0]["address"]), (200, &"ana@demo.example".into()), "{said}");
+}
+
+/// Hands a mail that came back to `strowger outbox bounced`, as a mail server's alias does.
+fn bounced(world: &World, mail: &str) -> (i32, String) {
+    let file = world.exchange.folder().join("returned");
+    std::fs::write(&file, mail).expect("a file");
+    let mut command = world.exchange.command(&["outbox", "bounced"]);
+    let done = command.stdin(std::fs::File::open(&file).expect("a file")).output().expect("it starts");
+    let said = [done.stdout, done.stderr].concat();
+    (done.status.code().unwrap_or(-1), String::from_utf8_lossy(&said).into_owned())
 }

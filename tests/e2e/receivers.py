@@ -22,6 +22,10 @@ import threading
 import time
 import urllib.parse
 from asyncio import Protocol
+from email.message import Message
+from email.mime.message import MIMEMessage
+from email.mime.multipart import MIMEMultipart
+from email.mime.text import MIMEText
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 from aiosmtpd.controller import Controller
@@ -75,6 +79,8 @@ class Mailbox:
             "mail",
             id=mail["Message-ID"],
             to=envelope.rcpt_tos,
+            sender=envelope.mail_from,
+            returned=returned(envelope.rcpt_tos[0], envelope.content),
             subject=mail["Subject"],
             automatic=mail["Auto-Submitted"],
             text=text.get_content() if text else None,
@@ -83,6 +89,23 @@ class Mailbox:
             secure=session.ssl is not None,
         )
         return "250 OK"
+
+
+def returned(to, content):
+    """The mail as it comes back hours later (RFC 3464): a server behind this one had no mailbox of the name."""
+    report = MIMEMultipart("report", report_type="delivery-status")
+    report["From"], report["To"], report["Subject"] = "MAILER-DAEMON@mx.example", "bounces@demo.example", "Undelivered Mail"
+    report.attach(MIMEText(f"I could not deliver a mail to {to}.\n"))
+    server, person = Message(), Message()
+    server["Reporting-MTA"] = "dns; mx.example"
+    person["Final-Recipient"], person["Action"], person["Status"] = f"rfc822; {to}", "failed", "5.1.1"
+    person["Diagnostic-Code"] = f"smtp; 550 5.1.1 there is no mailbox {to}"
+    status = Message()
+    status["Content-Type"] = "message/delivery-status"
+    status.set_payload([server, person])
+    report.attach(status)
+    report.attach(MIMEMessage(email.message_from_bytes(content)))
+    return report.as_string()
 
 
 class Refusal(Protocol):

@@ -88,7 +88,7 @@ pub struct Effect {
 pub struct Fate {
     /// Attempts that failed.
     pub attempts: u32,
-    /// When the next one is due.
+    /// When the next one is due; of what was given up, when that was.
     pub next: Millis,
     /// Why the last one failed; empty when none did.
     pub why: String,

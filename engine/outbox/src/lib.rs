@@ -20,7 +20,8 @@ pub type Millis = u64;
 pub const MOST_WAITING: usize = 10_000;
 /// Bytes of them as they are stored; beyond is [`Full`].
 pub const MOST_BYTES: usize = 32 << 20;
-/// Dead letters of one tenant; the oldest makes room for the next.
+/// Dead letters of one tenant; the oldest makes room for the next. They are also forgotten by their age
+/// ([`Plan::forget_dead`]).
 pub const MOST_DEAD: usize = 1_000;
 /// Effects that one delivery of a digest takes along; the rest goes with the next.
 pub const MOST_IN_DIGEST: usize = 200;

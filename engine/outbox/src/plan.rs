@@ -8,6 +8,8 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
+use exchange::CallId;
+
 use crate::effect::{Effect, EffectId, Fate};
 use crate::strand::{Ordinal, Strand, StrandKey, Waiting};
 use crate::{
@@ -51,7 +53,7 @@ pub enum Order {
     Erase(Arc<str>, EffectId),
     /// Write down how it went.
     Note(Arc<str>, EffectId, Fate),
-    /// A dead letter, and there were [`MOST_DEAD`]: forget it.
+    /// A dead letter, and there were [`MOST_DEAD`], or it was kept for as long as the tenant wishes: forget it.
     Discard(Arc<str>, EffectId),
 }
 
@@ -227,7 +229,7 @@ impl Plan {
         }
         match report {
             Report::Delivered => taken.iter().for_each(|ordinal| self.erase(*ordinal, out)),
-            Report::Refused(why) => taken.iter().for_each(|ordinal| self.bury(*ordinal, &why, out)),
+            Report::Refused(why) => taken.iter().for_each(|ordinal| self.bury(now, *ordinal, &why, out)),
             Report::Failed { why, after } => {
                 for ordinal in taken {
                     self.put_off(now, ordinal, &why, after, out);
@@ -263,6 +265,19 @@ impl Plan {
         self.erase(ordinal, out);
         self.list(&key);
         true
+    }
+
+    /// Forgets a tenant's dead letters that were given up before `given_up`, and those of calls that are older than
+    /// `calls`.
+    pub fn forget_dead(&mut self, tenant: &str, given_up: Millis, calls: CallId, out: &mut Vec<Order>) {
+        let Some(tenancy) = self.tenants.get_mut(tenant) else { return };
+        tenancy.dead.retain(|(_, id), waiting| {
+            let stays = waiting.next >= given_up && id.call.0 >= calls.0;
+            if !stays {
+                out.push(Order::Discard(tenant.into(), *id));
+            }
+            stays
+        });
     }
 
     /// How a tenant's outbox is.
@@ -364,10 +379,11 @@ impl Plan {
         }
     }
 
-    fn bury(&mut self, ordinal: Ordinal, why: &str, out: &mut Vec<Order>) {
+    fn bury(&mut self, now: Millis, ordinal: Ordinal, why: &str, out: &mut Vec<Order>) {
         let Some((tenant, waiting)) = self.remove(ordinal) else { return };
+        let waiting = Waiting { next: now, ..waiting };
         let attempts = waiting.attempts + 1;
-        let fate = Fate { attempts, next: waiting.next, why: why.to_owned(), dead: true };
+        let fate = Fate { attempts, next: now, why: why.to_owned(), dead: true };
         let dead = &mut tenancy(&mut self.tenants, &tenant).dead;
         dead.insert(ordinal, waiting);
         out.push(Order::Note(tenant.clone(), ordinal.1, fate));
@@ -391,7 +407,7 @@ impl Plan {
         let Some(strand) = self.strands.get_mut(&key) else { return };
         let Some(waiting) = strand.waiting.get_mut(&ordinal) else { return };
         if now >= waiting.deadline {
-            return self.bury(ordinal, why, out);
+            return self.bury(now, ordinal, why, out);
         }
         waiting.attempts += 1;
         let pause = pause(waiting.attempts, &mut self.chance).max(after.unwrap_or(0));
@@ -418,7 +434,7 @@ impl Plan {
         }
         overdue.sort_by_key(|(_, ordinal)| *ordinal);
         for (key, ordinal) in overdue {
-            self.bury(ordinal, why, out);
+            self.bury(now, ordinal, why, out);
             self.list(&key);
         }
     }
@@ -568,7 +584,7 @@ mod tests {
         add(&mut plan, 1, &it);
         let parcel = sent(&mut plan, 0).remove(0);
         let orders = report(&mut plan, 5, &parcel, Report::Refused("410".into()));
-        let fate = Fate { attempts: 1, next: 0, why: "410".into(), dead: true };
+        let fate = Fate { attempts: 1, next: 5, why: "410".into(), dead: true };
         assert_eq!(orders, [Order::Note("acme".into(), id(1), fate)]);
         let mut out = Vec::new();
         assert!(!plan.retry("other", id(1), &it, &mut out), "another tenant's");
@@ -652,5 +668,32 @@ mod tests {
         }
         assert_eq!(discarded, [Order::Discard("acme".into(), id(0))]);
         assert_eq!(plan.standing("acme").dead, MOST_DEAD);
+    }
+
+    #[test]
+    fn dead_letters_are_forgotten_by_when_they_were_given_up_or_with_their_calls() {
+        let mut plan = Plan::new(1);
+        for number in 1..=3 {
+            add(&mut plan, number, &effect(0));
+            let parcel = sent(&mut plan, 0).remove(0);
+            report(&mut plan, u64::from(number) * 1000, &parcel, Report::Refused("404".into()));
+        }
+        let mut out = Vec::new();
+        // A person had the first tried again, which begins its time anew.
+        assert!(plan.retry("acme", id(1), &effect(0), &mut out));
+        let parcel = sent(&mut plan, 9000).remove(0);
+        report(&mut plan, 9000, &parcel, Report::Refused("404".into()));
+        out.clear();
+        plan.forget_dead("acme", 3000, CallId(0), &mut out);
+        plan.forget_dead("other", 3000, CallId(0), &mut out);
+        assert_eq!(out, [Order::Discard("acme".into(), id(2))]);
+        add(&mut plan, 4, &effect(0));
+        plan.forget_dead("acme", 0, CallId(8), &mut out);
+        assert_eq!(out[1..], [Order::Discard("acme".into(), id(1)), Order::Discard("acme".into(), id(3))]);
+        assert_eq!(
+            (plan.standing("acme").dead, plan.standing("acme").waiting),
+            (0, 1),
+            "what waits is not dead"
+        );
     }
 }

@@ -179,6 +179,8 @@ pub struct Metrics {
     pub tapes_removed: Family<OfTenant, Counter>,
     /// Records removed for their age.
     pub records_removed: Family<OfTenant, Counter>,
+    /// Dead letters that were kept no longer.
+    pub dead_letters_removed: Family<OfTenant, Counter>,
     /// Runs of scripts that failed.
     pub script_failures: Family<OfFailure, Counter>,
     /// Runs of scripts that failed, by where they did.
@@ -264,6 +266,7 @@ impl Default for Metrics {
             tapes_size: Family::default(),
             tapes_removed: Family::default(),
             records_removed: Family::default(),
+            dead_letters_removed: Family::default(),
             script_failures: Family::default(),
             script_traps: Family::default(),
             script_decision: Family::new_with_constructor(|| {
@@ -331,6 +334,11 @@ impl Default for Metrics {
         registry.register_with_unit("tapes", "Tapes that are kept", Unit::Bytes, metrics.tapes_size.clone());
         registry.register("tapes_removed", "Tapes kept no longer", metrics.tapes_removed.clone());
         registry.register("records_removed", "Records kept no longer", metrics.records_removed.clone());
+        registry.register(
+            "dead_letters_removed",
+            "Dead letters kept no longer",
+            metrics.dead_letters_removed.clone(),
+        );
         registry.register("script_failures", "Runs that failed", metrics.script_failures.clone());
         registry.register("script_traps", "Runs that failed, by where", metrics.script_traps.clone());
         let decision = "Computing from one import's answer to the next";

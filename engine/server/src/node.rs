@@ -315,6 +315,14 @@ impl Node {
                     tracing::warn!(tenant = %tenant.name, %why, "what is kept no longer stays for now");
                 }
             }
+            match self.post.sweep(&tenant.name, &tenant.keep, now) {
+                Ok(forgotten) => {
+                    self.metrics.dead_letters_removed.get_or_create(&of()).inc_by(forgotten);
+                }
+                Err(why) => {
+                    tracing::warn!(tenant = %tenant.name, %why, "dead letters kept no longer stay for now");
+                }
+            }
         }
     }
 

@@ -31,6 +31,7 @@
 //! | `w` tenant user | an agent's work of their last day |
 //! | `x` moment tenant key | what in `k` expires when, in the order of time |
 //! | `y` tenant call number | a task that is done, in the order of time |
+//! | `z` tenant address | a mail address from which mail came back |
 
 use crate::{Batch, MAX_VALUE, Scan, Store, StoreError};
 
@@ -173,6 +174,23 @@ pub fn read_effect(key: &[u8]) -> Option<(String, u128, u32)> {
 /// How an effect went so far; nothing under it while there is nothing to tell.
 pub fn fate(tenant: &str, call: u128, number: u32) -> Vec<u8> {
     Key::new(b'f').text(tenant).bytes(&call.to_be_bytes()).bytes(&number.to_be_bytes()).0
+}
+
+/// A mail address from which mail came back.
+pub fn bounce(tenant: &str, address: &str) -> Vec<u8> {
+    Key::new(b'z').text(tenant).text(address).0
+}
+
+/// All such addresses of all tenants; [`read_bounce`] tells whose.
+pub fn bounces() -> Scan {
+    Scan::prefix(Key::new(b'z').0)
+}
+
+/// Reads such a key back: tenant, address.
+pub fn read_bounce(key: &[u8]) -> Option<(String, String)> {
+    let (tenant, rest) = read_text(key.strip_prefix(b"z")?)?;
+    let (address, rest) = read_text(rest)?;
+    rest.is_empty().then_some((tenant, address))
 }
 
 /// A contact of the tenant's own CRM.
@@ -474,6 +492,8 @@ mod tests {
         assert_eq!(read_call_back(&agent("acme", "ana")), None);
         assert_eq!(read_effect(&effect("ac\0me", 7 << 80, 9)), Some(("ac\0me".into(), 7 << 80, 9)));
         assert_eq!(read_effect(&fate("acme", 7, 9)), None);
+        assert_eq!(read_bounce(&bounce("ac\0me", "a@b.c")), Some(("ac\0me".into(), "a@b.c".into())));
+        assert_eq!(read_bounce(&registration("a", "b", "c")), None);
         let number = contact_number("acme", "8123456", "359888123456", "17\0");
         assert_eq!(read_contact_number(&number), Some(("359888123456".into(), "17\0".into())));
         assert_eq!(read_open_task(&open_task("ac\0me", 7, 9)), Some("ac\0me".into()));

@@ -1,5 +1,6 @@
 //! `outbox`: what waits for its delivery, and what was given up, from a shell.
 
+use std::io::Read as _;
 use std::process::ExitCode;
 
 use clap::{Args, Subcommand, ValueEnum};
@@ -24,6 +25,39 @@ pub(super) enum Verb {
     /// Give a letter up for good
     #[command(after_help = "Example:\n  strowger outbox drop 01KAG2M7V8Q4ZJ6T9X5B3N1C0D-1000")]
     Drop(Named),
+    /// List addresses that mail came back from: nothing is mailed there any more
+    #[command(after_help = "Example:\n  strowger outbox bounces")]
+    Bounces(Bounces),
+    /// Tell of a mail that came back, read from the standard input
+    #[command(after_help = "Example, of a mail server's aliases:\n  \
+        bounces: \"|strowger outbox bounced --url https://pbx.acme.example --tenant acme\"")]
+    Bounced(Bounced),
+    /// Mail to an address again
+    #[command(after_help = "Example:\n  strowger outbox lift ana@acme.example")]
+    Lift(Lift),
+}
+
+#[derive(Args)]
+pub(super) struct Bounces {
+    #[command(flatten)]
+    remote: Remote,
+    /// Print the answer as JSON
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Args)]
+pub(super) struct Bounced {
+    #[command(flatten)]
+    remote: Remote,
+}
+
+#[derive(Args)]
+pub(super) struct Lift {
+    #[command(flatten)]
+    remote: Remote,
+    /// The address, as `strowger outbox bounces` names it
+    address: String,
 }
 
 #[derive(Args)]
@@ -78,6 +112,21 @@ pub(super) fn run(verb: &Verb) -> Result<ExitCode, Failed> {
             let (api, path) = named.path("")?;
             api.change(Method::DELETE, &path, None)?;
         }
+        Verb::Bounces(wanted) => bounces(wanted)?,
+        Verb::Bounced(wanted) => {
+            let api = Api::new(&wanted.remote)?;
+            let mut mail = Vec::new();
+            std::io::stdin().lock().read_to_end(&mut mail)?;
+            let told = api.post_bytes(&format!("{}/bounces", api.tenant()?), "message/rfc822", mail)?;
+            for bounce in told["bounces"].as_array().into_iter().flatten() {
+                println!("{} is not mailed to any more: {}", cell(&bounce["address"]), cell(&bounce["why"]));
+            }
+        }
+        Verb::Lift(wanted) => {
+            let api = Api::new(&wanted.remote)?;
+            let path = format!("{}/bounces/{}", api.tenant()?, escaped(&wanted.address));
+            api.change(Method::DELETE, &path, None)?;
+        }
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -112,6 +161,21 @@ fn list(wanted: &List) -> Result<(), Failed> {
             cell(&resting["until"])
         );
     }
+    Ok(())
+}
+
+/// Where mail came back from.
+fn bounces(wanted: &Bounces) -> Result<(), Failed> {
+    let api = Api::new(&wanted.remote)?;
+    let answer = api.get(&format!("{}/bounces", api.tenant()?))?;
+    if wanted.json {
+        println!("{answer:#}");
+        return Ok(());
+    }
+    let members = ["address", "at", "why"];
+    let row = |row: &Value| members.iter().map(|member| cell(&row[*member])).collect::<Vec<_>>();
+    let cells: Vec<_> = answer["bounces"].as_array().into_iter().flatten().map(row).collect();
+    print!("{}", table(&["ADDRESS", "SINCE", "WHY"], &cells));
     Ok(())
 }
 

@@ -23,11 +23,21 @@ pub struct Keep {
     pub recordings: Option<Duration>,
     /// `recordings_size`: when all files take more room, the oldest are deleted; without a bound unless it is set.
     pub recordings_size: Option<u64>,
+    /// `dead_letters`: what could not be told is forgotten so long after it was given up; with the record of its call at
+    /// the latest.
+    pub dead_letters: Duration,
 }
 
 impl Default for Keep {
     fn default() -> Self {
-        Self { records: None, tapes: 90 * DAY, tapes_size: 1 << 30, recordings: None, recordings_size: None }
+        Self {
+            records: None,
+            tapes: 90 * DAY,
+            tapes_size: 1 << 30,
+            recordings: None,
+            recordings_size: None,
+            dead_letters: 90 * DAY,
+        }
     }
 }
 
@@ -40,6 +50,7 @@ pub(super) fn keep(section: Section<'_, '_>) -> Keep {
         records: days("records"),
         recordings: days("recordings"),
         recordings_size: size.then(|| section.size("recordings_size", 1 << 20..=1 << 50, 1 << 50)),
+        dead_letters: section.duration("dead_letters", DAY..=LONGEST, d.dead_letters),
         tapes: section.duration("tapes", DAY..=LONGEST, d.tapes),
         tapes_size: section.size("tapes_size", 1 << 20..=1 << 40, d.tapes_size),
     };

@@ -4,6 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use lettre::Address;
 use lettre::message::Mailbox;
 use notices::{Language, Occasion, QuietHours, Template, webhook};
 
@@ -111,6 +112,9 @@ pub struct MailServer {
     pub login: Option<(String, Secret)>,
     /// `from`
     pub from: Mailbox,
+    /// `bounces`: the address of the envelope, where a mail that can't be delivered after all is sent back to; that of
+    /// `from` unless set.
+    pub bounces: Option<Address>,
     /// `ca_file`: certificates, in PEM, that are trusted besides those of the world.
     pub authorities: Option<Vec<u8>>,
     /// `timeout`: for each step of the conversation.
@@ -341,12 +345,23 @@ fn mail_server(section: Section<'_, '_>) -> Option<MailServer> {
     }
     let from =
         section.required("from", "Acme <exchange@acme.example>").and_then(|text| mailbox(&section, text));
+    let bounces = section.text("bounces", "bounces@acme.example").and_then(|text| mailbox(&section, text));
+    let bounces = bounces.map(|mailbox| mailbox.email);
     let authorities = authorities(&section);
     let timeout = section.duration("timeout", SECOND..=MINUTE, 10 * SECOND);
     section.finish();
     let (host, port) = parts?;
     let login = user.map(|user| user.value.to_owned()).zip(password);
-    Some(MailServer { host: host.to_owned(), port, security, login, from: from?, authorities, timeout })
+    Some(MailServer {
+        host: host.to_owned(),
+        port,
+        security,
+        login,
+        from: from?,
+        bounces,
+        authorities,
+        timeout,
+    })
 }
 
 fn sms_service(section: Section<'_, '_>) -> Option<SmsService> {

@@ -3,6 +3,7 @@
 
 mod access;
 mod bans;
+mod bounces;
 mod calls;
 mod contacts;
 mod control;
@@ -143,6 +144,9 @@ pub fn router(node: Arc<Node>, stop: watch::Receiver<bool>) -> Router {
         .route("/outbox", get(outbox::list))
         .route("/outbox/{id}", get(outbox::get).delete(outbox::drop_letter))
         .route("/outbox/{id}/retry", post(outbox::retry))
+        .route("/bounces", get(bounces::list))
+        .route("/bounces", post(bounces::add).layer(DefaultBodyLimit::max(bounces::MOST_MAIL)))
+        .route("/bounces/{address}", delete(bounces::lift))
         .route("/events", get(streams::events));
     Router::new()
         .nest("/v1/tenants/{tenant}", tenant)
@@ -178,6 +182,7 @@ pub fn router(node: Arc<Node>, stop: watch::Receiver<bool>) -> Router {
         contacts::list, contacts::import, contacts::get, contacts::put, contacts::delete,
         tasks::list, tasks::add, tasks::get, tasks::change, tasks::call,
         outbox::list, outbox::get, outbox::retry, outbox::drop_letter,
+        bounces::list, bounces::add, bounces::lift,
         bans::list, bans::lift,
         tenants::metrics, tenants::healthz, tenants::readyz, streams::events,
     ),

@@ -80,6 +80,8 @@ pub(super) struct LetterView {
     written: String,
     /// When it is tried next; none for a dead letter.
     next: Option<String>,
+    /// When a dead letter was given up; it is forgotten `dead_letters` of `[tenant.keep]` later.
+    given_up: Option<String>,
     /// From then on it is a dead letter.
     deadline: String,
     /// What it tells.
@@ -203,6 +205,7 @@ fn view(Letter { id, effect }: Letter) -> LetterView {
         why: Some(effect.fate.why).filter(|why| !why.is_empty()),
         written: moment(effect.written),
         next: (!dead).then(|| moment(effect.fate.next.max(effect.not_before))),
+        given_up: dead.then(|| moment(effect.fate.next)),
         deadline: moment(effect.deadline),
         facts: effect.facts,
     }

@@ -6,12 +6,14 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use lettre::address::Envelope;
 use lettre::message::header::{ContentType, HeaderName, HeaderValue};
 use lettre::message::{Attachment, Mailbox, Message, MultiPart, SinglePart};
 use lettre::transport::smtp::PoolConfig;
 use lettre::transport::smtp::authentication::Credentials;
 use lettre::transport::smtp::client::{Certificate, Tls, TlsParameters};
 use lettre::{AsyncSmtpTransport, AsyncTransport as _, Tokio1Executor};
+use notices::webhook::rfc3339;
 use notices::{Facts, Occasion};
 use outbox::Report;
 
@@ -43,6 +45,14 @@ impl Mailers {
             let why = format!("{} gets no mail any more", delivery.recipient.name);
             return (Report::Refused(why), Vec::new());
         };
+        let address = to.email.as_ref();
+        if let Some(bounced) = node.post.bounces.of(&delivery.tenant.name, address) {
+            let (at, why) = (rfc3339(bounced.at as f64 / 1000.0), bounced.why);
+            let why = format!(
+                "mail to {address} came back ({at}: {why}); strowger outbox lift {address}, when it is right"
+            );
+            return (Report::Refused(why), Vec::new());
+        }
         let mailer = match self.mailer(&delivery.tenant.name, server) {
             Ok(mailer) => mailer,
             Err(why) => return (later(&format!("the mail server's configuration: {why}")), Vec::new()),
@@ -57,7 +67,13 @@ impl Mailers {
             Ok(message) => message,
             Err(why) => return (Report::Refused(format!("no mail can be made of it: {why}")), Vec::new()),
         };
-        match mailer.send(message).await {
+        // What comes back goes to whoever collects it.
+        let sender = server.bounces.clone().unwrap_or_else(|| server.from.email.clone());
+        let sent = match Envelope::new(Some(sender), vec![to.email.clone()]) {
+            Ok(envelope) => mailer.send_raw(&envelope, &message.formatted()).await,
+            Err(why) => return (Report::Refused(format!("no mail can be made of it: {why}")), Vec::new()),
+        };
+        match sent {
             Ok(_) => (Report::Delivered, names),
             Err(why) => (report(&why), Vec::new()),
         }

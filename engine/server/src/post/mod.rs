@@ -4,6 +4,7 @@
 //!
 //! A row holds the effect as it was written, another one how it went so far; so a failed attempt writes a few bytes.
 
+pub mod bounces;
 pub mod delivery;
 mod mail;
 pub mod notice;
@@ -18,6 +19,8 @@ use exchange::CallId;
 use outbox::{Effect, EffectId, Fate, Full, Millis, Order, Parcel, Plan, Report, Standing};
 use store::{Batch, Store, StoreError, layout};
 
+use self::bounces::Bounces;
+use crate::config::Keep;
 use crate::events::wall_millis;
 
 /// In front of each row, so that another form can be told apart later.
@@ -35,6 +38,8 @@ pub const MOST_EFFECT: usize = 64 << 10;
 pub struct Post {
     store: Store,
     plan: Mutex<Plan>,
+    /// Where mail came back from.
+    pub bounces: Bounces,
     /// The last number that a script's letter got.
     numbered: AtomicU32,
     /// Something changed when the next one is due.
@@ -118,6 +123,7 @@ impl Post {
             }
         }
         Ok(Self {
+            bounces: Bounces::open(store.clone())?,
             store,
             plan: Mutex::new(plan),
             numbered: AtomicU32::new(wall_millis() as u32),
@@ -279,6 +285,22 @@ impl Post {
         Ok(self.store.commit_and_wait(batch)?)
     }
 
+    /// Forgets a tenant's dead letters that it keeps no longer; answers how many. `now`: seconds since 1970 UTC. For a
+    /// thread that may wait.
+    ///
+    /// # Errors
+    /// When the store can't be written; they come back with the next start then, and go with its first sweep.
+    pub fn sweep(&self, tenant: &str, keep: &Keep, now: f64) -> Result<u64, StoreError> {
+        let before = |age: Duration| ((now - age.as_secs_f64()).max(0.0) * 1000.0) as Millis;
+        let calls = keep.records.map_or(CallId(0), |age| CallId::new(before(age), 0));
+        let mut out = Vec::new();
+        self.plan().forget_dead(tenant, before(keep.dead_letters), calls, &mut out);
+        if !out.is_empty() {
+            self.store.commit_and_wait(out.iter().fold(Batch::new(), with))?;
+        }
+        Ok(out.len() as u64)
+    }
+
     /// What is to be sent now, and when to ask again at the latest.
     fn due(&self) -> (Vec<Parcel>, Option<Millis>) {
         let mut out = Vec::new();
@@ -422,6 +444,35 @@ mod tests {
         after.report(parcels[0].number, Report::Refused("410 Gone".into()));
         after.drop_letter("acme", id(1)).expect("dropped");
         assert!(after.letters("acme", None, None, 10).expect("a list").is_empty());
+    }
+
+    #[test]
+    fn a_dead_letter_is_kept_for_as_long_as_the_tenant_says() {
+        const DAY: Duration = Duration::from_secs(24 * 3600);
+        let folder = tempfile::tempdir().expect("a folder");
+        let before = post(folder.path());
+        (1..=2).for_each(|number| keep(&before, number));
+        let (parcels, _) = before.due();
+        before.report(parcels[0].number, Report::Refused("410 Gone".into()));
+        drop(before);
+        let post = post(folder.path());
+        let now = wall_millis() as f64 / 1000.0;
+        let keep = Keep { dead_letters: 2 * DAY, ..Keep::default() };
+        let days = |days: f64| now + days * DAY.as_secs_f64();
+        assert_eq!(post.sweep("acme", &keep, days(1.9)).expect("a sweep"), 0);
+        assert_eq!(post.sweep("other", &keep, days(2.1)).expect("a sweep"), 0);
+        assert_eq!(post.sweep("acme", &keep, days(2.1)).expect("a sweep"), 1);
+        assert_eq!(post.standing("acme").dead, 0);
+        let left = post.letters("acme", None, None, 10).expect("a list");
+        assert_eq!(left.len(), 1, "what waits is not touched");
+        // Or until its call is forgotten, which was in November 2026.
+        let (parcels, _) = post.due();
+        post.report(parcels[0].number, Report::Refused("410 Gone".into()));
+        let records = |keep: Duration| Keep { records: Some(keep), ..Keep::default() };
+        let call = 1_795_000_000.0;
+        assert_eq!(post.sweep("acme", &records(2 * DAY), call).expect("a sweep"), 0);
+        assert_eq!(post.sweep("acme", &records(DAY), call + 1.5 * DAY.as_secs_f64()).expect("a sweep"), 1);
+        assert!(post.letters("acme", None, None, 10).expect("a list").is_empty());
     }
 
     #[test]
