@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use tests::exchange::binary;
+use tests::net::Net;
 use tests::pjsua::Pjsua;
 use tests::process::Process;
 use tests::sipp::{UAC_LISTENS, UAS, UAS_RINGS};
@@ -14,6 +15,7 @@ use tests::sound::{Heard, tone_wav};
 use tests::speech::SPEECH_HZ;
 
 use crate::example::{Edit, Example, always, folder, talk};
+use crate::notices::Outside;
 use crate::world::{LATER, SOON, mark};
 
 const A_SECOND: Duration = Duration::from_secs(1);
@@ -39,6 +41,106 @@ fn serve(agent: &mut Pjsua) {
     agent.talk(A_SECOND);
     agent.hang_up();
     agent.disconnected(SOON);
+}
+
+/// A customer whose deal is Ana's.
+fn ana_looks_after_maria(shop: &Example) {
+    let maria = json!({ "name": "Maria Petrova", "company": "Petrova Flowers", "owner": "ana", "numbers": [MARIA],
+        "deals": [{ "id": "7", "title": "Two hundred vases" }] });
+    let (status, said) = shop.exchange.send("PUT", "/tenants/shop/contacts/maria", maria.to_string());
+    assert_eq!(status, 200, "{said}");
+}
+
+/// Maria hangs up first, and the agent says by a key what it was about.
+fn asked_after(maria: &mut Pjsua, agent: &mut Pjsua, key: &str) {
+    agent.confirmed(SOON);
+    maria.talk(A_SECOND * 3);
+    maria.hang_up();
+    maria.disconnected(SOON);
+    agent.talk(A_SECOND * 2);
+    agent.press(key);
+    agent.disconnected(SOON);
+}
+
+#[test]
+fn after_the_call_the_head_is_told_the_owner_has_it_to_do_and_the_agent_says_what_it_was_about() {
+    let net = Net::new();
+    let mut outside = Outside::new(net.host());
+    let mails = "  [tenant.mail]\n  server = \"127.0.0.1:8425\"  # run.sh has one that prints what comes\n  \
+                 security = \"none\"\n  from = \"Shop <exchange@shop.example>\"\n";
+    let twilio = outside.twilio();
+    let mut shop = shop(&[(mails, &outside.mail()), ("http://127.0.0.1:8463", &twilio)]);
+    ana_looks_after_maria(&shop);
+
+    // Nobody is there, and she has waited long enough after forty seconds.
+    let mut maria = shop.customer(MARIA, 1000.0);
+    maria.call(&shop.uri(ADVERTISEMENT));
+    maria.confirmed(SOON);
+    maria.talk(A_SECOND * 40);
+    maria.hang_up();
+    maria.disconnected(SOON);
+    let (sms, mail) = (outside.next("sms"), outside.next("mail"));
+    assert_eq!((&sms["to"], &mail["to"][0]), (&json!("+359888000001"), &json!("head@shop.example")));
+    let (sms, mail) = (sms["text"].to_string(), mail["text"].to_string());
+    for told in [MARIA, "Maria Petrova"] {
+        assert!(sms.contains(told) && mail.contains(told), "{told}: {sms} {mail}");
+    }
+    assert!(mail.contains("40 с") && mail.contains(ADVERTISEMENT), "{mail}");
+    let (status, listed, said) = shop.exchange.cli(&["missed"]);
+    assert_eq!((status, listed.lines().count()), (0, 2), "{listed}{said}");
+    for told in [MARIA, "Maria Petrova", "sales", "ana"] {
+        assert!(listed.contains(told), "no {told} in {listed}");
+    }
+    let by_ten = ["T08:00:00", "T07:00:00"]; // in UTC, in winter and in summer
+    assert!(by_ten.iter().any(|ten| listed.contains(ten)), "{listed}");
+
+    // She calls again, and Boris answers: that call back is over, and Ana hears the conversation.
+    let mut boris = shop.phone("boris", 600.0);
+    maria.call(&shop.uri(ADVERTISEMENT));
+    let ringing = boris.event("ringing", SOON);
+    assert!(ringing["from"].as_str().is_some_and(|from| from.contains("\"Maria Petrova\"")), "{ringing}");
+    assert_eq!(ringing["subject"], "Petrova Flowers: Two hundred vases");
+    boris.answer();
+    asked_after(&mut maria, &mut boris, "1");
+    let call = shop.exchange.calls(2).pop().expect("two");
+    assert_eq!((&call["category"], &call["answered_by"]), (&json!("order"), &json!("boris")), "{call}");
+    let talk = call["talk"].as_f64().expect("seconds");
+    assert!((2.5..5.0).contains(&talk), "what Boris was asked for two seconds more is no talk: {call}");
+    let tasks = shop.exchange.get("/tenants/shop/tasks");
+    let of = |kind: &str| -> Value {
+        let all = tasks["tasks"].as_array().expect("a list");
+        all.iter()
+            .find(|task| task["kind"] == kind)
+            .cloned()
+            .unwrap_or_else(|| panic!("no {kind} in {tasks}"))
+    };
+    let (back, done, follow_up) = (of("call-back"), of("call"), of("follow-up"));
+    assert_eq!((&back["state"], &back["closed_by"]), (&json!("reached-us-again"), &json!("boris")), "{back}");
+    assert_eq!((&done["state"], &done["responsible"]), (&json!("done"), &json!("boris")), "{done}");
+    assert_eq!(
+        (&follow_up["state"], &follow_up["responsible"]),
+        (&json!("open"), &json!("ana")),
+        "{follow_up}"
+    );
+    assert_eq!(follow_up["recordings"], call["recordings"], "{follow_up}");
+    Heard::read(&shop.exchange.recording(&call)).assert_tone(1000.0, A_SECOND * 2);
+    let (status, listed, _) = shop.exchange.cli(&["missed"]);
+    assert_eq!((status, listed.lines().count()), (0, 1), "{listed}");
+
+    // From then on she has the one who looks after her.
+    let mut ana = shop.phone("ana", 440.0);
+    maria.call(&shop.uri(ADVERTISEMENT));
+    ana.event("ringing", SOON);
+    ana.answer();
+    asked_after(&mut maria, &mut ana, "2");
+    let call = shop.exchange.calls(3).pop().expect("three");
+    assert_eq!(
+        (&call["category"], mark(&call, "owner-answered")),
+        (&json!("delivery"), Some("yes")),
+        "{call}"
+    );
+    let open = shop.exchange.get("/tenants/shop/tasks?state=open");
+    assert_eq!(open["tasks"], json!([]), "they have spoken");
 }
 
 #[test]
@@ -342,14 +444,24 @@ fn one_command_shows_it_all_from_a_clean_start() {
         .current_dir(&here)
         .env("STROWGER", binary())
         .env("CALLERS", "6")
-        .env("RATE", "6");
+        .env("RATE", "6")
+        .env("PATIENCE", "5");
     let mut day = Process::spawn("run.sh", &mut command);
     let status = day.exit(Duration::from_secs(120));
     let said = day.lines.heard().join("\n");
     assert!(status.success(), "{said}");
     assert!(said.contains("32 agents are registered"), "{said}");
-    for figure in ["entered", "answered"] {
+    // One gave up before the shop was staffed; one of six is Ivan's customer, and never comes to the queue.
+    for (figure, count) in [("entered", "6"), ("answered", "5"), ("abandoned", "1")] {
         let last = said.lines().rev().find(|line| line.starts_with(figure)).unwrap_or_default();
-        assert_eq!(last.split_whitespace().last(), Some("6"), "{said}");
+        assert_eq!(last.split_whitespace().last(), Some(count), "{figure}: {said}");
     }
+    for told in ["mail to head@shop.example: ", "text message to +359888000001: "] {
+        assert!(
+            said.lines().any(|line| line.starts_with(told) && line.contains("+359888765432")),
+            "{told}: {said}"
+        );
+    }
+    let missed = said.lines().find(|line| line.contains("+359888765432") && line.contains("vera"));
+    assert!(missed.is_some_and(|line| line.contains("Petar Ivanov")), "{said}");
 }
