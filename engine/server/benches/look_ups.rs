@@ -6,6 +6,10 @@
 //! The first number is of conversations, the second of contacts, which take six times as long to load; as many unless said.
 //! `TMPDIR` chooses the disk. Numbers are asked in no order, one in ten of them unknown, and every row of the store is as
 //! likely as any other, so that most answers come from the disk's pages and few from what was read a moment ago.
+//!
+//! With 200,000 of each, on two cores of an EPYC that six compilers shared, median and slowest hundredth: who spoke last 5.1 and
+//! 27 µs on sled, 3.3 and 7.6 µs on redb; whose a number is 9.5 and 60 µs on sled, 7.6 and 42 µs on redb; loaded in 98 s by sled
+//! and in 70 s by redb. One answer in 240 at most took more than 1 ms then; the tail is to be measured on a quiet machine.
 
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
