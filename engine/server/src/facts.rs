@@ -119,7 +119,10 @@ fn rung(fact: &Fact) -> Option<Rung> {
         "queue.missed" => format!("{} missed it: {}", of("agent"), of("reason")),
         "queue.announced" => format!("hears {}{}", of("say"), decided_by(fact)),
         "queue.key" => format!("key {}: {}{}", of("key"), of("action"), decided_by(fact)),
-        "queue.connected" => format!("{} answered after {} s", of("agent"), of("waited")),
+        "queue.connected" => {
+            let instead = value(fact, "rang").map(|rang| format!(", picked up from {rang}"));
+            format!("{} answered after {} s{}", of("agent"), of("waited"), instead.unwrap_or_default())
+        }
         "queue.call-back" => format!("{} will be called back", of("number")),
         "queue.called-back" => format!("called back by {} after {} s", of("agent"), of("waited")),
         "queue.left" => format!("leaves after {} s: {}", of("waited"), of("reason")),

@@ -91,14 +91,21 @@ impl Call {
         }
     }
 
-    /// Whether it rings at this user's, by a dial of its script.
-    pub fn rings(&self, user: &str) -> bool {
-        let (Driver::Script | Driver::LastResort(_), Some(Pending::Dial(dialling))) =
-            (&self.driver, &self.pending)
-        else {
-            return false; // nobody is called here yet
+    /// The leg that rings at this user's for somebody who is here.
+    pub fn rings_at(&self, user: &str) -> Option<LegNo> {
+        self.ringing().find(|no| self.leg(*no).info.user.as_deref() == Some(user))
+    }
+
+    /// Legs that ring for somebody who is here: by a dial of the script, by a transfer, or by an offer of a queue. None
+    /// while the call looks for its own caller.
+    fn ringing(&self) -> impl Iterator<Item = LegNo> {
+        let dialling = match &self.pending {
+            Some(Pending::Dial(dialling) | Pending::Transfer(dialling)) => Some(dialling),
+            _ => None,
         };
-        dialling.attempts.iter().any(|attempt| self.leg(attempt.leg).info.user.as_deref() == Some(user))
+        let dialled = dialling.into_iter().flat_map(|dialling| &dialling.attempts).map(|attempt| attempt.leg);
+        let somebody = !matches!(self.driver, Driver::Origin { .. });
+        dialled.chain(self.rung()).filter(move |_| somebody)
     }
 
     /// There is no such slot, no such call: the script goes on.
@@ -149,17 +156,17 @@ impl Call {
     /// Whether somebody else's telephone may take the place of this leg: it rings, or talks with another.
     pub fn is_replaceable(&self, no: LegNo) -> bool {
         match &self.pending {
-            Some(Pending::Dial(dialling)) if !matches!(self.driver, Driver::Origin { .. }) => {
-                dialling.attempts.iter().any(|attempt| attempt.leg == no)
-            }
-            Some(Pending::Bridge { a, b, .. }) => self.wish.is_none() && a != b && (no == *a || no == *b),
-            _ => false,
+            Some(Pending::Bridge { a, b, .. }) if no == *a || no == *b => self.wish.is_none() && a != b,
+            _ => self.ringing().any(|ringing| ringing == no),
         }
     }
 
     /// A leg of another call takes the place of this one, which leaves (RFC 3891 §3). Whoever talked with it talks on; if it
     /// rang, the others that ring stop too.
     pub fn replace(&mut self, no: LegNo, leg: Leg, around: &mut Around) {
+        if let Some(at) = self.rung_by(no) {
+            return self.pick_up_from_agent(at, leg, around);
+        }
         if !matches!(self.pending, Some(Pending::Bridge { .. })) {
             return self.welcome(leg, around);
         }

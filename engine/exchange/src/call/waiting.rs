@@ -419,6 +419,12 @@ impl Call {
         floor.missed(id, &agent, miss, &mut moment);
     }
 
+    /// The legs of agents that ring for the place.
+    pub(super) fn rung(&self) -> impl Iterator<Item = LegNo> {
+        let rung = self.standing.iter().flat_map(|standing| &standing.rung);
+        rung.flat_map(|rung| rung.dialling.attempts.iter().map(|attempt| attempt.leg))
+    }
+
     /// Which agent's leg it is, if it rings for the place.
     pub(super) fn rung_by(&self, no: LegNo) -> Option<usize> {
         let rings = |rung: &Rung| rung.dialling.attempts.iter().any(|attempt| attempt.leg == no);
@@ -468,6 +474,26 @@ impl Call {
             standing.connected = Some(Connected { leg: LegNo::CALLER, agent, fetch_by: None });
             return self.settle(Answer::Leg(Box::new(leg)), around);
         }
+        self.give_agent(agent, leg, around);
+    }
+
+    /// Somebody comes for the caller in place of an agent whose telephone rings, and is to the queue who answered.
+    pub(super) fn pick_up_from_agent(&mut self, at: usize, leg: Leg, around: &mut Around) {
+        let Some(standing) = &self.standing else { return };
+        let (id, rang) = (standing.id, standing.rung[at].agent.clone());
+        let no = self.adopt(leg, around);
+        let (info, who) = (self.leg(no).info.clone(), self.leg(no).record.party.clone());
+        self.note("call.picked-up", no, who.clone(), around);
+        self.stop_agents(Cause::AnsweredElsewhere, "answered elsewhere", around);
+        let user = info.user.clone().unwrap_or(who);
+        let (floor, mut moment) = around.floor();
+        floor.picked_up(id, &rang, &user, &mut moment);
+        self.give_agent(user, info, around);
+    }
+
+    /// Whoever answered for the caller is the script's.
+    fn give_agent(&mut self, agent: String, leg: LegInfo, around: &mut Around) {
+        let Some(standing) = &mut self.standing else { return };
         let no = leg.leg;
         standing.connected = Some(Connected { leg: no, agent, fetch_by: Some(around.now + UNFETCHED) });
         let music = standing.music.clone();

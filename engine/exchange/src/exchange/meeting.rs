@@ -106,6 +106,7 @@ impl Exchange {
                 .map(|c| c.id)
                 .min()
         };
+        let mut rings = None;
         let (there, why, named) = match what {
             Elsewhere::Join(with) => {
                 let mut given = Given::Nothing;
@@ -139,7 +140,11 @@ impl Exchange {
                 }
                 return;
             }
-            Elsewhere::PickUp(user) => (find(&self.calls, &|call| call.rings(&user)), "picked up", user),
+            Elsewhere::PickUp(user) => {
+                let there = find(&self.calls, &|call| call.rings_at(&user).is_some());
+                rings = there.and_then(|id| self.calls.get(&id)?.rings_at(&user));
+                (there, "picked up", user)
+            }
         };
         let Some((there, with)) = there.and_then(|id| Some((id, self.calls.get(&id)?.party_name()))) else {
             return self.with_call(now, id, directory, out, |call, around| call.nobody_there(named, around));
@@ -147,7 +152,10 @@ impl Exchange {
         let mut leg = None;
         self.with_call(now, id, directory, out, |call, around| leg = call.give_caller(why, with, around));
         if let Some(leg) = leg {
-            self.with_call(now, there, directory, out, |call, around| call.welcome(leg, around));
+            self.with_call(now, there, directory, out, |call, around| match rings {
+                Some(no) => call.replace(no, leg, around),
+                None => call.welcome(leg, around),
+            });
         }
     }
 }

@@ -289,8 +289,34 @@ impl Floor {
 
     /// The first of the agents answered. The others are free again; the call stops their telephones.
     pub fn answered(&mut self, id: PlaceId, user: &str, m: &mut Moment) {
+        let Some((user, lease)) = self.places.get_mut(&id).and_then(|place| place.take_agent(user)) else {
+            return;
+        };
+        self.connect(id, user.clone(), user, lease, m);
+    }
+
+    /// Somebody took what rang at an agent's on a telephone of their own: another agent, or any other user. Nobody has
+    /// missed anything, and all who rang are free again; the call stops their telephones.
+    pub fn picked_up(&mut self, id: PlaceId, rang: &str, user: &str, m: &mut Moment) {
         let Some(place) = self.places.get_mut(&id) else { return };
-        let Some((user, lease)) = place.take_agent(user) else { return };
+        let Some((rang, lease)) = place.take_agent(rang) else { return };
+        let tenant = place.tenant.clone();
+        let known = self.rooms.get(&tenant).and_then(|room| room.agents.get_key_value(user));
+        let user = known.map_or_else(|| Name::from(user), |(name, _)| name.clone());
+        // Whoever takes it may have been rung for it as well.
+        place.take_agent(&user);
+        if user != rang {
+            if let Some(agent) = self.agent_mut(&tenant, &rang) {
+                agent.lease = None;
+            }
+            self.refresh(&tenant, &rang, m);
+        }
+        self.connect(id, rang, user, lease, m);
+    }
+
+    /// This user talks with the caller for whom that agent was rung; both are in none of the place's leases any more.
+    fn connect(&mut self, id: PlaceId, rang: Name, user: Name, lease: u64, m: &mut Moment) {
+        let Some(place) = self.places.get_mut(&id) else { return };
         let waited = m.now.saturating_duration_since(place.arrived);
         let leases = std::mem::take(&mut place.leases);
         place.stage = Stage::Connected { agent: user.clone(), waited };
@@ -303,20 +329,22 @@ impl Floor {
             ("waited", waited.as_secs().to_string()),
         ];
         about.extend(place.call.map(|call| ("call", call.to_string())));
+        about.extend((rang != user).then(|| ("rang", rang.to_string())));
         m.tell(&tenant, "queue.connected", about);
+        let offered = self.agent_mut(&tenant, &rang).and_then(|agent| agent.last_offered);
         if let Some(line) = self.line_mut(&tenant, &queue) {
             line.callers.retain(|caller| *caller != id);
-            line.last_answered = Some(user.clone());
+            if line.member(&user).is_some() {
+                line.last_answered = Some(user.clone());
+            }
+            if let Some(offered) = offered {
+                line.service.note_ring(m.now.saturating_duration_since(offered));
+            }
         }
-        let mut rang = None;
         if let Some(agent) = self.agent_mut(&tenant, &user) {
-            agent.lease = None;
+            agent.lease = agent.lease.filter(|of| *of != id);
             agent.answered += 1;
             agent.missed_in_a_row = 0;
-            rang = agent.last_offered.map(|offered| m.now.saturating_duration_since(offered));
-        }
-        if let (Some(rang), Some(line)) = (rang, self.line_mut(&tenant, &queue)) {
-            line.service.note_ring(rang);
         }
         // Its state follows from its leg, which talks now.
         self.release_leases(&tenant, leases, m);

@@ -94,6 +94,8 @@ pub struct History {
     in_line: BTreeSet<String>,
     entered: usize,
     ended: usize,
+    /// Offers that somebody else took.
+    pub picked_up: usize,
     plans: Vec<QueuePlan>,
 }
 
@@ -125,6 +127,7 @@ impl History {
             in_line: BTreeSet::new(),
             entered: 0,
             ended: 0,
+            picked_up: 0,
             plans,
             decides,
             witness: |_, _| {},
@@ -162,7 +165,8 @@ impl History {
             }
             89 => self.reload(),
             90..92 => self.own_call(),
-            92..94 => {
+            92..94 => self.pick_up(),
+            94..96 => {
                 let kept = if self.chance.percent(90) { Ok(()) } else { Err("no space is left".into()) };
                 self.office.disk_answers(kept);
             }
@@ -198,22 +202,36 @@ impl History {
             return;
         }
         let user = self.chance.of(&PEOPLE).unwrap().to_string();
-        let arrival = Arrival {
-            tenant: "shop".into(),
-            from: Party::default(),
-            dialled: "102".into(),
-            direction: Direction::Internal,
-            user: Some(user.clone()),
-            trunk: None,
-            headers: vec![],
-            language: "en".into(),
-            sip_call_id: "own".into(),
-            route: Route { script: "own".into(), settings: "{}".into(), fallback: vec![], source: None },
-        };
-        let mut out = vec![];
-        let (call, leg) = self.office.exchange.arrive(self.office.now, arrival, &self.office.house, &mut out);
-        self.office.decide(out);
+        let (call, leg) = self.office.arrive_from(&user);
         self.own.insert(call, (leg, user));
+    }
+
+    /// Somebody's telephone comes for one that rings, talks, or is none of ours any more.
+    fn pick_up(&mut self) {
+        let legs: Vec<LegKey> = self.phones.keys().copied().collect();
+        let recent = &legs[legs.len().saturating_sub(12)..];
+        let Some(place) = self.chance.of(recent).copied() else { return };
+        let user = *self.chance.of(&PEOPLE).unwrap();
+        let talks = |phone: &Phone| phone.ring == Ring::Up && phone.user.as_deref() == Some(user);
+        if self.own.values().any(|(_, own)| own == user) || self.phones.values().any(talks) {
+            return; // a telephone at a time
+        }
+        if self.phones[&place].user.is_none() {
+            return; // a customer's, who is called back
+        }
+        let (call, ring) = (self.phones[&place].call, self.phones[&place].ring);
+        let (_, leg) = match self.office.comes_for(user, place) {
+            Ok(came) => came,
+            Err(why) => return assert_eq!(why, Failure::NotFound("leg".into())),
+        };
+        assert!(ring != Ring::Over, "nobody is there any more");
+        let script =
+            self.scripts.get_mut(&call).expect("who calls back is not there before somebody answers");
+        if script.leg == place {
+            script.leg = leg;
+        }
+        self.phones.insert(leg, Phone { user: Some(user.into()), call, ring: Ring::Up });
+        self.picked_up += usize::from(ring == Ring::Ringing);
     }
 
     /// A telephone does something, also one that is none of ours any more.

@@ -285,6 +285,22 @@ impl Office {
         arrived
     }
 
+    /// A user calls.
+    pub fn arrive_from(&mut self, user: &str) -> (CallId, LegKey) {
+        let mut out = vec![];
+        let arrived = self.exchange.arrive(self.now, own_call(user), &self.house, &mut out);
+        self.decide(out);
+        arrived
+    }
+
+    /// A telephone of a user's comes to take the place of a leg (RFC 3891).
+    pub fn comes_for(&mut self, user: &str, place: LegKey) -> Result<(CallId, LegKey), Failure> {
+        let mut out = vec![];
+        let came = self.exchange.arrive_in_place(self.now, own_call(user), place, &self.house, &mut out);
+        self.decide(out);
+        came
+    }
+
     pub fn command(&mut self, call: CallId, command: Command) {
         let mut out = vec![];
         self.exchange.handle_command(self.now, call, command, &self.house, &mut out);
@@ -406,6 +422,22 @@ pub struct Caller {
     pub call: CallId,
     pub leg: LegKey,
     pub place: PlaceNo,
+}
+
+/// What a user's telephone asks for.
+fn own_call(user: &str) -> Arrival {
+    Arrival {
+        tenant: "shop".into(),
+        from: Party { number: format!("1{user}"), name: Some(user.into()), uri: format!("sip:{user}") },
+        dialled: "101".into(),
+        direction: Direction::Internal,
+        user: Some(user.into()),
+        trunk: None,
+        headers: vec![],
+        language: "en".into(),
+        sip_call_id: "own".into(),
+        route: Route { script: "own".into(), settings: "{}".into(), fallback: vec![], source: None },
+    }
 }
 
 pub fn enter(queue: &str, priority: i32) -> Command {
