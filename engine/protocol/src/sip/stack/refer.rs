@@ -102,6 +102,14 @@ impl Stack {
         self.put(session);
     }
 
+    /// This side ends the session: whoever was told that it is being tried hears that it is not any more (RFC 3515 §2.4.4).
+    pub(super) fn close_refer(&mut self, now: Instant, session: &mut Session, out: &mut Vec<Output>) {
+        if session.refer.as_ref().is_some_and(|refer| refer.server.is_none()) {
+            self.tell_progress(now, session, 487, out);
+        }
+        self.drop_refer(now, session, out);
+    }
+
     /// The session ends: a REFER that still waits for its response gets one.
     pub(super) fn drop_refer(&mut self, now: Instant, session: &mut Session, out: &mut Vec<Output>) {
         if let Some(Refer { server: Some(server), .. }) = session.refer.take() {
@@ -109,11 +117,15 @@ impl Stack {
         }
     }
 
-    /// NOTIFY with the status as a fragment of a message (RFC 3420, RFC 3515 §2.4.5).
     fn send_progress(&mut self, now: Instant, session: &mut Session, status: u16, out: &mut Vec<Output>) {
-        let (Some(refer), State::Talking { dialog, .. }, false) =
-            (&session.refer, &mut session.state, session.over)
-        else {
+        if !session.over {
+            self.tell_progress(now, session, status, out);
+        }
+    }
+
+    /// NOTIFY with the status as a fragment of a message (RFC 3420, RFC 3515 §2.4.5).
+    fn tell_progress(&mut self, now: Instant, session: &mut Session, status: u16, out: &mut Vec<Output>) {
+        let (Some(refer), State::Talking { dialog, .. }) = (&session.refer, &mut session.state) else {
             return;
         };
         if refer.quiet {

@@ -44,7 +44,7 @@ impl Stack {
         reason: Option<&str>,
         out: &mut Vec<Output>,
     ) {
-        self.drop_refer(now, session, out);
+        self.close_refer(now, session, out);
         let State::Talking { dialog, offer, .. } = &mut session.state else { return };
         match offer {
             Offer::Sent { invite, .. } => self.abandon(now, *invite),

@@ -196,6 +196,30 @@ fn a_bye_that_crosses_a_refer_ends_both() {
 }
 
 #[test]
+fn rfc3515_2_4_4_whoever_is_hung_up_on_while_it_is_tried_hears_that_it_is_not_any_more() {
+    let mut link = Link::new(4);
+    let [_, boris] = in_call(&mut link);
+    refer(&mut link, boris, 2, TO_VERA, "");
+    accept(&mut link, boris);
+    link.ask(BORIS, |stack, now, out| stack.hang_up(now, boris, None, out));
+    let last = sent(&mut link, "NOTIFY").pop().unwrap();
+    assert!(last.contains("\r\nSubscription-State: terminated;reason=noresource\r\n"), "{last}");
+    assert!(last.ends_with("\r\n\r\nSIP/2.0 487 Request Terminated\r\n"), "{last}");
+    assert_eq!(link.lines(), ["b 202", "b NOTIFY", "b NOTIFY", "b BYE"]);
+    link.run_out(&mut nothing());
+    link.assert_empty();
+
+    // One that was not accepted yet is answered, and nothing was promised.
+    let mut link = Link::new(5);
+    let [_, boris] = in_call(&mut link);
+    refer(&mut link, boris, 2, TO_VERA, "");
+    link.ask(BORIS, |stack, now, out| stack.hang_up(now, boris, None, out));
+    assert_eq!(link.lines(), ["b 487", "b BYE"]);
+    link.run_out(&mut nothing());
+    link.assert_empty();
+}
+
+#[test]
 fn rfc5057_5_3_a_notify_that_is_refused_or_lost_does_not_end_the_call() {
     for lost in [false, true] {
         let mut link = Link::new(3);
