@@ -1,9 +1,9 @@
-//! Suites by the names of RFC 4568 §6.2 and RFC 7714 §14.2, and the master key of one direction.
+//! Suites by the names of RFC 4568 §6.2, RFC 6188 §8 and RFC 7714 §14.2, and the master key of one direction.
 
 use std::fmt;
 
-/// Octets of the longest master key with its salt: AES-256 and 96 bits.
-const MAX_KEY: usize = 32 + 12;
+/// Octets of the longest master key with its salt: AES-256 and 112 bits.
+const MAX_KEY: usize = 32 + 14;
 
 /// What encrypts and authenticates.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -12,6 +12,10 @@ pub enum Suite {
     AesCm128HmacSha1_80,
     /// The same with tags of 32 bits for sound; those of SRTCP have 80 (RFC 4568 §6.2.2).
     AesCm128HmacSha1_32,
+    /// As the first, with keys of 256 bits (RFC 6188).
+    AesCm256HmacSha1_80,
+    /// As the second, with keys of 256 bits (RFC 6188).
+    AesCm256HmacSha1_32,
     /// RFC 7714.
     AeadAes128Gcm,
     /// RFC 7714.
@@ -21,14 +25,22 @@ pub enum Suite {
 impl Suite {
     /// All of them, in the order in which they are offered: the fastest and safest first, but the one that all
     /// telephones have before those that only some have with faults.
-    pub const ALL: [Suite; 4] =
-        [Self::AesCm128HmacSha1_80, Self::AeadAes128Gcm, Self::AeadAes256Gcm, Self::AesCm128HmacSha1_32];
+    pub const ALL: [Suite; 6] = [
+        Self::AesCm128HmacSha1_80,
+        Self::AeadAes128Gcm,
+        Self::AeadAes256Gcm,
+        Self::AesCm256HmacSha1_80,
+        Self::AesCm128HmacSha1_32,
+        Self::AesCm256HmacSha1_32,
+    ];
 
     /// As SDP names it.
     pub fn name(self) -> &'static str {
         match self {
             Self::AesCm128HmacSha1_80 => "AES_CM_128_HMAC_SHA1_80",
             Self::AesCm128HmacSha1_32 => "AES_CM_128_HMAC_SHA1_32",
+            Self::AesCm256HmacSha1_80 => "AES_256_CM_HMAC_SHA1_80",
+            Self::AesCm256HmacSha1_32 => "AES_256_CM_HMAC_SHA1_32",
             Self::AeadAes128Gcm => "AEAD_AES_128_GCM",
             Self::AeadAes256Gcm => "AEAD_AES_256_GCM",
         }
@@ -43,14 +55,17 @@ impl Suite {
     pub fn key_length(self) -> usize {
         match self {
             Self::AesCm128HmacSha1_80 | Self::AesCm128HmacSha1_32 | Self::AeadAes128Gcm => 16,
-            Self::AeadAes256Gcm => 32,
+            Self::AesCm256HmacSha1_80 | Self::AesCm256HmacSha1_32 | Self::AeadAes256Gcm => 32,
         }
     }
 
     /// Octets of the master salt.
     pub fn salt_length(self) -> usize {
         match self {
-            Self::AesCm128HmacSha1_80 | Self::AesCm128HmacSha1_32 => 14,
+            Self::AesCm128HmacSha1_80
+            | Self::AesCm128HmacSha1_32
+            | Self::AesCm256HmacSha1_80
+            | Self::AesCm256HmacSha1_32 => 14,
             Self::AeadAes128Gcm | Self::AeadAes256Gcm => 12,
         }
     }

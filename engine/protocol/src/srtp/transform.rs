@@ -47,9 +47,17 @@ pub(super) struct Place {
 }
 
 pub(super) enum Transform {
-    Counter { aes: Box<Aes128>, salt: [u8; 14], mac: Box<Hmac<Sha1>>, tag: usize },
+    Counter { aes: Box<Aes>, salt: [u8; 14], mac: Box<Hmac<Sha1>>, tag: usize },
     Gcm128 { aead: Box<Aes128Gcm>, salt: [u8; 12] },
     Gcm256 { aead: Box<Aes256Gcm>, salt: [u8; 12] },
+}
+
+/// The block cipher of counter mode.
+pub(super) enum Aes {
+    /// RFC 3711 §4.1.1.
+    Of128(Aes128),
+    /// RFC 6188 §2.
+    Of256(Aes256),
 }
 
 impl Transform {
@@ -59,15 +67,22 @@ impl Transform {
             Protocol::Rtcp => 3,
         };
         let tag = match (protocol, master.suite()) {
-            (Protocol::Rtp, Suite::AesCm128HmacSha1_32) => 4,
+            (Protocol::Rtp, Suite::AesCm128HmacSha1_32 | Suite::AesCm256HmacSha1_32) => 4,
             (Protocol::Rtp | Protocol::Rtcp, _) => RTCP_TAG,
         };
         const SIZES: &str = "a derived key is as long as its cipher asks";
         match master.suite() {
-            Suite::AesCm128HmacSha1_80 | Suite::AesCm128HmacSha1_32 => {
+            suite @ (Suite::AesCm128HmacSha1_80
+            | Suite::AesCm128HmacSha1_32
+            | Suite::AesCm256HmacSha1_80
+            | Suite::AesCm256HmacSha1_32) => {
                 let auth: [u8; AUTH_KEY] = derive(master, first + 1);
+                let aes = match suite.key_length() {
+                    16 => Aes::Of128(Aes128::new(&derive::<16>(master, first).into())),
+                    _ => Aes::Of256(Aes256::new(&derive::<32>(master, first).into())),
+                };
                 Self::Counter {
-                    aes: Box::new(Aes128::new(&derive::<16>(master, first).into())),
+                    aes: Box::new(aes),
                     salt: derive(master, first + 2),
                     mac: Box::new(KeyInit::new_from_slice(&auth).expect(SIZES)),
                     tag,
@@ -208,12 +223,15 @@ where
 }
 
 /// RFC 3711 §4.1.1.
-fn counter(aes: &Aes128, salt: &[u8; 14], at: Place, bytes: &mut [u8]) {
+fn counter(aes: &Aes, salt: &[u8; 14], at: Place, bytes: &mut [u8]) {
     let mut iv = [0; 16];
     iv[..14].copy_from_slice(salt);
     xor(&mut iv[4..8], &at.ssrc.to_be_bytes());
     xor(&mut iv[8..14], &at.index.to_be_bytes()[2..]);
-    key_stream(aes, &iv, bytes);
+    match aes {
+        Aes::Of128(aes) => key_stream(aes, &iv, bytes),
+        Aes::Of256(aes) => key_stream(aes, &iv, bytes),
+    }
 }
 
 /// RFC 7714 §8.1 and §9.1: the SSRC, and the index behind it: roll-over counter and sequence number, or that of SRTCP.
@@ -329,7 +347,7 @@ mod tests {
         let salt = [0xf0, 0xf1, 0xf2, 0xf3, 0xf4, 0xf5, 0xf6, 0xf7, 0xf8, 0xf9, 0xfa, 0xfb, 0xfc, 0xfd];
         let mut stream = vec![0; 0xff02 * 16];
         let at = Place { header: 0, ssrc: 0, index: 0 };
-        counter(&Aes128::new(&key.into()), &salt, at, &mut stream);
+        counter(&Aes::Of128(Aes128::new(&key.into())), &salt, at, &mut stream);
         let block = |n: usize| &stream[n * 16..][..16];
         let hex = |bytes: &[u8]| bytes.iter().map(|byte| format!("{byte:02X}")).collect::<String>();
         assert_eq!(hex(block(0)), "E03EAD0935C95E80E166B16DD92B4EB4");
@@ -337,6 +355,44 @@ mod tests {
         assert_eq!(hex(block(0xfeff)), "EC8CDF7398607CB0F2D21675EA9EA1E4");
         assert_eq!(hex(block(0xff00)), "362B7C3C6773516318A077D7FC5073AE");
         assert_eq!(hex(block(0xff01)), "6A2CC3787889374FBEB4C81B17BA6C44");
+    }
+
+    /// Octets from hexadecimal digits.
+    fn octets<const N: usize>(digits: &str) -> [u8; N] {
+        std::array::from_fn(|n| u8::from_str_radix(&digits[2 * n..2 * n + 2], 16).expect("two digits"))
+    }
+
+    /// RFC 6188 §7.1: the key stream of AES-256 at its beginning and at its 65280th block.
+    #[test]
+    fn rfc6188_7_1_counter_mode_key_stream_of_aes_256() {
+        let key: [u8; 32] = octets("57f82fe3613fd170a85ec93c40b1f0922ec4cb0dc025b58272147cc438944a98");
+        let salt = octets("f0f1f2f3f4f5f6f7f8f9fafbfcfd");
+        let mut stream = vec![0; 0xff02 * 16];
+        let at = Place { header: 0, ssrc: 0, index: 0 };
+        counter(&Aes::Of256(Aes256::new(&key.into())), &salt, at, &mut stream);
+        for (block, digits) in [
+            (0, "92bdd28a93c3f52511c677d08b5515a4"),
+            (1, "9da71b2378a854f67050756ded165bac"),
+            (2, "63c4868b7096d88421b563b8c94c9a31"),
+            (0xfeff, "cea518c90fd91ced9cbb18c078a54711"),
+            (0xff00, "3dbc4814f4da5f00a08772b63c6a046d"),
+            (0xff01, "6eb246913062a16891433e97dd01a57f"),
+        ] {
+            assert_eq!(stream[block * 16..][..16], octets::<16>(digits), "block {block:#x}");
+        }
+    }
+
+    /// RFC 6188 §7.2: session keys from a master key of 256 bits.
+    #[test]
+    fn rfc6188_7_2_key_derivation_of_aes_256() {
+        let master: [u8; 46] = octets(
+            "f0f04914b513f2763a1b1fa130f10e2998f6f6e43e4309d1e622a0e332b9f1b63b04803de51ee7c96423ab5b78d2",
+        );
+        let master = MasterKey::new(Suite::AesCm256HmacSha1_80, &master).unwrap();
+        let cipher = octets("5ba1064e30ec51613cad926c5a28ef731ec7fb397f70a960653caf06554cd8c4");
+        assert_eq!(derive::<32>(&master, 0), cipher);
+        assert_eq!(derive::<20>(&master, 1), octets("fd9c32d39ed5fbb5a9dc96b30818454d1313dc05"));
+        assert_eq!(derive::<14>(&master, 2), octets("fa31791685ca444a9e07c6c64e93"));
     }
 
     /// RFC 7714 §16.1.1: session key and salt, packet and sealed packet.
