@@ -1,7 +1,9 @@
 /* strowger.h as far as it asks nothing of the exchange, or asks it in other words: failures, targets, menus. The same in the
  * sandbox and in the simulator, and a part of the file that includes it, behind plain_words.h. What differs: */
 
+#ifndef STROWGER_OF_TASKS
 static Why gather(Leg leg, Prompts first, Gather how, const char **pressed);
+#endif
 static Why set(const char *key, const char *value, uint32_t *keep);
 
 static double otherwise(double given, double usual) { return given > 0 ? given : usual; }
@@ -58,6 +60,7 @@ Target user(const char *name) { return (Target){STROWGER_SCRIPT_TYPES_TARGET_USE
 Target number(const char *number) { return (Target){STROWGER_SCRIPT_TYPES_TARGET_NUMBER, number}; }
 Target uri(const char *uri) { return (Target){STROWGER_SCRIPT_TYPES_TARGET_URI, uri}; }
 
+#ifndef STROWGER_OF_TASKS
 const char *leg_number(Leg leg) { return leg_party(leg).number; }
 
 Why leg_gather(Leg leg, Gather how, const char **pressed) { return gather(leg, (Prompts){0}, how, pressed); }
@@ -86,6 +89,7 @@ Why bridge(Leg a, Leg b) {
   TalkEnd end;
   return bridge_until(a, b, "", &end);
 }
+#endif
 
 Why kv_set(const char *key, const char *value) { return set(key, value, NULL); }
 Why kv_set_for(const char *key, const char *value, uint32_t seconds) { return set(key, value, &seconds); }

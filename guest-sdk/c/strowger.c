@@ -8,12 +8,19 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* A task script has no call, and no place in a queue; the rest is the same over the bindings of its world. Both ask for an
+ * object that would bring the world's type; the builder writes it into the module instead. */
+#ifdef STROWGER_OF_TASKS
+#include "task_script.h"
+#define OF_WORLD(type) task_script_##type
+void __component_type_object_force_link_task_script(void) {}
+#else
 #include "call_script.h"
-
-/* The bindings ask for an object that would bring the world's type; the builder writes it into the module instead. */
+#define OF_WORLD(type) call_script_##type
 void __component_type_object_force_link_call_script(void) {}
+#endif
 
-typedef call_script_string_t Bytes;
+typedef OF_WORLD(string_t) Bytes;
 typedef strowger_script_types_failure_t Failure;
 typedef strowger_script_types_prompt_t WitPrompt;
 
@@ -54,6 +61,9 @@ static bool failure_of(Why why, Failure *failure) {
     return (__VA_ARGS__) ? DONE : told(&failure_);         \
   } while (0)
 
+static const char *maybe(bool is, Bytes value) { return is ? string(value) : NULL; }
+
+#ifndef STROWGER_OF_TASKS
 static strowger_script_call_list_prompt_t prompts_of(Prompts first, Prompts then) {
   size_t count = first.count + then.count;
   WitPrompt *all = calloc(count ? count : 1, sizeof *all);
@@ -71,8 +81,6 @@ static strowger_script_types_target_t target_of(Target target) {
 static strowger_script_call_borrow_leg_t leg_of(Leg leg) {
   return strowger_script_call_borrow_leg((strowger_script_call_own_leg_t){leg.handle});
 }
-
-static const char *maybe(bool is, Bytes value) { return is ? string(value) : NULL; }
 
 static Party party_of(strowger_script_types_party_t party) {
   return (Party){string(party.number), maybe(party.name.is_some, party.name.val), string(party.uri)};
@@ -105,7 +113,7 @@ const char *leg_language(Leg leg) {
 
 const char *leg_header(Leg leg, const char *name) {
   Bytes key = bytes(name);
-  call_script_list_string_t values;
+  OF_WORLD(list_string_t) values;
   strowger_script_call_method_leg_header(leg_of(leg), &key, &values);
   return values.len ? string(values.ptr[0]) : NULL;
 }
@@ -282,6 +290,7 @@ Why hand_over(const char *script, const char *settings) {
   Bytes to = bytes(script), with = bytes(settings ? settings : "{}");
   DO(strowger_script_call_hand_over(&to, &with, &failure_));
 }
+#endif
 
 static User user_of(strowger_script_directory_own_user_t own) {
   strowger_script_directory_borrow_user_t handle = strowger_script_directory_borrow_user(own);
@@ -365,10 +374,10 @@ Why crm_close_task(const char *id) {
 }
 
 /* Names and values in turn, then NULL: how many of both; what is made is to be freed. */
-static call_script_tuple2_string_string_t *pairs_of(const char *const *names_and_values, size_t *count) {
+static OF_WORLD(tuple2_string_string_t) *pairs_of(const char *const *names_and_values, size_t *count) {
   *count = 0;
   while (names_and_values && names_and_values[2 * *count]) ++*count;
-  call_script_tuple2_string_string_t *pairs = calloc(*count + 1, sizeof *pairs);
+  OF_WORLD(tuple2_string_string_t) *pairs = calloc(*count + 1, sizeof *pairs);
   if (!pairs) abort();
   for (size_t n = 0; n < *count; n++) {
     pairs[n].f0 = bytes(names_and_values[2 * n]);
@@ -379,7 +388,7 @@ static call_script_tuple2_string_string_t *pairs_of(const char *const *names_and
 
 Why notify(const char *to, const char *text, const char *const *facts) {
   Bytes recipient = bytes(to), words = bytes(text), receipt;
-  call_script_list_tuple2_string_string_t beside;
+  OF_WORLD(list_tuple2_string_string_t) beside;
   beside.ptr = pairs_of(facts, &beside.len);
   Failure failure;
   bool sent = strowger_script_notify_send(&recipient, &words, &beside, &receipt, &failure);
@@ -394,7 +403,7 @@ bool mailbox_find(const char *name_or_number, Mailbox *found) {
   strowger_script_mailbox_borrow_inbox_t handle = strowger_script_mailbox_borrow_inbox(own);
   strowger_script_mailbox_method_inbox_name(handle, &name);
   bool greets = strowger_script_mailbox_method_inbox_greeting(handle, &greeting);
-  call_script_list_string_t owners;
+  OF_WORLD(list_string_t) owners;
   strowger_script_mailbox_method_inbox_owners(handle, &owners);
   const char **all = calloc(owners.len + 1, sizeof *all);
   if (!all) abort();
@@ -468,7 +477,7 @@ Why http_send(Request request, Response *response) {
     return INVALID;
   }
   size_t count;
-  call_script_tuple2_string_string_t *headers = pairs_of(request.headers, &count);
+  OF_WORLD(tuple2_string_string_t) *headers = pairs_of(request.headers, &count);
   Bytes body = bytes(request.body);
   strowger_script_http_request_t wit = {
       .method = method,
@@ -484,7 +493,7 @@ Why http_send(Request request, Response *response) {
   free(headers);
   if (!answered) return told(&failure);
   strowger_script_http_borrow_response_t handle = strowger_script_http_borrow_response(own);
-  call_script_list_u8_t content;
+  OF_WORLD(list_u8_t) content;
   strowger_script_http_method_response_body(handle, &content);
   uint16_t status = strowger_script_http_method_response_status(handle);
   *response = (Response){status, string((Bytes){content.ptr, content.len}), content.len, own.__handle};
@@ -494,11 +503,12 @@ Why http_send(Request request, Response *response) {
 const char *response_header(const Response *response, const char *name) {
   strowger_script_http_own_response_t own = {response->handle};
   Bytes header = bytes(name);
-  call_script_list_string_t values;
+  OF_WORLD(list_string_t) values;
   strowger_script_http_method_response_header(strowger_script_http_borrow_response(own), &header, &values);
   return values.len ? string(values.ptr[0]) : NULL;
 }
 
+#ifndef STROWGER_OF_TASKS
 static strowger_script_queue_borrow_place_t place_of(Place place) {
   return strowger_script_queue_borrow_place((strowger_script_queue_own_place_t){place.handle});
 }
@@ -571,6 +581,7 @@ Why agent_sign_out(const char *user, const char *queue) {
   Bytes who = bytes(user), where = bytes(queue);
   DO(strowger_script_queue_sign_out(&who, &where, &failure_));
 }
+#endif
 
 static LocalTime time_of(strowger_script_clock_local_t at) {
   return (LocalTime){at.year, at.month, at.day, at.weekday, at.hour, at.minute, at.second, at.offset_minutes};
@@ -595,14 +606,14 @@ const char *clock_scheme(const char *calendar) {
 uint32_t clock_random(uint32_t below) { return strowger_script_clock_random(below); }
 Why clock_sleep(double length) { DO(strowger_script_clock_sleep(millis(length), &failure_)); }
 
-static call_script_list_u8_t list(const char *value) {
+static OF_WORLD(list_u8_t) list(const char *value) {
   Bytes all = bytes(value);
-  return (call_script_list_u8_t){all.ptr, all.len};
+  return (OF_WORLD(list_u8_t)){all.ptr, all.len};
 }
 
 Why kv_get(const char *key, const char **value) {
   Bytes name = bytes(key);
-  call_script_option_list_u8_t found;
+  OF_WORLD(option_list_u8_t) found;
   Failure failure;
   if (!strowger_script_kv_get(&name, &found, &failure)) return told(&failure);
   *value = found.is_some ? string((Bytes){found.val.ptr, found.val.len}) : NULL;
@@ -610,12 +621,12 @@ Why kv_get(const char *key, const char **value) {
 }
 static Why set(const char *key, const char *value, uint32_t *keep) {
   Bytes name = bytes(key);
-  call_script_list_u8_t to = list(value);
+  OF_WORLD(list_u8_t) to = list(value);
   DO(strowger_script_kv_set(&name, &to, keep, &failure_));
 }
 Why kv_swap(const char *key, const char *was, const char *value, bool *swapped) {
   Bytes name = bytes(key);
-  call_script_list_u8_t from = list(was), to = list(value);
+  OF_WORLD(list_u8_t) from = list(was), to = list(value);
   DO(strowger_script_kv_swap(&name, was ? &from : NULL, &to, swapped, &failure_));
 }
 Why kv_add(const char *key, int32_t amount, int32_t *sum) {
@@ -631,6 +642,9 @@ Why kv_delete(const char *key) {
   DO(strowger_script_kv_delete(&name, &failure_));
 }
 
+#ifdef STROWGER_OF_TASKS
+#include "tasks_of_wit.h"
+#else
 bool exports_call_script_on_call(call_script_own_leg_t caller, call_script_failure_t *err) {
   Bytes json;
   strowger_script_settings_get(&json);
@@ -659,3 +673,4 @@ bool exports_call_script_on_ended(call_script_own_call_record_t how, call_script
   };
   return failure_of(on_ended(&record), err);
 }
+#endif

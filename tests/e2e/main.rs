@@ -43,6 +43,7 @@ mod speech;
 mod stir;
 mod stop;
 mod strategies;
+mod told;
 mod transfers;
 mod trunks;
 mod turns;

@@ -21,6 +21,7 @@ mod prompt;
 pub mod queue;
 mod record;
 pub mod strategy;
+mod task;
 mod tolls;
 pub mod verb;
 

@@ -12,6 +12,7 @@ pub use crate::fetch::{Fetch, FetchMethod, Fetched};
 pub use crate::mailbox::{Inbox, MailboxAsk, Message};
 pub use crate::prompt::{Prompt, length_in_words};
 pub use crate::record::{CallRecord, LegRecord, Outcome};
+pub use crate::task::{TaskAsk, TaskChange, TaskEvent, TaskInfo, TaskState};
 
 /// A leg of a call: 0 is the caller, the others count up as they are dialled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -453,6 +454,7 @@ pub enum Command {
     Mailbox(Box<MailboxAsk>),
     CreateTask { number: String, title: String, responsible: Option<String>, due_ms: Option<u64> },
     CloseTask { id: String },
+    Task { id: String, ask: TaskAsk },
 }
 
 /// What an import returned. The order of variants is the tape's format: add at the end.

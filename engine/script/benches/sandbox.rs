@@ -63,6 +63,7 @@ fn start(part: &str) -> Start {
         seed: 4711,
         started: 1_795_000_000.0,
         ended: None,
+        changed: None,
     }
 }
 

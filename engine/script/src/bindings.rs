@@ -1,7 +1,7 @@
-//! The Rust face of `wit/`: what `bindgen!` makes of its two worlds, and nothing else.
+//! The Rust face of `wit/`: what `bindgen!` makes of its worlds, and nothing else.
 //!
-//! Verbs that may wait are asynchronous to the host; accessors are not. Both worlds share the
-//! interfaces `types` and `log`.
+//! Verbs that may wait are asynchronous to the host; accessors are not. The worlds share interfaces: what a task script
+//! imports is a call script's, but for `tasks`.
 #![allow(missing_docs)] // generated; wit/ has the words
 #![allow(unsafe_code)]
 // SAFETY: what is unsafe here is written by `bindgen!`, which checks the component's types first.
@@ -94,6 +94,57 @@ pub mod queue_strategy {
             "strowger:script/strategy.snapshot": crate::host::strategy::SnapshotHandle,
             "strowger:script/strategy.waiting": crate::host::strategy::WaitingHandle,
             "strowger:script/strategy.agent": crate::host::strategy::AgentHandle,
+        },
+    });
+}
+
+/// The world of a task script.
+pub mod task_script {
+    wasmtime::component::bindgen!({
+        world: "task-script",
+        path: "../../wit",
+        imports: {
+            "strowger:script/tasks.[method]task.id": trappable,
+            "strowger:script/tasks.[method]task.state": trappable,
+            "strowger:script/tasks.[method]task.number": trappable,
+            "strowger:script/tasks.[method]task.name": trappable,
+            "strowger:script/tasks.[method]task.contact": trappable,
+            "strowger:script/tasks.[method]task.title": trappable,
+            "strowger:script/tasks.[method]task.responsible": trappable,
+            "strowger:script/tasks.[method]task.due": trappable,
+            "strowger:script/tasks.[method]task.late": trappable,
+            "strowger:script/tasks.[method]task.opened": trappable,
+            "strowger:script/tasks.[method]task.closed": trappable,
+            "strowger:script/tasks.[method]task.closed-by": trappable,
+            "strowger:script/tasks.[method]task.dialled": trappable,
+            "strowger:script/tasks.[method]task.queue": trappable,
+            "strowger:script/tasks.[method]task.missed": trappable,
+            "strowger:script/tasks.[method]task.last": trappable,
+            "strowger:script/tasks.[method]task.calls": trappable,
+            "strowger:script/tasks.[method]task.recordings": trappable,
+            "strowger:script/tasks.[method]task.notes": trappable,
+            "strowger:script/tasks.[drop]task": trappable,
+            "strowger:script/tasks.[method]change.id": trappable,
+            "strowger:script/tasks.[method]change.at": trappable,
+            "strowger:script/tasks.[method]change.what": trappable,
+            "strowger:script/tasks.[method]change.task": trappable,
+            "strowger:script/tasks.[drop]change": trappable,
+            default: async | trappable,
+        },
+        exports: { default: async },
+        with: {
+            "strowger:script/types": super::call_script::strowger::script::types,
+            "strowger:script/directory": super::call_script::strowger::script::directory,
+            "strowger:script/crm": super::call_script::strowger::script::crm,
+            "strowger:script/notify": super::call_script::strowger::script::notify,
+            "strowger:script/http": super::call_script::strowger::script::http,
+            "strowger:script/mailbox": super::call_script::strowger::script::mailbox,
+            "strowger:script/clock": super::call_script::strowger::script::clock,
+            "strowger:script/settings": super::call_script::strowger::script::settings,
+            "strowger:script/kv": super::call_script::strowger::script::kv,
+            "strowger:script/log": super::call_script::strowger::script::log,
+            "strowger:script/tasks.task": exchange::TaskInfo,
+            "strowger:script/tasks.change": exchange::TaskChange,
         },
     });
 }

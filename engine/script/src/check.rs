@@ -33,6 +33,8 @@ pub enum Kind {
     Call,
     /// It ranks a queue: world `queue-strategy`.
     Strategy,
+    /// It hears of call backs: world `task-script`.
+    Task,
 }
 
 impl Kind {
@@ -41,7 +43,13 @@ impl Kind {
         match self {
             Self::Call => "call-script",
             Self::Strategy => "queue-strategy",
+            Self::Task => "task-script",
         }
+    }
+
+    /// Of a component, by its names alone; none for what is no component.
+    pub fn of(bytes: &[u8]) -> Option<Self> {
+        outline(bytes).ok().map(|outline| Worlds::get().kind(&outline.exports))
     }
 }
 
@@ -108,11 +116,7 @@ pub(crate) fn names(bytes: &[u8], largest: usize, memory: usize) -> Result<Names
     }
     let Outline { imports, exports, pages, nothing_after } = outline(bytes)?;
     let worlds = Worlds::get();
-    let kind = if exports.iter().any(|name| worlds.strategy.exports.contains(name)) {
-        Kind::Strategy
-    } else {
-        Kind::Call
-    };
+    let kind = worlds.kind(&exports);
     let world = worlds.of(kind);
     let mut problems = Vec::new();
     let begins_with = pages.saturating_mul(PAGE);
@@ -184,7 +188,7 @@ fn unknown_import(import: &str, kind: Kind) -> Problem {
     let what = if name.starts_with("wasi:") {
         "of WASI a script has clocks, chance and standard output; all else it reaches through strowger:script"
             .to_owned()
-    } else if Worlds::get().call.imports.contains_key(name) {
+    } else if Worlds::get().all().any(|world| world.imports.contains_key(name)) {
         format!("world {} may not import it", kind.world())
     } else {
         format!(
@@ -270,6 +274,7 @@ fn outline(bytes: &[u8]) -> Result<Outline, Refused> {
 struct Worlds {
     call: World,
     strategy: World,
+    task: World,
     /// Of the package.
     version: String,
 }
@@ -290,6 +295,7 @@ impl Worlds {
             Self {
                 call: World::named(&resolve, Kind::Call),
                 strategy: World::named(&resolve, Kind::Strategy),
+                task: World::named(&resolve, Kind::Task),
                 version: version.expect("the package has a version").to_string(),
             }
         })
@@ -313,7 +319,18 @@ impl Worlds {
         match kind {
             Kind::Call => &self.call,
             Kind::Strategy => &self.strategy,
+            Kind::Task => &self.task,
         }
+    }
+
+    fn all(&self) -> impl Iterator<Item = &World> {
+        [&self.call, &self.strategy, &self.task].into_iter()
+    }
+
+    /// By what it exports: no two worlds share a name there. What exports nothing known is told what a call script must.
+    fn kind(&self, exports: &[String]) -> Kind {
+        let of = |kind: &Kind| exports.iter().any(|name| self.of(*kind).exports.contains(name));
+        [Kind::Strategy, Kind::Task].into_iter().find(of).unwrap_or(Kind::Call)
     }
 }
 

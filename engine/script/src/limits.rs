@@ -42,6 +42,12 @@ pub const HOST_CALLS_PER_SECOND: u32 = 200;
 pub const HOST_CALLS_ENDED: u32 = 200;
 /// How long an `on-ended` may take, waits included.
 pub const TIME_ENDED: Duration = Duration::from_secs(10);
+/// Imports of one `on-change`.
+pub const HOST_CALLS_CHANGE: u32 = 200;
+/// How long an `on-change` may take, waits included.
+pub const TIME_CHANGE: Duration = Duration::from_secs(10);
+/// The tape of an `on-change`; one that would grow beyond this ends the run.
+pub const TAPE_CHANGE: usize = 256 << 10;
 /// Imports after the caller has left; the next one ends the run.
 pub const CLEANING_UP_CALLS: u32 = 100;
 /// Time for cleaning up after the caller has left, waits included.
@@ -151,6 +157,11 @@ impl Limits {
         Self { host_calls: HOST_CALLS_ENDED, time: Some(TIME_ENDED), ..Self::call() }
     }
 
+    /// For `on-change`: a small budget.
+    pub const fn change() -> Self {
+        Self { host_calls: HOST_CALLS_CHANGE, time: Some(TIME_CHANGE), tape: TAPE_CHANGE, ..Self::call() }
+    }
+
     /// For one question to a queue strategy.
     pub const fn strategy() -> Self {
         Self { stretch: STRETCH_STRATEGY, handles: HANDLES_STRATEGY, ..Self::call() }
@@ -230,6 +241,7 @@ pub fn wait(command: &Command) -> Duration {
         | Command::Mailbox(_)
         | Command::CreateTask { .. }
         | Command::CloseTask { .. }
+        | Command::Task { .. }
         | Command::EnterQueue { .. }
         | Command::LookAtQueue { .. }
         | Command::Position { .. }

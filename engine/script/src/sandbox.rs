@@ -26,6 +26,7 @@ use crate::apart::{Apart, Compiler};
 use crate::bindings::call_script::CallScriptPre;
 use crate::bindings::call_script::strowger::script::types as wit;
 use crate::bindings::queue_strategy::QueueStrategyPre;
+use crate::bindings::task_script::TaskScriptPre;
 use crate::check::{self, Kind, Refused};
 use crate::clock::Clock;
 use crate::compiled::{Compiled, Origin, hex_hash};
@@ -144,6 +145,7 @@ pub struct Component {
 pub(crate) enum Ready {
     Call(CallScriptPre<Guest>),
     Strategy(QueueStrategyPre<Question>),
+    Task(TaskScriptPre<Guest>),
 }
 
 impl Component {
@@ -162,6 +164,7 @@ impl Component {
         match self.ready {
             Ready::Call(_) => Kind::Call,
             Ready::Strategy(_) => Kind::Strategy,
+            Ready::Task(_) => Kind::Task,
         }
     }
 
@@ -211,7 +214,7 @@ pub struct Run {
 /// Runs guests.
 pub struct Sandboxes {
     engine: Engine,
-    call: Linker<Guest>,
+    scripts: Linker<Guest>,
     strategy: Linker<Question>,
     compiled: Compiled,
     settings: Settings,
@@ -226,13 +229,13 @@ impl Sandboxes {
         let engine = Engine::new(&config(&settings)).map_err(NoEngine::Engine)?;
         let apart = settings.apart.clone().map(|apart| Compiler::new(apart, settings.memory));
         let compiled = Compiled::new(settings.cache.clone(), &engine, apart).map_err(NoEngine::Cache)?;
-        let mut call = Linker::new(&engine);
-        host::link_call(&mut call).map_err(NoEngine::Engine)?;
+        let mut scripts = Linker::new(&engine);
+        host::link_scripts(&mut scripts).map_err(NoEngine::Engine)?;
         let mut strategy = Linker::new(&engine);
         host::link_strategy(&mut strategy).map_err(NoEngine::Engine)?;
         let clock = Clock::start(&engine).map_err(NoEngine::Thread)?;
         let room = Room::new(settings.sandboxes, settings.per_tenant);
-        Ok(Self { engine, call, strategy, compiled, settings, room, clock })
+        Ok(Self { engine, scripts, strategy, compiled, settings, room, clock })
     }
 
     /// Checks and compiles a component, or finds it compiled. Takes 50 ms for a Rust guest and up to
@@ -254,7 +257,12 @@ impl Sandboxes {
         let component = self.compiled.component(&self.engine, &code_hash, carried.code, origin)?;
         check::functions(&self.engine, &component, names.kind)?;
         let ready = match names.kind {
-            Kind::Call => self.prepare(&self.call, &component).and_then(CallScriptPre::new).map(Ready::Call),
+            Kind::Call => {
+                self.prepare(&self.scripts, &component).and_then(CallScriptPre::new).map(Ready::Call)
+            }
+            Kind::Task => {
+                self.prepare(&self.scripts, &component).and_then(TaskScriptPre::new).map(Ready::Task)
+            }
             Kind::Strategy => {
                 self.prepare(&self.strategy, &component).and_then(QueueStrategyPre::new).map(Ready::Strategy)
             }
@@ -285,11 +293,16 @@ impl Sandboxes {
         let limits = Limits { memory: self.settings.memory, ..Limits::call() };
         let _computing = self.clock.begin();
         let end = match ready {
-            Ready::Call(ready) => {
+            Ready::Call(_) | Ready::Task(_) => {
                 let guest = Guest::new(Start::of_nobody(), Vec::new(), None, &limits);
                 let mut store = self.store(guest, &limits);
+                let instance = match ready {
+                    Ready::Task(ready) => ready.instance_pre(),
+                    Ready::Call(ready) => ready.instance_pre(),
+                    Ready::Strategy(_) => return Ok(()),
+                };
                 let started = {
-                    let starting = pin!(ready.instantiate_async(&mut store));
+                    let starting = pin!(instance.instantiate_async(&mut store));
                     // Nothing here waits: without a world there is nothing to wait for.
                     starting.poll(&mut Context::from_waker(Waker::noop()))
                 };
@@ -363,6 +376,17 @@ impl Sandboxes {
         limits: &Limits,
     ) -> impl Future<Output = Run> + Send {
         start.ended = Some(Box::new(record.clone()));
+        self.resume(version, start, Vec::new(), world, limits)
+    }
+
+    /// Runs `on-change` with what has changed: `start` has it.
+    pub fn run_change(
+        &self,
+        version: &Version,
+        start: Start,
+        world: Arc<dyn World>,
+        limits: &Limits,
+    ) -> impl Future<Output = Run> + Send {
         self.resume(version, start, Vec::new(), world, limits)
     }
 
@@ -574,7 +598,18 @@ pub(crate) enum End {
 }
 
 async fn enter(ready: &Ready, store: &mut Store<Guest>) -> wasmtime::Result<Result<(), wit::Failure>> {
-    let Ready::Call(ready) = ready else { return Err(Stop::Limit(TrapKind::NotStarted).into()) };
+    match (ready, &store.data().start().changed) {
+        (Ready::Call(ready), None) => enter_call(ready, store).await,
+        // In a box, so that a call's future has no room for it.
+        (Ready::Task(ready), Some(_)) => Box::pin(enter_change(ready, store)).await,
+        _ => Err(Stop::Limit(TrapKind::NotStarted).into()),
+    }
+}
+
+async fn enter_call(
+    ready: &CallScriptPre<Guest>,
+    store: &mut Store<Guest>,
+) -> wasmtime::Result<Result<(), wit::Failure>> {
     let script = ready.instantiate_async(&mut *store).await?;
     let start = store.data().start();
     match start.ended.clone() {
@@ -588,6 +623,18 @@ async fn enter(ready: &Ready, store: &mut Store<Guest>) -> wasmtime::Result<Resu
             script.call_on_call(store, caller).await
         }
     }
+}
+
+async fn enter_change(
+    ready: &TaskScriptPre<Guest>,
+    store: &mut Store<Guest>,
+) -> wasmtime::Result<Result<(), wit::Failure>> {
+    let script = ready.instantiate_async(&mut *store).await?;
+    let Some(change) = store.data().start().changed.clone() else {
+        return Err(Stop::Limit(TrapKind::NotStarted).into());
+    };
+    let change = store.data_mut().table.push(*change)?;
+    script.call_on_change(store, change).await
 }
 
 pub(crate) fn not_started(why: &str) -> Finish {

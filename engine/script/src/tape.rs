@@ -2,7 +2,7 @@
 //! can be played again.
 //!
 //! A tape is a row of segments, one per run: the call's first script, each script it was handed to,
-//! and `on-ended`. Segments are simply written one after another. A segment is
+//! `on-ended`, and each `on-change` of a call back that the call left. Segments are simply written one after another. A segment is
 //!
 //! ```text
 //! "STAPE" version:u8                                   the version is 1
@@ -13,6 +13,7 @@
 //!   3 Moved { at_ms, version }                         goes on with this version, which asked all before likewise
 //!   4 Fact { at, kind, about }                         anywhere, also before and behind segments
 //!   5 Legs(bytes)                                      anywhere; only while the call is up
+//!   6 Began of on-change { start, version, change }    once, first, in the place of 0
 //! ```
 //!
 //! A fact is what became of the call without its script asking: its place in a queue, who was rung for it
@@ -26,8 +27,10 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use exchange::{Answer, CallId, CallRecord, Command, Direction, Failure, LegInfo, LegNo, Party};
+use exchange::{Answer, CallId, CallRecord, Command, Direction, Failure, LegInfo, LegNo, Party, TaskChange};
 use serde::{Deserialize, Serialize};
+
+use crate::limits::Limits;
 
 const MAGIC: &[u8; 5] = b"STAPE";
 const VERSION: u8 = 1;
@@ -56,9 +59,30 @@ pub struct Start {
     pub started: f64,
     /// The record, when it is `on-ended` that runs and not `on-call`.
     pub ended: Option<Box<CallRecord>>,
+    /// What has changed, when it is `on-change` that runs. It stands behind the others, in an entry of its own kind.
+    #[serde(skip)]
+    pub changed: Option<Box<TaskChange>>,
 }
 
 impl Start {
+    /// The export that runs, as `wit/` names it.
+    pub fn export(&self) -> &'static str {
+        match (&self.changed, &self.ended) {
+            (Some(_), _) => "on-change",
+            (None, Some(_)) => "on-ended",
+            (None, None) => "on-call",
+        }
+    }
+
+    /// What such a run may use.
+    pub fn limits(&self) -> Limits {
+        match (&self.changed, &self.ended) {
+            (Some(_), _) => Limits::change(),
+            (None, Some(_)) => Limits::ended(),
+            (None, None) => Limits::call(),
+        }
+    }
+
     /// Of no call: to see whether a component starts at all.
     pub(crate) fn of_nobody() -> Self {
         Self {
@@ -78,6 +102,7 @@ impl Start {
             seed: 0,
             started: 0.0,
             ended: None,
+            changed: None,
         }
     }
 }
@@ -283,12 +308,16 @@ pub fn entries(bytes: &[u8]) -> Vec<Entry> {
     std::iter::from_fn(|| take_entry(&mut rest)).collect()
 }
 
+/// The tag of `Entry::Began`.
+const BEGAN: u8 = 0;
 /// The tag of `Entry::Step`, which is written piece by piece.
 const STEP: u8 = 1;
 /// The tag of `Entry::Fact`.
 const FACT: u8 = 4;
 /// The tag of `Entry::Legs`.
 const LEGS: u8 = 5;
+/// The tag of an `Entry::Began` with a change behind it.
+const BEGAN_OF_CHANGE: u8 = 6;
 
 /// One run, as recorded.
 #[derive(Clone, Debug, PartialEq)]
@@ -395,7 +424,15 @@ impl Tape {
 fn take_entry(rest: &mut &[u8]) -> Option<Entry> {
     let (length, after) = rest.split_first_chunk::<4>()?;
     let (entry, after) = after.split_at_checked(u32::from_le_bytes(*length) as usize)?;
-    let (entry, left) = postcard::take_from_bytes(entry).ok()?;
+    let (entry, left) = match entry.split_first()? {
+        (&BEGAN_OF_CHANGE, began) => {
+            let ((mut start, version, change), left): ((Start, _, _), _) =
+                postcard::take_from_bytes(began).ok()?;
+            start.changed = Some(change);
+            (Entry::Began { start, version }, left)
+        }
+        _ => postcard::take_from_bytes(entry).ok()?,
+    };
     *rest = after;
     left.is_empty().then_some(entry)
 }
@@ -422,7 +459,16 @@ impl Writer {
         self.bytes.extend_from_slice(MAGIC);
         self.bytes.push(VERSION);
         let from = self.open();
-        self.put(&Entry::Began { start: start.clone(), version: version.into() });
+        match &start.changed {
+            Some(change) => {
+                self.bytes.push(BEGAN_OF_CHANGE);
+                self.put(&(start, version, change));
+            }
+            None => {
+                self.bytes.push(BEGAN);
+                self.put(&(start, version));
+            }
+        }
         self.close(from);
         &self.bytes
     }
@@ -544,6 +590,7 @@ mod tests {
             seed: 4711,
             started: 1_795_000_000.0,
             ended: None,
+            changed: None,
         }
     }
 
@@ -610,5 +657,48 @@ mod tests {
         expected.extend(b"\x0dqueue.offered\x01\x06agents\x03ana");
         assert_eq!(entry[..4], u32::try_from(expected.len()).unwrap().to_le_bytes());
         assert_eq!(entry[4..], expected);
+    }
+
+    #[test]
+    fn a_change_stands_behind_the_start_and_comes_back_with_it() {
+        let change = TaskChange {
+            id: "1-2".into(),
+            at: 1_795_000_000.0,
+            event: exchange::TaskEvent::Closed(exchange::TaskState::GivenUp),
+            task: exchange::TaskInfo {
+                id: "1-1".into(),
+                state: exchange::TaskState::GivenUp,
+                number: "+359888123456".into(),
+                name: String::new(),
+                contact: None,
+                title: "Call back".into(),
+                responsible: Some("ana".into()),
+                due: None,
+                late: true,
+                opened: 1.0,
+                closed: Some(2.0),
+                closed_by: None,
+                dialled: "700".into(),
+                queue: None,
+                missed: 1,
+                last: 1.0,
+                calls: vec!["1".into()],
+                recordings: Vec::new(),
+                notes: Vec::new(),
+            },
+        };
+        let begun = Start { changed: Some(Box::new(change)), ..start() };
+        let mut writer = Writer::new(1 << 20);
+        writer.began(&begun, "c0ffee");
+        writer.ended(9, &Finish::Returned);
+        assert_eq!(writer.start(), Some(begun.clone()));
+        let whole = [run().concat(), writer.take()].concat();
+        let tape = Tape::read(&whole).unwrap();
+        assert_eq!((tape.segments.len(), tape.cut), (2, false));
+        assert_eq!((&tape.segments[1].start, tape.segments[1].version.as_str()), (&begun, "c0ffee"));
+        assert_eq!(
+            tape.segments.iter().map(|s| s.start.export()).collect::<Vec<_>>(),
+            ["on-call", "on-change"]
+        );
     }
 }

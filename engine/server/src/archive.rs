@@ -118,7 +118,7 @@ fn left(
     let contact = |number: &str| node.known_contact(tenant, number);
     let mut effects = notice::of_call(tenant, record, queue, contact);
     let changes = aftermath::of_call(tenant, record, queue, open, contact);
-    effects.extend(node.deeds_of(tenant, &changes));
+    effects.extend(node.told_of(tenant, &changes));
     effects.extend(node.deed_of_call(tenant, record, queue));
     (tasks::put(batch, &record.tenant, &changes), effects, changes)
 }
@@ -132,6 +132,31 @@ pub fn add_tape(node: &Node, tenant: &str, call: CallId, tape: &[u8]) {
         }
     };
     node.store.commit_within(batch, PATIENCE, Box::new(told));
+}
+
+/// Runs after a call that are kept with its tape; the oldest makes room.
+const MOST_LATER_RUNS: usize = 16;
+
+/// Adds a run that came after a call to its tape, under a number; one of the same number takes the place of the one
+/// before. Reads the store: for a thread that may wait.
+pub fn add_later_run(node: &Node, tenant: &str, call: CallId, number: u32, run: &[u8]) {
+    let kept = || -> Result<(), StoreError> {
+        let there = node.store.scan(&layout::later_runs(tenant, call.0))?;
+        let number_of = |key: &[u8]| layout::read_later_run(key).unwrap_or_default();
+        let mut numbers: Vec<u32> = there.iter().map(|(key, _)| number_of(key)).collect();
+        numbers.dedup();
+        numbers.retain(|known| *known != number);
+        let gone = &numbers[..(numbers.len() + 1).saturating_sub(MOST_LATER_RUNS)];
+        let goes = |key: &[u8]| number_of(key) == number || gone.contains(&number_of(key));
+        let batch = there
+            .iter()
+            .filter(|(key, _)| goes(key))
+            .fold(Batch::new(), |batch, (key, _)| batch.delete(key.clone()));
+        node.store.commit_and_wait(layout::put_later_run(batch, tenant, call.0, number, run))
+    };
+    if let Err(why) = kept() {
+        tracing::warn!(%call, %why, "what a script did after the call is not on its tape");
+    }
 }
 
 /// What was drawn of a call's ladder, if the call is over.

@@ -10,6 +10,7 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::{Registry, Unit};
 use protocol::sip::flow::Transport;
+use script::{Run, Version};
 
 use crate::signalling::Ended;
 use crate::throttle::Pace;
@@ -407,6 +408,20 @@ impl Metrics {
         let of = OfOutcome { tenant: tenant.into(), outcome };
         self.http_requests.get_or_create(&of).inc();
         self.http_request.get_or_create(&OfTenant { tenant: tenant.into() }).observe(took.as_secs_f64());
+    }
+
+    /// A run of a script is over.
+    pub fn note_run(&self, tenant: &str, script: &str, version: &Version, run: &Run) {
+        let of = OfScript { tenant: tenant.into(), script: script.into() };
+        self.script_cpu.get_or_create(&of).observe(run.cpu.as_secs_f64());
+        self.script_memory.get_or_create(&of).observe(run.memory as f64);
+        if let Some(place) = version.place_of(&run.finish) {
+            let of = OfPlace { tenant: tenant.into(), script: script.into(), place };
+            self.script_traps.get_or_create(&of).inc();
+        }
+        if run.rests > 0 {
+            self.script_rests.get_or_create(&of).inc_by(run.rests.into());
+        }
     }
 
     /// The OpenMetrics text.

@@ -62,8 +62,12 @@ pub fn rungs(tape: &Tape) -> Vec<Rung> {
         rungs.push(Rung { at, from: from.to_owned(), to: to.to_owned(), what });
     };
     for run in &tape.segments {
-        let export = if run.start.ended.is_some() { "on-ended" } else { "on-call" };
-        add(run.start.started, SCRIPT, SCRIPT, format!("{} {export}", run.start.script));
+        let what = run
+            .start
+            .changed
+            .as_ref()
+            .map_or_else(String::new, |change| format!(": {}", change.event.name()));
+        add(run.start.started, SCRIPT, SCRIPT, format!("{} {}{what}", run.start.script, run.start.export()));
         for step in &run.steps {
             let line = Line::of(step, Duration::ZERO);
             let at = run.start.started + line.at;
@@ -81,7 +85,11 @@ pub fn rungs(tape: &Tape) -> Vec<Rung> {
             }
         }
         if let Some((at, finish)) = &run.finish {
-            add(run.start.started + at.as_secs_f64(), SCRIPT, SCRIPT, words::finish(finish));
+            let words = match run.start.changed {
+                Some(_) => words::finish_beside(finish),
+                None => words::finish(finish),
+            };
+            add(run.start.started + at.as_secs_f64(), SCRIPT, SCRIPT, words);
         }
     }
     rungs

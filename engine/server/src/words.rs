@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use exchange::length_in_words as length;
-use exchange::{Answer, BridgeEnd, Command, EndOfDigits, MailboxAsk, Prompt, Target, Waited};
+use exchange::{Answer, BridgeEnd, Command, EndOfDigits, MailboxAsk, Prompt, Target, TaskAsk, Waited};
 
 /// The import that a command is of, by its interface and function in `wit/`.
 pub(crate) fn import(command: &Command) -> &'static str {
@@ -77,6 +77,13 @@ pub(crate) fn import(command: &Command) -> &'static str {
         },
         Command::CreateTask { .. } => "crm.create-task",
         Command::CloseTask { .. } => "crm.close-task",
+        Command::Task { ask, .. } => match ask {
+            TaskAsk::Assign { .. } => "tasks.assign",
+            TaskAsk::PutOff { .. } => "tasks.put-off",
+            TaskAsk::Note { .. } => "tasks.note",
+            TaskAsk::Finish => "tasks.finish",
+            TaskAsk::GiveUp => "tasks.give-up",
+        },
     }
 }
 
@@ -176,6 +183,15 @@ pub(crate) fn command(command: &Command) -> String {
         },
         Command::CreateTask { number, title, .. } => format!("task about {number}: {title}"),
         Command::CloseTask { id } => format!("task {id} is done"),
+        Command::Task { id, ask } => match ask {
+            TaskAsk::Assign { user } => format!("task {id} is for {user}"),
+            TaskAsk::PutOff { until_ms } => {
+                format!("task {id} is due by {}", notices::webhook::rfc3339(*until_ms as f64 / 1000.0))
+            }
+            TaskAsk::Note { text } => format!("note to task {id}: {text}"),
+            TaskAsk::Finish => format!("task {id} is done"),
+            TaskAsk::GiveUp => format!("task {id} is given up"),
+        },
     }
 }
 
@@ -252,6 +268,27 @@ pub(crate) fn answer(answer: &Answer) -> Option<String> {
         Answer::Inbox(Some(inbox)) => format!("{}: {} new, {} old", inbox.name, inbox.unheard, inbox.heard),
         Answer::Messages(messages) => plural(u32::try_from(messages.len()).unwrap_or(u32::MAX), "message"),
     })
+}
+
+/// Why a run failed, in words and as metrics name it; none when it did not.
+pub(crate) fn failed(finish: &::script::Finish) -> Option<(String, &'static str)> {
+    use ::script::Finish;
+    match finish {
+        Finish::Returned | Finish::HandedOver { .. } | Finish::HungUp => None,
+        Finish::Failed(failure) => Some((format!("the script failed: {failure:?}"), "failed")),
+        Finish::Trapped { kind, backtrace } => Some((format!("{kind}\n{backtrace}"), kind.name())),
+        Finish::NoRoom => Some(("no sandbox was free".to_owned(), "no-room")),
+    }
+}
+
+/// How a run ended that decided about no call.
+pub(crate) fn finish_beside(finish: &::script::Finish) -> String {
+    match finish {
+        ::script::Finish::Returned => "the script returns".to_owned(),
+        ::script::Finish::HungUp => "the script leaves with hung-up".to_owned(),
+        ::script::Finish::HandedOver { script, .. } => format!("{script} would go on, and there is no call"),
+        finish => failed(finish).map_or_else(String::new, |(why, _)| why),
+    }
 }
 
 /// How a run ended.

@@ -25,7 +25,7 @@
 //! | `q` tenant queue | a queue's figures of its last day |
 //! | `r` tenant user contact | a registered contact |
 //! | `s` tenant script | which version is active, and since when |
-//! | `t` tenant call part | a sealed tape, in parts of at most [`MAX_VALUE`] |
+//! | `t` tenant call part | a sealed tape, in parts of at most [`MAX_VALUE`]; behind them, each under a number, runs that came later |
 //! | `u` tenant call number | what a task is called in the tenant's other CRM |
 //! | `v` tenant script number | a version's description; its component is a blob |
 //! | `w` tenant user | an agent's work of their last day |
@@ -376,6 +376,36 @@ pub fn put_tape(batch: Batch, tenant: &str, call: u128, tape: &[u8]) -> Batch {
     })
 }
 
+/// The part of a tape behind which stand runs that came after the call.
+const LATER: u32 = u32::MAX;
+
+/// Adds a run that came after a call to the call's tape, behind all that is there. `number`: of the run; they stand in
+/// the order of their numbers, and one of the same number takes the place of the one before.
+#[must_use]
+pub fn put_later_run(batch: Batch, tenant: &str, call: u128, number: u32, run: &[u8]) -> Batch {
+    run.chunks(MAX_VALUE).enumerate().fold(batch, |batch, (part, bytes)| {
+        let part = u8::try_from(part).unwrap_or(u8::MAX);
+        batch.put(later_prefix(tenant, call).bytes(&number.to_be_bytes()).bytes(&[part]).0, bytes)
+    })
+}
+
+/// The parts of the runs that came after a call; [`read_later_run`] tells which.
+pub fn later_runs(tenant: &str, call: u128) -> Scan {
+    Scan::prefix(later_prefix(tenant, call).0)
+}
+
+/// Reads the key of a part of a later run back: the run's number.
+pub fn read_later_run(key: &[u8]) -> Option<u32> {
+    let (_, rest) = read_text(key.strip_prefix(b"t")?)?;
+    let rest = rest.get(16..)?.strip_prefix(&LATER.to_be_bytes())?;
+    let (number, part) = rest.split_first_chunk::<4>()?;
+    (part.len() == 1).then(|| u32::from_be_bytes(*number))
+}
+
+fn later_prefix(tenant: &str, call: u128) -> Key {
+    tape_prefix(tenant, call).bytes(&LATER.to_be_bytes())
+}
+
 /// A call's tape, whole; none when there is none.
 pub fn tape(store: &Store, tenant: &str, call: u128) -> Result<Option<Vec<u8>>, StoreError> {
     let parts = store.scan(&Scan::prefix(tape_prefix(tenant, call).0))?;
@@ -391,7 +421,7 @@ pub fn tapes_before(tenant: &str, until: u128) -> Scan {
 pub fn read_tape(key: &[u8]) -> Option<u128> {
     let (_, rest) = read_text(key.strip_prefix(b"t")?)?;
     let (call, part) = rest.split_first_chunk::<16>()?;
-    (part.len() == 4).then(|| u128::from_be_bytes(*call))
+    (part.len() == 4 || read_later_run(key).is_some()).then(|| u128::from_be_bytes(*call))
 }
 
 fn tape_prefix(tenant: &str, call: u128) -> Key {
@@ -477,6 +507,20 @@ mod tests {
         assert!(within_talks(talk("+359", 7)) && within_talks(talk("+359", u128::MAX)));
         assert!(!within_talks(talk("+359", 6)) && !within_talks(talk("+3592", 7)));
         assert!(!within(event("a", 6)) && !within(event("b", 7)));
+    }
+
+    #[test]
+    fn a_later_run_stands_behind_the_tape_and_before_the_next_calls() {
+        let rows = |batch: Batch| batch.changes.into_iter().map(|change| change.key).collect::<Vec<_>>();
+        let tape = rows(put_tape(Batch::new(), "acme", 7, &[1; MAX_VALUE + 1]));
+        let first = rows(put_later_run(Batch::new(), "acme", 7, 9, &[2; MAX_VALUE + 1]));
+        let second = rows(put_later_run(Batch::new(), "acme", 7, 10, &[3]));
+        let next = rows(put_tape(Batch::new(), "acme", 8, &[4]));
+        let all = [tape, first.clone(), second, next].concat();
+        assert!(all.is_sorted() && all.len() == 6);
+        assert_eq!(all.iter().map(|key| read_tape(key)).collect::<Vec<_>>(), [7, 7, 7, 7, 7, 8].map(Some));
+        let later: Vec<_> = all.iter().map(|key| read_later_run(key)).collect();
+        assert_eq!(later, [None, None, Some(9), Some(9), Some(10), None]);
     }
 
     #[test]

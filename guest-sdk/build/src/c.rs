@@ -1,5 +1,6 @@
 //! Components of scripts in C, and their tests: clang and wasi-libc compile the script and the SDK, which carries what wit-bindgen writes of
-//! `wit/` (guest-sdk/c/bindings makes it). A script that includes `strowger_queue.h` is a queue's strategy.
+//! `wit/` (guest-sdk/c/bindings makes it). A script that includes `strowger_queue.h` is a queue's strategy, one that
+//! includes `strowger_tasks.h` a task script.
 //!
 //! A script that uses more of the C library than memory and strings imports WASI, preview 1; the adapter turns that into
 //! the interfaces that the exchange answers.
@@ -28,8 +29,11 @@ const FLAGS: [&str; 7] = [
     "-Wl,--strip-debug",
 ];
 
-/// What a strategy includes.
-const OF_QUEUES: &str = "\"strowger_queue.h\"";
+/// What a strategy includes, and what a task script.
+const KINDS: [(&str, Kind); 2] =
+    [("\"strowger_queue.h\"", Kind::Queue), ("\"strowger_tasks.h\"", Kind::Task)];
+/// The SDK over the world of task scripts.
+const OF_TASKS: &str = "-DSTROWGER_OF_TASKS";
 
 pub(crate) fn build(project: &Path, work: &Path) -> Result<Vec<u8>, BuildError> {
     let mut clang = tools::clang()?;
@@ -39,7 +43,11 @@ pub(crate) fn build(project: &Path, work: &Path) -> Result<Vec<u8>, BuildError> 
     let sdk = match kind {
         Kind::Call => ["strowger/strowger.c", "strowger/call_script.c"],
         Kind::Queue => ["strowger/strowger_queue.c", "strowger/queue_strategy.c"],
+        Kind::Task => ["strowger/strowger.c", "strowger/task_script.c"],
     };
+    if kind == Kind::Task {
+        clang.arg(OF_TASKS);
+    }
     clang.current_dir(project).args(FLAGS).args(["-Istrowger", "-I."]).args(sources).args(sdk);
     clang.arg("-o").arg(&module);
     tools::run("clang", &mut clang)?;
@@ -64,6 +72,12 @@ pub(crate) fn tests(project: &Path) -> Result<Option<PathBuf>, BuildError> {
     let simulator = match kind_of(&sources)? {
         Kind::Call => &["strowger/sim/strowger_sim.c", "strowger/sim/mailbox.c", "strowger/sim/world.c"][..],
         Kind::Queue => &["strowger/sim/strowger_queue_sim.c"],
+        Kind::Task => &[
+            "strowger/sim/strowger_tasks_sim.c",
+            "strowger/sim/strowger_sim.c",
+            "strowger/sim/mailbox.c",
+            "strowger/sim/world.c",
+        ],
     };
     let mut cc = tools::cc()?;
     let program = project.join("target/tests/script");
@@ -94,8 +108,10 @@ fn kind_of(sources: &[PathBuf]) -> Result<Kind, BuildError> {
     for source in sources {
         let text = std::fs::read(source).map_err(|error| BuildError::File(source.clone(), error))?;
         let text = String::from_utf8_lossy(&text);
-        if text.lines().any(|line| line.trim_start().starts_with("#include") && line.contains(OF_QUEUES)) {
-            return Ok(Kind::Queue);
+        let mut includes = text.lines().filter(|line| line.trim_start().starts_with("#include"));
+        let kind = includes.find_map(|line| KINDS.iter().find(|(header, _)| line.contains(header)));
+        if let Some((_, kind)) = kind {
+            return Ok(*kind);
         }
     }
     Ok(Kind::Call)
@@ -118,7 +134,11 @@ mod tests {
     fn the_bindings_are_those_of_the_interface() {
         let hash = Sha256::digest(crate::language::WIT);
         let hash: String = hash.iter().map(|byte| format!("{byte:02x}")).collect();
-        for header in [include_str!("../../c/call_script.h"), include_str!("../../c/queue_strategy.h")] {
+        for header in [
+            include_str!("../../c/call_script.h"),
+            include_str!("../../c/queue_strategy.h"),
+            include_str!("../../c/task_script.h"),
+        ] {
             let first = header.lines().next().unwrap_or_default();
             assert!(first.contains(&hash), "wit/ has changed: run make bindings\n{first}");
         }

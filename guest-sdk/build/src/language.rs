@@ -165,9 +165,10 @@ fn kind_named(word: Option<&str>, file: &Path) -> Result<Kind, BuildError> {
     match word {
         None | Some("call") => Ok(Kind::Call),
         Some("queue") => Ok(Kind::Queue),
+        Some("task") => Ok(Kind::Task),
         Some(other) => Err(BuildError::Project(
             file.to_owned(),
-            format!("kind of strowger is \"{other}\"; write \"call\" or \"queue\""),
+            format!("kind of strowger is \"{other}\"; write \"call\", \"queue\" or \"task\""),
         )),
     }
 }
@@ -187,6 +188,7 @@ fn javascript(project: &Path, work: &Path) -> Result<Vec<u8>, BuildError> {
     let exports = match kind {
         Kind::Call => "onCall, onEnded",
         Kind::Queue => "admit, rank, expectedWait, announce, onDigit",
+        Kind::Task => "onChange",
     };
     let main = serde_json::to_string(&main.to_string_lossy()).expect("a path is a string");
     let entry = work.join("entry.js");
@@ -194,7 +196,10 @@ fn javascript(project: &Path, work: &Path) -> Result<Vec<u8>, BuildError> {
     let bundle = work.join("script.js");
     let mut esbuild = tools::pinned("esbuild")?;
     esbuild.current_dir(project).arg(&entry).args(["--bundle", "--format=esm", "--platform=neutral"]);
-    esbuild.args(["--main-fields=module,main", "--conditions=strowger", "--external:strowger:*"]);
+    // Which interfaces are imported: a component may import no other than its world has.
+    let conditions = if kind == Kind::Task { "strowger,strowger-tasks" } else { "strowger" };
+    esbuild.args(["--main-fields=module,main", "--external:strowger:*"]);
+    esbuild.arg(format!("--conditions={conditions}"));
     esbuild.args(["--log-level=warning", "--legal-comments=none", "--target=es2023"]);
     esbuild.arg(format!("--outfile={}", bundle.display()));
     // The entry lies elsewhere, and finds the project's packages all the same.
@@ -238,6 +243,7 @@ fn python(project: &Path, work: &Path) -> Result<Vec<u8>, BuildError> {
     let world = match kind {
         Kind::Call => "call_world",
         Kind::Queue => "queue_world",
+        Kind::Task => "task_world",
     };
     let entry = format!(
         "import {module}\nfrom strowger_script._script import {world}\n\nWitWorld = {world}({module})\n"
@@ -317,7 +323,10 @@ mod tests {
         let work = tempfile::tempdir().unwrap();
         let folder = project(&[("package.json", r#"{ "strowger": { "kind": "fax" } }"#)]);
         let said = javascript(folder.path(), work.path()).unwrap_err().to_string();
-        assert!(said.ends_with("kind of strowger is \"fax\"; write \"call\" or \"queue\""), "{said}");
+        assert!(
+            said.ends_with("kind of strowger is \"fax\"; write \"call\", \"queue\" or \"task\""),
+            "{said}"
+        );
         let folder = project(&[("package.json", r#"{ "main": "src/main.ts" }"#)]);
         let said = javascript(folder.path(), work.path()).unwrap_err().to_string();
         assert!(said.contains("src/main.ts; write it, or name another as \"main\""), "{said}");

@@ -1,4 +1,4 @@
-//! A new project for a script: a script of thirty lines with its test, imaginary calls or decisions, README, and what its language's
+//! A new project for a script: a script of thirty lines with its test, imaginary calls, decisions or changes, README, and what its language's
 //! tools read.
 
 use std::fmt;
@@ -14,6 +14,8 @@ pub enum Kind {
     Call,
     /// Says who rings next in a queue.
     Queue,
+    /// Hears of call backs.
+    Task,
 }
 
 impl Kind {
@@ -22,6 +24,7 @@ impl Kind {
         match self {
             Self::Call => "call-script",
             Self::Queue => "queue-strategy",
+            Self::Task => "task-script",
         }
     }
 }
@@ -99,10 +102,11 @@ pub fn new_project(
         Sdk::Version(version) => format!("{version:?}"),
     };
     let files = files(language, kind);
-    // The same script in every language, so the same calls or decisions.
+    // The same script in every language, so the same calls, decisions or changes.
     let calls = match kind {
         Kind::Call => include_str!("../template/calls.toml.in"),
         Kind::Queue => include_str!("../template/queue.calls.toml.in"),
+        Kind::Task => include_str!("../template/task.calls.toml.in"),
     };
     let lock = lock.as_deref().filter(|_| language == Language::Rust).map(|lock| ("Cargo.lock", lock));
     for (file, text) in files.iter().copied().chain([("calls.toml", calls)]).chain(lock) {
@@ -136,6 +140,12 @@ fn files(language: Language, kind: Kind) -> &'static [(&'static str, &'static st
             ".gitignore" = "gitignore.in",
             "src/lib.rs" = "queue.rs.in",
         ),
+        (Language::Rust, Kind::Task) => template!(
+            "Cargo.toml" = "Cargo.toml.in",
+            "README.md" = "task.md.in",
+            ".gitignore" = "gitignore.in",
+            "src/lib.rs" = "task.rs.in",
+        ),
         (Language::JavaScript, Kind::Call) => template!(
             "package.json" = "js/call.package.json.in",
             "README.md" = "js/README.md.in",
@@ -149,6 +159,13 @@ fn files(language: Language, kind: Kind) -> &'static [(&'static str, &'static st
             ".gitignore" = "gitignore.in",
             "script.js" = "js/queue.js.in",
             "script.test.js" = "js/queue.test.js.in",
+        ),
+        (Language::JavaScript, Kind::Task) => template!(
+            "package.json" = "js/task.package.json.in",
+            "README.md" = "js/README.md.in",
+            ".gitignore" = "gitignore.in",
+            "script.js" = "js/task.js.in",
+            "script.test.js" = "js/task.test.js.in",
         ),
         (Language::TypeScript, Kind::Call) => template!(
             "package.json" = "js/call.ts.package.json.in",
@@ -166,6 +183,14 @@ fn files(language: Language, kind: Kind) -> &'static [(&'static str, &'static st
             "script.ts" = "js/queue.ts.in",
             "script.test.ts" = "js/queue.test.ts.in",
         ),
+        (Language::TypeScript, Kind::Task) => template!(
+            "package.json" = "js/task.ts.package.json.in",
+            "tsconfig.json" = "js/tsconfig.json.in",
+            "README.md" = "js/README.md.in",
+            ".gitignore" = "gitignore.in",
+            "script.ts" = "js/task.ts.in",
+            "script.test.ts" = "js/task.test.ts.in",
+        ),
         (Language::Python, Kind::Call) => template!(
             "pyproject.toml" = "python/call.pyproject.toml.in",
             "README.md" = "python/README.md.in",
@@ -180,11 +205,24 @@ fn files(language: Language, kind: Kind) -> &'static [(&'static str, &'static st
             "script.py" = "python/queue.py.in",
             "test_script.py" = "python/queue_test.py.in",
         ),
+        (Language::Python, Kind::Task) => template!(
+            "pyproject.toml" = "python/task.pyproject.toml.in",
+            "README.md" = "python/README.md.in",
+            ".gitignore" = "gitignore.in",
+            "script.py" = "python/task.py.in",
+            "test_script.py" = "python/task_test.py.in",
+        ),
         (Language::C, Kind::Call) => template!(
             "README.md" = "c/README.md.in",
             ".gitignore" = "gitignore.in",
             "script.c" = "c/call.c.in",
             "script_test.c" = "c/call_test.c.in",
+        ),
+        (Language::C, Kind::Task) => template!(
+            "README.md" = "c/task.README.md.in",
+            ".gitignore" = "gitignore.in",
+            "script.c" = "c/task.c.in",
+            "script_test.c" = "c/task_test.c.in",
         ),
         (Language::C, Kind::Queue) => template!(
             "README.md" = "c/queue.README.md.in",

@@ -37,7 +37,7 @@ fn passes(folder: &Path, program: &str, arguments: &[&str]) {
 
 #[test]
 fn new_projects_in_javascript_build_and_pass_their_tests() {
-    for (name, kind) in [("js-call", Kind::Call), ("js-queue", Kind::Queue)] {
+    for (name, kind) in [("js-call", Kind::Call), ("js-queue", Kind::Queue), ("js-task", Kind::Task)] {
         let project = project(name, Language::JavaScript, kind);
         passes(&project, "node", &["--test"]);
         builds(&project);
@@ -46,7 +46,7 @@ fn new_projects_in_javascript_build_and_pass_their_tests() {
 
 #[test]
 fn new_projects_in_typescript_are_rightly_typed_build_and_pass_their_tests() {
-    for (name, kind) in [("ts-call", Kind::Call), ("ts-queue", Kind::Queue)] {
+    for (name, kind) in [("ts-call", Kind::Call), ("ts-queue", Kind::Queue), ("ts-task", Kind::Task)] {
         let project = project(name, Language::TypeScript, kind);
         is_rightly_typed(&project);
         passes(&project, "node", &["--test", "target/tests/"]);
@@ -80,7 +80,7 @@ fn a_script_of_wrong_types_is_told_by_the_sdks_declarations() {
 
 #[test]
 fn new_projects_in_python_build_and_pass_their_tests() {
-    for (name, kind) in [("py-call", Kind::Call), ("py-queue", Kind::Queue)] {
+    for (name, kind) in [("py-call", Kind::Call), ("py-queue", Kind::Queue), ("py-task", Kind::Task)] {
         let project = project(name, Language::Python, kind);
         passes(&project, "python3", &["-m", "unittest"]);
         builds(&project);
@@ -89,7 +89,7 @@ fn new_projects_in_python_build_and_pass_their_tests() {
 
 #[test]
 fn new_projects_in_c_build_and_pass_their_tests() {
-    for (name, kind) in [("c-call", Kind::Call), ("c-queue", Kind::Queue)] {
+    for (name, kind) in [("c-call", Kind::Call), ("c-queue", Kind::Queue), ("c-task", Kind::Task)] {
         let project = project(name, Language::C, kind);
         assert!(unit_tests_pass(&project));
         builds(&project);

@@ -23,6 +23,11 @@ fn a_new_queue_strategy_builds_and_passes_its_test() {
     builds_and_passes("fair", Kind::Queue, "whoever_has_just_hung_up_rests_while_another_is_free ... ok");
 }
 
+#[test]
+fn a_new_task_script_builds_and_passes_its_test() {
+    builds_and_passes("promises", Kind::Task, "one_that_is_late_goes_to_the_next ... ok");
+}
+
 fn builds_and_passes(name: &str, kind: Kind, passed: &str) {
     let folder = tempfile::tempdir().unwrap();
     let project = new_project(folder.path(), name, Language::Rust, kind, Sdk::Path(&sdk())).unwrap();

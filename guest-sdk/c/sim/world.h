@@ -92,6 +92,9 @@ LocalTime local_time(double at);
 Why fails(Why why, const char *detail);
 Why refused(uint16_t status);
 
+/* Plays a part of a script in which nobody calls. */
+Call play_part(const World *there, Why (*part)(void));
+
 /* What strowger_sim.c has for world.c and mailbox.c. */
 void begin_settings(const char *json);
 const char *words_of(Why why);

@@ -1,33 +1,22 @@
 // Where the exchange enters a call script.
 
 import "./console.js";
-import { clock, settings } from "./around.js";
+import { settings } from "./around.js";
 import { Leg } from "./leg.js";
-import { logThrown } from "./log.js";
 import { Refusal } from "./queue.js";
-import { Failure, seconds, variantOf } from "./words.js";
+import { run } from "./run.js";
+import { seconds } from "./words.js";
 
 export function script({ onCall, onEnded = () => {} }) {
   if (typeof onCall !== "function") throw new TypeError("script({ onCall(caller, settings) { ... } }) has no onCall");
   return {
-    onCall: (caller) => run(() => onCall(new Leg(caller), settings())),
-    onEnded: (record) => run(() => onEnded(recordOf(record))),
+    onCall: (caller) => run(() => onCall(new Leg(caller), settings()), failureOf),
+    onEnded: (record) => run(() => onEnded(recordOf(record)), failureOf),
   };
 }
 
-// A failure leaves the script as one of wit/. Anything else thrown is the script's own mistake: it is logged with its
-// stack and stops the script, and the number's fallback takes the call.
-function run(part) {
-  Math.random = () => clock.random(2 ** 32 - 1) / (2 ** 32 - 1);
-  try {
-    part();
-  } catch (thrown) {
-    const failure = thrown instanceof Refusal ? thrown.failure : thrown;
-    if (failure instanceof Failure) throw variantOf(failure);
-    logThrown(thrown);
-    throw thrown;
-  }
-}
+// A queue's refusal carries its failure.
+const failureOf = (thrown) => (thrown instanceof Refusal ? thrown.failure : thrown);
 
 function recordOf(record) {
   return {

@@ -4,8 +4,9 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import { Failure, bridge, dial, http, kv, mailbox, notify, number, queue, script, silence, tag, talk, transferredBy } from "@strowger/script";
-import { Caller, Telephone, User, snapshot } from "@strowger/script/sim";
+import { CallBack, Caller, Telephone, User, snapshot } from "@strowger/script/sim";
 import { pairUp } from "@strowger/script/strategy";
+import { taskScript } from "@strowger/script/tasks";
 
 import { decode, encode } from "../src/utf8.js";
 
@@ -215,4 +216,31 @@ test("a box is unlocked, heard and emptied, and people are told", () => {
     { to: "ana", text: "Heard\nby telephone", facts: { messages: "2" } },
     { to: "", text: "All heard", facts: {} },
   ]);
+});
+
+test("a task script hears of a change, acts on the task, and what is over stays so", () => {
+  const hears = taskScript({
+    onChange({ id, what, task }, settings) {
+      if (what === "late") {
+        task.assign("boris");
+        task.putOff(2_000_000_000);
+        task.note(`was ${task.responsible}'s`);
+        notify.send(settings.manager, `${task.number} is late`);
+      }
+      if (what === "done") assert.throws(() => task.finish(), { why: "not-found" });
+      if (what === "assigned") assert.throws(() => task.assign("nobody"), { why: "not-found", detail: "nobody" });
+      kv.set("last", id);
+    },
+  });
+  const told = CallBack.of("+359888123456")
+    .responsible("ana")
+    .withSettings({ manager: "vera" })
+    .there(new User("boris"))
+    .tell("late", hears);
+  assert.deepEqual(told.task, { state: "open", responsible: "boris", due: 2_000_000_000, notes: ["was ana's"] });
+  assert.equal(told.notices[0].to, "vera");
+  assert.equal(told.tell("assigned", hears).tell("done", hears).task.state, "done");
+  assert.equal(told.remembers("last"), "simulated-task-change-3");
+  const fails = taskScript({ onChange: () => null.number });
+  assert.throws(() => CallBack.of("+1").tell("opened", fails), /the script fails: TypeError/);
 });

@@ -57,9 +57,9 @@ def run_call(module: ModuleType | Any, caller: Any) -> None:
         module.on_call(leg)
 
 
-def _leaves_as_failure(part: Any, *arguments: Any) -> None:
+def leaves_as_failure(part: Any, *arguments: Any) -> None:
     """A failure leaves the script as one of wit/. Anything else is the script's own mistake: Python writes its traceback to
-    the log, the script is stopped, and the number's fallback takes the call."""
+    the log, and the script is stopped."""
     # The generator's state is the one of the build.
     random.seed(exchange.clock.random(2**32 - 1))
     try:
@@ -80,14 +80,21 @@ def call_world(module: ModuleType) -> type:
 
     class WitWorld:
         def on_call(self, caller: Any) -> None:
-            _leaves_as_failure(run_call, module, caller)
+            leaves_as_failure(run_call, module, caller)
 
         def on_ended(self, how: Any) -> None:
             after = getattr(module, "on_ended", None)
             if after is not None:
-                _leaves_as_failure(after, _record(how))
+                leaves_as_failure(after, _record(how))
 
     return WitWorld
+
+
+def task_world(module: ModuleType) -> type:
+    """The world of task scripts over a module with `on_change`."""
+    from .tasks import world
+
+    return world(module)
 
 
 def queue_world(module: ModuleType) -> type:

@@ -3,8 +3,8 @@
 import unittest
 from types import SimpleNamespace
 
-from strowger_script import HungUp, NotFound, Refused, bridge, dial, mailbox, notify, queue, tag, talk, transferred_by
-from strowger_script.sim import Caller, User
+from strowger_script import HungUp, NotFound, Refused, bridge, dial, kv, mailbox, notify, queue, tag, talk, transferred_by
+from strowger_script.sim import CallBack, Caller, User
 
 
 def script(on_call):
@@ -95,6 +95,33 @@ class Calls(unittest.TestCase):
         call = plan.hears("m-2").is_hung_up().run(script(hears))
         told = [("ana", "Heard\nby telephone", {"messages": "2"}), ("", "All heard", {})]
         self.assertEqual(call.notices, told)
+
+    def test_a_task_script_hears_of_a_change_acts_on_the_task_and_what_is_over_stays_so(self):
+        def hears(change, settings):
+            task = change.task
+            if change.what == "late":
+                task.assign("boris")
+                task.put_off(2_000_000_000.0)
+                task.note(f"was {task.responsible}'s")
+                notify.send(settings["manager"], f"{task.number} is late")
+            if change.what == "done":
+                with self.assertRaises(NotFound):
+                    task.finish()
+            if change.what == "assigned":
+                with self.assertRaisesRegex(NotFound, "nobody"):
+                    task.assign("nobody")
+            kv.set("last", change.id)
+
+        script = SimpleNamespace(on_change=hears)
+        plan = CallBack("+359888123456").responsible("ana").with_settings({"manager": "vera"}).there(User("boris"))
+        told = plan.tell("late", script)
+        task = (told.task.state, told.task.responsible, told.task.due, told.task.notes)
+        self.assertEqual(task, ("open", "boris", 2_000_000_000.0, ["was ana's"]))
+        self.assertEqual([to for to, _, _ in told.notices], ["vera"])
+        self.assertEqual(told.tell("assigned", script).tell("done", script).task.state, "done")
+        self.assertEqual(told.remembers("last"), "simulated-task-change-3")
+        with self.assertRaisesRegex(AssertionError, "the script fails: "):
+            CallBack("+1").tell("opened", SimpleNamespace(on_change=lambda change: change.nothing))
 
 
 if __name__ == "__main__":

@@ -1,5 +1,5 @@
-//! The attributes `#[call_script]`, `#[queue_strategy]` and `#[settings]` of strowger-script, which re-exports and documents them with
-//! examples.
+//! The attributes `#[call_script]`, `#[queue_strategy]`, `#[task_script]` and `#[settings]` of strowger-script, which
+//! re-exports and documents them with examples.
 //!
 //! They only put tokens around what they stand on, so there is no parser here and nothing to compile but this file.
 
@@ -122,6 +122,43 @@ pub fn queue_strategy(arguments: TokenStream, item: TokenStream) -> TokenStream 
 
 /// The questions of a strategy besides `rank`, which a queue's settings answer by themselves.
 const QUESTIONS: [&str; 4] = ["admit", "expected_wait", "announce", "on_digit"];
+
+/// Makes a function a task script: it becomes the `on-change` export of the component, and hears of each change of a call
+/// back.
+///
+/// The function takes the change, and the script's settings if it wants any: `fn on_change(change: Change) -> Result` or
+/// `fn on_change(change: Change, mine: Mine) -> Result`. In a native build the function stays as it is, for the simulator
+/// to run.
+#[proc_macro_attribute]
+pub fn task_script(arguments: TokenStream, item: TokenStream) -> TokenStream {
+    let Some(on_change) = name_after(&item, "fn") else {
+        return refuse("#[task_script] belongs above a function");
+    };
+    if !arguments.is_empty() {
+        return refuse("#[task_script] takes nothing");
+    }
+    let exports = format!(
+        "#[cfg(target_arch = \"wasm32\")]
+        mod __component {{
+            #[allow(unused_imports)]
+            use super::*;
+            use ::strowger_script::tasks::entry as __entry;
+            struct Component;
+            impl __entry::Guest for Component {{
+                fn on_change(what: __entry::RawChange)
+                    -> ::core::result::Result<(), ::strowger_script::prelude::Failure> {{
+                    __entry::on_change({on_change}, what)
+                }}
+            }}
+            __entry::bindings::export_task_script!(Component with_types_in __entry::bindings);
+        }}
+        #[cfg(not(target_arch = \"wasm32\"))]
+        const _: fn() = || ::strowger_script::tasks::entry::fits({on_change});"
+    );
+    let mut all = item;
+    all.extend(exports.parse::<TokenStream>().expect("the text above is Rust"));
+    all
+}
 
 /// Makes a struct or enum part of a script's settings: it is read from the number's JSON, unknown keys are errors, and
 /// its doc comments become the JSON Schema's descriptions.

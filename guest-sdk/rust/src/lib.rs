@@ -1,5 +1,5 @@
-//! Call scripts and queue strategies for the strowger telephone exchange. Strategies are in [`strategy`]; the rest is
-//! for call scripts.
+//! Call scripts, queue strategies and task scripts for the strowger telephone exchange. Strategies are in [`strategy`],
+//! scripts that hear of call backs in [`tasks`]; the rest is for call scripts.
 //!
 //! A script is straight-line code that runs once for every call: no callbacks, no state machine, no `async`. A verb
 //! blocks until it has happened; when the caller leaves, the verb that is waiting fails with
@@ -56,6 +56,7 @@ pub mod settings;
 #[cfg(not(target_arch = "wasm32"))]
 pub mod sim;
 pub mod strategy;
+pub mod tasks;
 pub mod week;
 
 mod dial;

@@ -262,6 +262,7 @@ impl Call {
             | Command::FindContact { .. }
             | Command::CreateTask { .. }
             | Command::CloseTask { .. }
+            | Command::Task { .. }
             | Command::Notify { .. }
             | Command::Mailbox(_)
             | Command::Log { .. } => Err(Failure::Other("not a verb of calls".into())),

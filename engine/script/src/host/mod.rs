@@ -1,4 +1,4 @@
-//! The imports of a call script, one file per interface of `wit/`: arguments become a
+//! The imports of call scripts and task scripts, one file per interface of `wit/`: arguments become a
 //! [`exchange::Command`], the answer becomes what `wit/` says.
 //!
 //! What is read from a handle (a leg's party, a user's name, all of the call's record) came with the
@@ -18,6 +18,7 @@ mod notify;
 pub(crate) mod queue;
 mod settings;
 pub(crate) mod strategy;
+mod tasks;
 pub(crate) mod types;
 pub(crate) mod wasi;
 
@@ -29,12 +30,15 @@ pub(crate) use self::wasi::Wasi;
 use crate::bindings::call_script::CallScript;
 use crate::bindings::call_script::strowger::script::types as wit;
 use crate::bindings::queue_strategy::QueueStrategy;
+use crate::bindings::task_script::strowger::script::tasks as of_tasks;
 use crate::guest::{Guest, Stop};
 use crate::tape::TrapKind;
 
-/// Puts every interface of the call scripts' world into the linker.
-pub(crate) fn link_call(linker: &mut Linker<Guest>) -> wasmtime::Result<()> {
-    CallScript::add_to_linker::<_, HasSelf<Guest>>(linker, |guest| guest)
+/// Puts every interface of the worlds of call scripts and task scripts into the linker. Which of them a script may import
+/// is the check's to say.
+pub(crate) fn link_scripts(linker: &mut Linker<Guest>) -> wasmtime::Result<()> {
+    CallScript::add_to_linker::<_, HasSelf<Guest>>(linker, |guest| guest)?;
+    of_tasks::add_to_linker::<_, HasSelf<Guest>>(linker, |guest| guest)
 }
 
 /// Puts every interface of the queue strategies' world into the linker.

@@ -247,6 +247,7 @@ fn start(settings: &str, ended: Option<CallRecord>) -> Start {
         seed: 4711,
         started: 1_795_000_000.0,
         ended: ended.map(Box::new),
+        changed: None,
     }
 }
 

@@ -127,8 +127,11 @@ fn breaks(earlier: &str, later: &str) -> Vec<String> {
             Some(_) => {}
         }
     }
-    // What a component must export, one that was built before does not.
-    let new = later.keys().filter(|name| name.contains(" export ") && !earlier.contains_key(*name));
+    // What a component must export, one that was built before does not; of a world that is new nothing was built.
+    let of = |name: &str| name.split_once(" export ").map(|(world, _)| format!("{world} "));
+    let was_there = |world: &str| earlier.keys().any(|name| name.starts_with(world));
+    let new = later.keys().filter(|name| !earlier.contains_key(*name));
+    let new = new.filter(|name| of(name).is_some_and(|world| was_there(&world)));
     broken.extend(new.map(|name| format!("{name} is new, and nothing that was built before has it")));
     broken
 }

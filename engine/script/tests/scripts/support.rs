@@ -86,6 +86,7 @@ pub fn start(part: &str) -> Start {
         seed: 4711,
         started: 1_795_000_000.0,
         ended: None,
+        changed: None,
     }
 }
 

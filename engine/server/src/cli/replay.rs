@@ -129,9 +129,8 @@ impl<'a> Player<'a> {
     fn play(&mut self, tape: &Tape, name: Option<&str>) -> Result<Vec<Finding>, Failed> {
         let mut findings = Vec::new();
         for run in tape.segments.iter().filter(|run| name.is_none_or(|name| *run.start.script == *name)) {
-            let run_of = if run.start.ended.is_some() { Limits::ended() } else { Limits::call() };
-            let limits = Limits { memory: ::script::limits::MEMORY_PYTHON, ..run_of };
-            let export = if run.start.ended.is_some() { "on-ended" } else { "on-call" };
+            let limits = Limits { memory: ::script::limits::MEMORY_PYTHON, ..run.start.limits() };
+            let export = run.start.export();
             if self.given.is_none() {
                 self.fetch(run)?;
             }

@@ -24,7 +24,7 @@ static TEST_HELP: LazyLock<String> =
 pub(super) enum Verb {
     /// Write a project: a script of thirty lines with its test
     #[command(
-        after_help = "Example:\n  strowger script new mine --lang js\n  strowger script new fair --kind queue"
+        after_help = "Example:\n  strowger script new mine --lang js\n  strowger script new fair --kind queue\n  strowger script new promises --kind task"
     )]
     New {
         /// The script's name, and the folder's
@@ -143,6 +143,8 @@ pub(super) enum ScriptKind {
     Call,
     /// Says who rings next in a queue
     Queue,
+    /// Hears of each change of a call back
+    Task,
 }
 
 pub(super) fn run(verb: Verb) -> Result<ExitCode, Failed> {
@@ -171,6 +173,7 @@ fn new(name: &str, language: Language, kind: ScriptKind) -> Result<(), Failed> {
     let kind = match kind {
         ScriptKind::Call => Kind::Call,
         ScriptKind::Queue => Kind::Queue,
+        ScriptKind::Task => Kind::Task,
     };
     let sdk = sdk();
     let sdk = sdk.as_deref().map_or(Sdk::Version(env!("CARGO_PKG_VERSION")), Sdk::Path);

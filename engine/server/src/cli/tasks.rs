@@ -35,6 +35,11 @@ pub(super) enum Verb {
     /// Give a task to another user
     #[command(after_help = "Example:\n  strowger task assign 01KAG2M7V8Q4ZJ6T9X5B3N1C0D-1 --user boris")]
     Assign(Assign),
+    /// Write something down of a task
+    #[command(
+        after_help = "Example:\n  strowger task note 01KAG2M7V8Q4ZJ6T9X5B3N1C0D-1 \"Prefers mornings\""
+    )]
+    Note(Note),
 }
 
 #[derive(Args)]
@@ -94,6 +99,14 @@ pub(super) struct Assign {
     /// Who is to do it
     #[arg(long)]
     user: String,
+}
+
+#[derive(Args)]
+pub(super) struct Note {
+    #[command(flatten)]
+    named: Named,
+    /// At most 512 bytes
+    text: String,
 }
 
 #[derive(Args)]
@@ -175,6 +188,7 @@ pub(super) fn run(verb: &Verb) -> Result<ExitCode, Failed> {
         }
         Verb::Done(named) => named.change(&json!({ "state": "done" }))?,
         Verb::GiveUp(named) => named.change(&json!({ "state": "given-up" }))?,
+        Verb::Note(note) => note.named.change(&json!({ "note": note.text }))?,
         Verb::Assign(assign) => assign.named.change(&json!({ "responsible": assign.user }))?,
     }
     Ok(ExitCode::SUCCESS)

@@ -4,7 +4,7 @@
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use ::script::{Limits, Sandboxes, Version};
+use ::script::{Kind, Limits, Sandboxes, Version};
 use clap::Args;
 use guest_build::Language;
 use serde_json::{Value, json};
@@ -181,10 +181,14 @@ pub(super) fn try_file(sandboxes: &Sandboxes, file: &Path, only: Option<&str>) -
         }
     };
     let version = Version::new(sandboxes.compile(&bytes)?);
-    let is_strategy = version.component().kind() == ::script::Kind::Strategy;
-    if is_strategy != read.calls.is_empty() || is_strategy == read.decisions.is_empty() {
-        let (kind, has) =
-            if is_strategy { ("a queue's strategy", "[[decision]]") } else { ("a call script", "[[call]]") };
+    let (calls, decisions, changes) =
+        (!read.calls.is_empty(), !read.decisions.is_empty(), !read.changes.is_empty());
+    let (kind, has, fits) = match version.component().kind() {
+        Kind::Call => ("a call script", "[[call]]", calls && !decisions && !changes),
+        Kind::Strategy => ("a queue's strategy", "[[decision]]", decisions && !calls && !changes),
+        Kind::Task => ("a task script", "[[change]]", changes && !calls && !decisions),
+    };
+    if !fits {
         return Err(Failed(format!("{name} is {kind}; {} must have {has} and nothing else", file.display())));
     }
     let mut tried = Vec::new();
@@ -196,6 +200,22 @@ pub(super) fn try_file(sandboxes: &Sandboxes, file: &Path, only: Option<&str>) -
             line: call.line,
             name: call.name.clone(),
             differences: call.expect.differences(&played),
+            played: Some(played),
+        });
+    }
+    for (told, change) in read.changes.iter().filter(|(told, _)| wanted(&told.name)) {
+        let played = simulation::tell(sandboxes, &version, &name, &told.scene, change)?;
+        let mut differences = told.expect.differences(&played);
+        if told.expect.ends.is_none()
+            && let Some((why, _)) = words::failed(&played.finish)
+        {
+            differences.push(why);
+        }
+        tried.push(Tried {
+            file: file.to_owned(),
+            line: told.line,
+            name: told.name.clone(),
+            differences,
             played: Some(played),
         });
     }

@@ -6,14 +6,18 @@
 //! calendar = "office"           # business days are those on which it says `open` at that time
 //! responsible = "vera"          # where the caller has no owner and the queue nobody
 //! queues = { sales = "ana" }    # who is responsible for a queue's callers
+//! script = "promises"           # a task script, which hears of each change of a call back
+//! settings = { sms = "manager" }
 //! ```
 
 use std::time::Duration;
 
 use jiff::civil::Time;
 
+use script::Kind;
+
 use super::section::{Section, hint};
-use super::tenant::Known;
+use super::tenant::{Known, settings};
 
 const HOUR: Duration = Duration::from_secs(3600);
 /// A longer wait is no promise any more.
@@ -38,6 +42,10 @@ pub struct Missed {
     pub give_up_after: Duration,
     /// `follow_up`: whether an owner gets a task when another one spoke with their customer.
     pub follow_up: bool,
+    /// `script`: hears of each change of a call back.
+    pub script: Option<String>,
+    /// `settings` of that script, a JSON object.
+    pub settings: String,
 }
 
 impl Default for Missed {
@@ -51,6 +59,8 @@ impl Default for Missed {
             queues: Vec::new(),
             give_up_after: 30 * 24 * HOUR,
             follow_up: true,
+            script: None,
+            settings: "{}".to_owned(),
         }
     }
 }
@@ -97,6 +107,14 @@ pub(super) fn missed(section: Section<'_, '_>, known: &Known<'_>, queues: &[&str
         }
         known.check_user(&section, user, line);
     }
+    let script = section.text("script", "promises");
+    if let Some(script) = script {
+        known.check_script(&section, script, Kind::Task);
+    } else if section.has("settings") {
+        let what = "settings are for a script; name it: script = \"promises\"";
+        section.mistake(section.line_within("settings", ""), what.to_owned());
+    }
+    let settings = settings(&section, script.map_or("", |script| script.value), known);
     let missed = Missed {
         keep: section.flag("keep", defaults.keep),
         by,
@@ -110,6 +128,8 @@ pub(super) fn missed(section: Section<'_, '_>, known: &Known<'_>, queues: &[&str
             defaults.give_up_after,
         ),
         follow_up: section.flag("follow_up", defaults.follow_up),
+        script: script.map(|script| script.value.to_owned()),
+        settings,
     };
     section.finish();
     missed
@@ -133,6 +153,34 @@ mod tests {
             (missed.responsible_for("sales"), missed.responsible_for("")),
             (Some("ana"), Some("vera"))
         );
+    }
+
+    #[test]
+    fn a_script_of_another_world_is_told_wherever_it_stands() {
+        let world = world(
+            "[[tenant]]\nname = \"a\"\n[tenant.missed]\nscript = \"strowger/promises\"\nsettings = { group = \"all\" }\n",
+        );
+        let missed = &world.tenant("a").expect("a").missed;
+        assert_eq!(missed.script.as_deref(), Some("strowger/promises"));
+        assert_eq!(missed.settings, "{\"group\":\"all\"}");
+        let told = said_in_tenant(
+            "[[tenant.number]]\nnumber = \"700\"\nscript = \"strowger/promises\"\n[tenant.missed]\nscript = \"strowger/echo\"\n\
+             [[tenant.queue]]\nname = \"sales\"\nstrategy = \"strowger/echo\"\n",
+        );
+        assert_eq!(
+            told,
+            [
+                "x.toml:6: script \"strowger/promises\" is of world task-script; name one of world call-script here",
+                "x.toml:8: script \"strowger/echo\" is of world call-script; name one of world task-script here",
+                "x.toml:11: script \"strowger/echo\" is of world call-script; name one of world queue-strategy here",
+            ]
+        );
+        let told = said_in_tenant("[tenant.missed]\nsettings = { group = \"all\" }\n");
+        assert_eq!(told, ["x.toml:5: settings are for a script; name it: script = \"promises\""]);
+        let told = said_in_tenant(
+            "[tenant.missed]\nscript = \"strowger/promises\"\nsettings = { groop = \"all\" }\n",
+        );
+        assert!(told.len() == 1 && told[0].contains("groop"), "{told:?}");
     }
 
     #[test]

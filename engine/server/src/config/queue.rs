@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use exchange::queue::{MOST_AGENTS, MOST_WAITING};
 use exchange::{AgentPlan, Prompt, QueuePlan};
+use script::Kind;
 
 use super::section::{Item, Section, Text, hint};
 use super::tenant::{Known, Names, check_name, settings};
@@ -43,7 +44,7 @@ pub(super) fn queue(
     let agents = agents(&section, groups, known);
     let call_back = section.text("call_back", "strowger/call-back");
     if let Some(script) = call_back {
-        known.check_script(&section, script);
+        known.check_script(&section, script, Kind::Call);
     }
     let seconds = |key: &str, most: Duration, default: u32| {
         section.duration(key, Duration::ZERO..=most, default * SECOND)
@@ -73,6 +74,9 @@ pub(super) fn queue(
 }
 
 fn check_strategy(section: &Section<'_, '_>, strategy: Text<'_>, known: &Known<'_>) {
+    if !known.check_world(section, strategy, Kind::Strategy) {
+        return;
+    }
     let shipped = SHIPPED.iter().map(|shipped| shipped.name).filter(|name| name.starts_with(STRATEGIES));
     let strategies = known.scripts().chain(shipped);
     if !strategies.clone().any(|known| known == strategy.value) {

@@ -1,6 +1,7 @@
 //! `[[tenant]]` and everything in it: what is there, and whether what one part names exists in
 //! another.
 
+use std::cell::RefCell;
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,6 +11,7 @@ use ipnet::IpNet;
 use jiff::tz::TimeZone;
 use protocol::sdp::Codec;
 use protocol::sip::digest::Algorithm;
+use script::Kind;
 
 use super::calendar::calendar;
 use super::crm::crm;
@@ -79,6 +81,7 @@ pub(super) fn tenant(section: Section<'_, '_>) -> Option<TenantParts> {
         groups: section.names("group"),
         queues: section.names("queue"),
         calendars: section.names("calendar"),
+        kinds: RefCell::default(),
     };
     let groups = groups_of(&section, groups, &known);
     for (_, file) in &scripts {
@@ -177,6 +180,8 @@ pub(super) struct Known<'a> {
     groups: Vec<String>,
     queues: Vec<String>,
     calendars: Vec<String>,
+    /// Of which world each script is that was looked at.
+    kinds: RefCell<HashMap<String, Option<Kind>>>,
 }
 
 /// A group that a user says to be in, and the line.
@@ -229,7 +234,9 @@ impl Known<'_> {
         })
     }
 
-    pub(super) fn check_script(&self, section: &Section<'_, '_>, script: Text<'_>) {
+    /// Whether there is this script, and is of this world as far as its file says.
+    pub(super) fn check_script(&self, section: &Section<'_, '_>, script: Text<'_>, kind: Kind) {
+        self.check_world(section, script, kind);
         let known = self.scripts().chain(SHIPPED.iter().map(|shipped| shipped.name));
         if !known.clone().any(|k| k == script.value) {
             let hint = hint(script.value, known);
@@ -241,6 +248,29 @@ impl Known<'_> {
                 ),
             );
         }
+    }
+
+    /// Whether a script can stand where one of this world must: one that is not there, or comes by the API, may.
+    pub(super) fn check_world(&self, section: &Section<'_, '_>, script: Text<'_>, kind: Kind) -> bool {
+        let is = *self.kinds.borrow_mut().entry(script.value.to_owned()).or_insert_with_key(|name| {
+            if let Some(shipped) = SHIPPED.iter().find(|shipped| shipped.name == name) {
+                return Kind::of(shipped.component);
+            }
+            let (_, file) = self.scripts.iter().find(|(known, _)| known == name)?;
+            let file = file.as_ref()?;
+            if flow::is_one(file) { Some(Kind::Call) } else { Kind::of(&std::fs::read(file).ok()?) }
+        });
+        if let Some(is) = is.filter(|is| *is != kind) {
+            let what = format!(
+                "script \"{}\" is of world {}; name one of world {} here",
+                script.value,
+                is.world(),
+                kind.world()
+            );
+            section.mistake(script.line, what);
+            return false;
+        }
+        true
     }
 }
 
@@ -473,7 +503,7 @@ fn number(section: Section<'_, '_>, known: &Known<'_>, extensions: &mut Names<'_
     }
     let script = section.required("script", "strowger/menu");
     if let Some(script) = script {
-        known.check_script(&section, script);
+        known.check_script(&section, script, Kind::Call);
     }
     let settings = settings(&section, script.map_or("", |script| script.value), known);
     let source = section.text("source", "google-ads").map(|s| s.value.to_owned());
@@ -545,7 +575,7 @@ fn music(section: Section<'_, '_>, names: &mut Names<'_>) -> Option<Playlist> {
 fn calls(section: Section<'_, '_>, known: &Known<'_>) -> Calls {
     let script = section.text("script", "strowger/internal");
     if let Some(script) = script {
-        known.check_script(&section, script);
+        known.check_script(&section, script, Kind::Call);
     }
     let settings = settings(&section, script.map_or("", |script| script.value), known);
     section.finish();

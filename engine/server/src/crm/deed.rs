@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use exchange::{CallRecord, Contact, Direction};
+use exchange::{CallRecord, Contact, Direction, TaskEvent};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use notices::webhook::rfc3339;
@@ -19,7 +19,7 @@ use crate::config::Tenant;
 use crate::events::wall_millis;
 use crate::history;
 use crate::node::Node;
-use crate::tasks::{self, Change, Kind, Task, TaskId};
+use crate::tasks::{Change, Kind, Task, TaskId};
 
 /// The kind of such an effect.
 pub const KIND: &str = "crm";
@@ -83,7 +83,12 @@ impl Node {
     }
 
     /// Tells the CRM one thing.
-    pub async fn tell_crm(&self, tenant: &Tenant, id: EffectId, effect: &Effect) -> Report {
+    pub async fn tell_crm(
+        self: &std::sync::Arc<Self>,
+        tenant: &Tenant,
+        id: EffectId,
+        effect: &Effect,
+    ) -> Report {
         let Crm::Remote(remote) = &tenant.crm else {
             return Report::Refused("the tenant has no CRM outside any more".to_owned());
         };
@@ -153,28 +158,21 @@ impl Node {
     }
 
     /// Nobody knew who looks after the caller when the call ended: now the task is theirs.
-    fn learn_owner(&self, tenant: &Tenant, id: TaskId, contact: &Contact, owner: &str) {
-        let tenant = &*tenant.name;
-        self.tasks.with(tenant, |open| {
+    fn learn_owner(self: &std::sync::Arc<Self>, tenant: &Tenant, id: TaskId, contact: &Contact, owner: &str) {
+        self.tasks.with(&tenant.name, |open| {
             let Some(task) =
                 open.get(id).filter(|task| task.contact.is_none() && task.kind == Kind::CallBack)
             else {
                 return;
             };
-            let change = Change::Changed(Task {
+            let changed = Task {
                 contact: Some(contact.id.clone()),
                 name: contact.name.clone(),
                 responsible: Some(owner.to_owned()),
                 ..task.clone()
-            });
-            let changes = open.apply(change);
-            let told = |result: Result<(), StoreError>| {
-                if let Err(why) = result {
-                    tracing::warn!(%why, "whose task it is will be asked again after a restart");
-                }
             };
-            self.store.commit(tasks::put(Batch::new(), tenant, &changes), Box::new(told));
-            self.tell_tasks(tenant, &changes);
+            let changes = open.apply(Change::Changed(changed, TaskEvent::Assigned));
+            self.write_tasks(tenant, &changes);
         });
     }
 

@@ -62,7 +62,7 @@ pub(super) struct Resting {
 pub(super) struct LetterView {
     /// Names it here and, as the idempotency key, at the other side.
     id: String,
-    /// "mail", "sms", "webhook", "chat" or "crm".
+    /// "mail", "sms", "webhook", "chat", "crm" or "script".
     kind: String,
     /// As the configuration names them.
     recipient: String,

@@ -18,7 +18,7 @@ use super::scripts::blocking;
 use crate::config::Role;
 use crate::crm::number::Digits;
 use crate::events::wall;
-use crate::tasks::{Draft, Kind, NoTask, State, Task, TaskId, Wish};
+use crate::tasks::{Draft, Kind, NoTask, State, Task, TaskId, Wish, check_note};
 
 /// Tasks of a page unless said.
 const PAGE: usize = 50;
@@ -99,6 +99,8 @@ pub(super) struct TaskView {
     calls: Vec<String>,
     /// Recordings of those, by name.
     recordings: Vec<String>,
+    /// What was written down, at most the last 20.
+    notes: Vec<String>,
 }
 
 /// What is to be done.
@@ -127,6 +129,8 @@ pub(super) struct ChangeTask {
     responsible: Option<String>,
     /// By when: RFC 3339.
     due: Option<String>,
+    /// Written down beside what is there: 1 to 512 bytes.
+    note: Option<String>,
 }
 
 /// Who calls.
@@ -241,7 +245,7 @@ pub(super) async fn add(
     Ok((StatusCode::CREATED, [(header::LOCATION, place)], Json(view(task))).into_response())
 }
 
-/// Ends an open task, or gives it to another one.
+/// Ends an open task, gives it to another one, or writes something down.
 #[utoipa::path(patch, path = "/v1/tenants/{tenant}/tasks/{id}", tag = "tasks",
     params(("tenant" = String, Path), ("id" = String, Path)), request_body = ChangeTask,
     responses((status = 200, body = TaskView), (status = 400, body = Problem), (status = 404, body = Problem),
@@ -264,7 +268,10 @@ pub(super) async fn change(
         user.ok_or_else(|| Problem::bad(format!("there is no user \"{name}\"")))
     });
     let due = wanted.due.as_deref().map(moment).transpose()?;
-    let wish = Wish { state, responsible: responsible.transpose()?, due };
+    if let Some(note) = &wanted.note {
+        check_note(note).map_err(Problem::bad)?;
+    }
+    let wish = Wish { state, responsible: responsible.transpose()?, due, note: wanted.note, untold: false };
     let known = task(&api, &access, &id).await?;
     match api.node.change_task(&access.tenant, known.id(), wish, &access.who()).await {
         Ok(task) => Ok(Json(view(task))),
@@ -342,5 +349,6 @@ fn view(task: Task) -> TaskView {
         queue: Some(task.queue).filter(|queue| !queue.is_empty()),
         calls: task.calls.iter().map(ToString::to_string).collect(),
         recordings: task.recordings,
+        notes: task.notes,
     }
 }

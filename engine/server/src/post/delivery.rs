@@ -15,6 +15,7 @@ use crate::crm::deed;
 use crate::events::wall_millis;
 use crate::metrics::OfLetter;
 use crate::node::Node;
+use crate::tasks::telling;
 
 /// The plan is asked so often at least: the wall clock may have been set.
 const LONGEST_SLEEP: Duration = Duration::from_secs(30);
@@ -103,6 +104,9 @@ impl Couriers {
         };
         if first.kind == deed::KIND {
             return node.tell_crm(&tenant, parcel.effects[0], first).await;
+        }
+        if first.kind == telling::KIND {
+            return node.tell_script(&tenant, parcel.effects[0], first).await;
         }
         let Some(recipient) = tenant.notify.recipient(&first.recipient).cloned() else {
             return Report::Refused(format!("there is no recipient \"{}\" any more", first.recipient));

@@ -181,7 +181,7 @@ impl Post {
 
     /// Numbers for so many letters of one script: the first of them. They follow the clock, so that a call which goes on
     /// in another process never gets one twice.
-    fn number(&self, count: u32) -> u32 {
+    pub fn number(&self, count: u32) -> u32 {
         let clock = wall_millis() as u32; // comes round after 49 days, which no call lasts
         let number = |last: u32| {
             let ahead = clock.wrapping_sub(last) as i32 > 0;

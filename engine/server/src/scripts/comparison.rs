@@ -4,7 +4,7 @@
 use std::fmt;
 
 use exchange::CallId;
-use script::{Limits, Sandboxes, Tape, Verdict, Version};
+use script::{Sandboxes, Tape, Verdict, Version};
 use serde::Serialize;
 use store::{Store, StoreError, layout};
 use tokio::runtime::{Builder, Runtime};
@@ -136,14 +136,12 @@ impl<'a> Player<'a> {
     pub fn play(&self, version: &Version, tape: &Tape, script: &str, tenant: &Tenant) -> Compared {
         let mut compared = Compared::Not;
         for run in tape.segments.iter().filter(|run| *run.start.script == *script) {
-            let ended = run.start.ended.is_some();
-            let limits = tenant.limits.of_run(if ended { Limits::ended() } else { Limits::call() });
+            let limits = tenant.limits.of_run(run.start.limits());
             let verdict = self.runtime.block_on(self.sandboxes.replay(version, run, &limits));
             if verdict == Verdict::NoRoom {
                 return Compared::Not;
             }
-            let export = if ended { "on-ended" } else { "on-call" };
-            match Difference::of(run.start.call, export, &verdict) {
+            match Difference::of(run.start.call, run.start.export(), &verdict) {
                 Some(difference) => return Compared::Parts(difference),
                 None => compared = Compared::Same,
             }
@@ -214,6 +212,7 @@ pub(crate) mod tests {
             seed: 1,
             started: 0.0,
             ended: None,
+            changed: None,
         }
     }
 

@@ -7,7 +7,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use exchange::{Answer, CallId, CallRecord, Command, Failure, Fetch, Fetched, Level, LocalTime};
+use exchange::{
+    Answer, CallId, CallRecord, Command, Failure, Fetch, Fetched, Level, LocalTime, Presence, TaskAsk,
+    UserInfo,
+};
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, Zoned};
 use notices::Facts;
@@ -23,7 +26,7 @@ use super::running::First;
 use super::runs;
 use super::{Inboxes, Input};
 use crate::archive;
-use crate::config::Tenant;
+use crate::config::{Tenant, User};
 use crate::events::wall;
 use crate::history;
 use crate::memory::Room;
@@ -31,7 +34,7 @@ use crate::metrics::OfScript;
 use crate::node::{Node, log_row};
 use crate::outside;
 use crate::post::notice;
-use crate::tasks::{Draft, NoTask, State, TaskId, Wish};
+use crate::tasks::{self, Draft, NoTask, State, TaskId, Wish};
 use crate::timeline::Line;
 use crate::words;
 
@@ -75,6 +78,7 @@ pub(super) fn start_of_ended(tenant: &Tenant, first: &First, record: &CallRecord
         seed: record.id.0 as u64 ^ 1,
         started: record.ended,
         ended: None,
+        changed: None,
     }
 }
 
@@ -96,13 +100,27 @@ pub(super) fn run_ended(
     })
 }
 
+/// The run of `on-change`, as `start` says; there is no call to speak of.
+pub(crate) async fn run_change(
+    node: &Arc<Node>,
+    tenant: Arc<Tenant>,
+    version: Arc<Version>,
+    start: Start,
+) -> Run {
+    let limits = tenant.limits.of_run(Limits::change());
+    let desk = Arc::new(Desk::new(node, tenant, &start, None));
+    node.scripts.sandboxes.run_change(&version, start, desk, &limits).await
+}
+
 /// One run's way to the world.
 struct Desk {
     tenant: Arc<Tenant>,
     script: Arc<str>,
     node: Arc<Node>,
-    /// Where the call is; none after its end.
+    /// Where the call is; none after its end, and where there is none.
     shard: Option<(Inboxes, usize)>,
+    /// It hears of changes of tasks: not of those that it makes itself.
+    hears_changes: bool,
     /// The hold on the run; none after the call's end.
     reins: Option<Arc<Reins>>,
     /// When the run began, seconds since 1970 UTC, if that was in another process: its tape goes on by that time.
@@ -144,7 +162,7 @@ impl World for Desk {
                 });
                 match found.await {
                     // What they are doing now is known where calls are.
-                    Some(name_or_number) => self.ask_shard(call, Command::FindUser { name_or_number }).await,
+                    Some(name_or_number) => self.ask(call, Command::FindUser { name_or_number }).await,
                     None => Answer::Users(Vec::new()),
                 }
             }),
@@ -162,7 +180,15 @@ impl World for Desk {
                 let due = due_ms.map(|millis| millis as f64 / 1000.0);
                 Box::pin(async move { self.create_task(Draft { number, title, responsible, due }).await })
             }
-            Command::CloseTask { id } => Box::pin(async move { self.close_task(&id).await }),
+            Command::CloseTask { id } => Box::pin(async move { self.ask_task(&id, TaskAsk::Finish).await }),
+            Command::Task { id, ask } => Box::pin(async move { self.ask_task(&id, ask).await }),
+            Command::FindUser { .. } | Command::Group { .. } if self.shard.is_none() => {
+                Box::pin(self.ask_people(command))
+            }
+            Command::Sleep { length } if self.shard.is_none() => Box::pin(async move {
+                tokio::time::sleep(length).await;
+                Answer::Done
+            }),
             Command::Notify { to, text, facts } => {
                 Box::pin(async move { self.notify(call, &to, text, facts).await })
             }
@@ -232,6 +258,7 @@ impl Desk {
             script,
             node,
             shard,
+            hears_changes: start.changed.is_some(),
             reins: None,
             began: None,
             letters: AtomicU32::new(0),
@@ -254,7 +281,7 @@ impl Desk {
                     "script.began",
                     json!({
                         "call": call,
-                        "export": if start.ended.is_some() { "on-ended" } else { "on-call" },
+                        "export": start.export(),
                         "version": version,
                         "from": start.caller.party.number,
                         "dialled": start.caller.dialled,
@@ -304,10 +331,28 @@ impl Desk {
         }
     }
 
-    async fn close_task(&self, id: &str) -> Answer {
+    /// Changes an open task; what is answered is durable.
+    async fn ask_task(&self, id: &str, ask: TaskAsk) -> Answer {
         let unknown = || Answer::Failed(Failure::NotFound(id.to_owned()));
+        let invalid = |why: &str| Answer::Failed(Failure::Invalid(why.to_owned()));
         let Ok(task) = id.parse::<TaskId>() else { return unknown() };
-        let wish = Wish { state: Some(State::Done), ..Wish::default() };
+        let mut wish = Wish { untold: self.hears_changes, ..Wish::default() };
+        match ask {
+            TaskAsk::Assign { user } => match self.tenant.user(&user) {
+                Some(user) => wish.responsible = Some(user.name.clone()),
+                None => return Answer::Failed(Failure::NotFound(user)),
+            },
+            TaskAsk::PutOff { until_ms } => match tasks::moment(until_ms as f64 / 1000.0) {
+                Some(until) => wish.due = Some(until.as_millisecond() as f64 / 1000.0),
+                None => return invalid("until: is no moment; write one in the years that calendars know"),
+            },
+            TaskAsk::Note { text } => match tasks::check_note(&text) {
+                Ok(()) => wish.note = Some(text),
+                Err(why) => return invalid(&why),
+            },
+            TaskAsk::Finish => wish.state = Some(State::Done),
+            TaskAsk::GiveUp => wish.state = Some(State::GivenUp),
+        }
         match self.node.change_task(&self.tenant, task, wish, &self.script).await {
             Ok(_) => Answer::Done,
             Err(NoTask::Unknown) => unknown(),
@@ -359,6 +404,38 @@ impl Desk {
         };
         self.node.metrics.note_fetch(&self.tenant.name, outside::outcome(&fetched), begun.elapsed());
         fetched.map_or_else(Answer::Failed, |fetched| Answer::Fetched(Box::new(fetched)))
+    }
+
+    /// People, where no call asks for them: what they do is known by all shards together.
+    async fn ask_people(&self, command: Command) -> Answer {
+        let tenant = &self.tenant;
+        let users: Vec<_> = match &command {
+            Command::Group { name } => {
+                let members = tenant.group(name).map_or(&[][..], |group| &group.members);
+                members.iter().filter_map(|name| tenant.user_by_name(name)).collect()
+            }
+            Command::FindUser { name_or_number } => tenant.user(name_or_number).into_iter().collect(),
+            _ => Vec::new(),
+        };
+        if users.is_empty() {
+            return Answer::Users(Vec::new());
+        }
+        let seen = match self.node.shards() {
+            Some(shards) => shards.users(&tenant.name).await,
+            None => Vec::new(),
+        };
+        let presence = |name: &str| {
+            let seen = seen.iter().find(|seen| seen.name == name);
+            seen.map_or(Presence::Offline, |seen| seen.presence)
+        };
+        let info = |user: &Arc<User>| UserInfo {
+            name: user.name.clone(),
+            number: user.number.clone(),
+            mobile: user.mobile.clone(),
+            presence: presence(&user.name),
+            skills: user.skills.clone(),
+        };
+        Answer::Users(users.into_iter().map(info).collect())
     }
 
     async fn ask_shard(&self, call: CallId, command: Command) -> Answer {

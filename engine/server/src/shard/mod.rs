@@ -32,6 +32,8 @@ mod spending;
 mod trunks;
 mod watchers;
 
+pub(crate) use desk::run_change;
+
 use std::collections::{HashMap, VecDeque};
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::io;

@@ -18,8 +18,9 @@ use super::{Input, Shard, desk, first_line};
 use crate::archive::{self, MOST_RUNGS};
 use crate::config::Tenant;
 use crate::facts::{self, Facts};
-use crate::metrics::{OfFailure, OfOutcome, OfPlace, OfScript, OfTenant};
+use crate::metrics::{OfOutcome, OfTenant};
 use crate::shards::{Rung, Wanted};
+use crate::words;
 
 /// A call that is up, or whose record is being finished.
 pub(super) struct Running {
@@ -78,7 +79,7 @@ impl Shard {
     ) {
         let Some(version) = self.around.node.scripts.takes(tenant, script, call) else {
             let why = format!("there is no script \"{script}\"");
-            self.count_failure(tenant, script, "missing");
+            self.around.node.count_failure(tenant, script, "missing");
             return self.fail(call, why);
         };
         self.exchange.set_version(call, version.hash());
@@ -105,6 +106,7 @@ impl Shard {
             seed: call.0 as u64,
             started: self.exchange.wall(Instant::now()),
             ended: None,
+            changed: None,
         };
         self.run_script(call, tenant, version, start, None);
     }
@@ -163,48 +165,18 @@ impl Shard {
         running.held = None;
         running.tape.extend_from_slice(&ended.run.tape);
         let tenant = running.tenant.clone();
-        let of = OfScript { tenant: tenant.clone(), script: ended.script.clone() };
-        let metrics = &self.around.node.metrics;
-        metrics.script_cpu.get_or_create(&of).observe(ended.run.cpu.as_secs_f64());
-        metrics.script_memory.get_or_create(&of).observe(ended.run.memory as f64);
-        if let Some(place) = ended.version.place_of(&ended.run.finish) {
-            let of = OfPlace { tenant: tenant.clone(), script: ended.script.clone(), place };
-            metrics.script_traps.get_or_create(&of).inc();
+        let node = &self.around.node;
+        node.metrics.note_run(&tenant, &ended.script, &ended.version, &ended.run);
+        if let Some(configured) = self.world.tenant(&tenant).filter(|_| !ended.resumed) {
+            node.watch_run(configured, &ended.script, &ended.version, &ended.run);
         }
-        if ended.run.rests > 0 {
-            metrics.script_rests.get_or_create(&of).inc_by(ended.run.rests.into());
-        }
-        if !ended.resumed {
-            self.watch(&tenant, &ended);
-        }
-        let (why, name) = match ended.run.finish {
-            script::Finish::Returned | script::Finish::HandedOver { .. } => {
-                return self.finish(now, call, Finish::Returned);
-            }
-            script::Finish::HungUp => return self.finish(now, call, Finish::HungUp),
-            script::Finish::Failed(failure) => (format!("the script failed: {failure:?}"), "failed"),
-            script::Finish::Trapped { kind, backtrace } => (format!("{kind}\n{backtrace}"), kind.name()),
-            script::Finish::NoRoom => ("no sandbox was free".to_string(), "no-room"),
+        let Some((why, name)) = words::failed(&ended.run.finish) else {
+            let left = matches!(ended.run.finish, script::Finish::HungUp);
+            return self.finish(now, call, if left { Finish::HungUp } else { Finish::Returned });
         };
         tracing::warn!(%call, tenant, script = ended.script, why, "script failed; the call goes to its fallback");
-        self.count_failure(&tenant, &ended.script, name);
+        self.around.node.count_failure(&tenant, &ended.script, name);
         self.finish(now, call, Finish::Failed { why });
-    }
-
-    /// A shadow is compared with the run, and a canary that has become worse takes no more calls.
-    fn watch(&self, tenant: &str, ended: &Ended) {
-        let Some(configured) = self.world.tenant(tenant) else { return };
-        let node = &self.around.node;
-        let worse = node.scripts.over(configured, &ended.script, &ended.run, ended.version.hash());
-        let Some(reason) = worse else { return };
-        let (node, tenant, script) = (node.clone(), tenant.to_owned(), ended.script.clone());
-        self.around.node.script_runtime.spawn_blocking(move || {
-            // The runs that ended at the same time found it too.
-            let Some(version) = node.scripts.roll_back(&tenant, &script, &reason) else { return };
-            tracing::warn!(tenant, script, version, reason, "the canary is rolled back");
-            let told = json!({ "script": script, "version": version, "reason": reason });
-            node.events.publish(&tenant, "script.rolled-back", told);
-        });
     }
 
     pub(super) fn fail(&mut self, call: CallId, why: String) {
@@ -216,11 +188,6 @@ impl Shard {
         self.with_people(|exchange, people, effects| {
             exchange.handle_finish(now, call, finish, people, effects)
         });
-    }
-
-    fn count_failure(&self, tenant: &str, script: &str, why: &str) {
-        let of = OfFailure { tenant: tenant.into(), script: script.into(), why: why.into() };
-        self.around.node.metrics.script_failures.get_or_create(&of).inc();
     }
 
     /// The call is over: its record is sealed with its tape, and its script hears of it.

@@ -7,7 +7,7 @@ use std::time::Duration;
 use exchange::{
     AgentState, Answer, CallId, Command, Contact, Dial, Direction, EndOfDigits, Failure, Gather, Inbox,
     LegInfo, LegNo, LocalTime, MailboxAsk, Outcome, Outlook, Party, PlaceNo, Presence, Prompt, Target,
-    Transfer, UserInfo, Waited,
+    TaskAsk, Transfer, UserInfo, Waited,
 };
 use jiff::tz::TimeZone;
 use script::tape::{self, Entry};
@@ -134,6 +134,11 @@ impl State {
             kept: scene.kept.iter().map(|(key, value)| (key.clone(), value.clone().into_bytes())).collect(),
             ..Self::default()
         }
+    }
+
+    /// Nobody calls, so nobody leaves.
+    pub fn of_nobody(scene: &Scene) -> Self {
+        Self { leaves: Duration::MAX, ..Self::new(scene) }
     }
 
     /// A run is over. The state is then that of the run of `on-ended`: what is remembered stays.
@@ -302,6 +307,10 @@ impl State {
             // Nothing is to be done for whoever did not call.
             Command::CreateTask { .. } => Answer::Text("simulated-task".to_owned()),
             Command::CloseTask { .. } => Answer::Done,
+            Command::Task { ask: TaskAsk::Assign { user }, .. } if scene.find(&user).is_none() => {
+                Answer::Failed(Failure::NotFound(user))
+            }
+            Command::Task { .. } => Answer::Done,
             // Nobody is told of what did not happen.
             Command::Notify { to, text, .. } => {
                 let whom = if to.is_empty() { "everyone" } else { &to };

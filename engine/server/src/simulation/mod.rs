@@ -4,6 +4,7 @@
 //! scene gives the same call. When it is over, the script's `on-ended` has its record. What a call does that goes
 //! on with another script is left out, and so is what is held, parked or picked up.
 
+mod changes;
 mod conversation;
 pub mod decision;
 mod ended;
@@ -20,6 +21,7 @@ use ::exchange::{CallId, Direction, LegInfo, LegNo, Outcome, Party, Refusal};
 use jiff::Zoned;
 use script::{Finish, Limits, Run, Sandboxes, Start, Version};
 
+pub use self::changes::tell;
 use self::exchange::{Simulated, State};
 pub use self::servers::ServerScene;
 use crate::timeline::Line;
@@ -230,12 +232,10 @@ pub fn play(sandboxes: &Sandboxes, version: &Version, name: &str, scene: &Scene)
         seed: 1,
         started: millis as f64 / 1000.0,
         ended: None,
+        changed: None,
     };
     let ended = start.clone();
     let world = Arc::new(Simulated { scene: scene.clone(), state: Mutex::new(State::new(scene)) });
-    // Time is virtual here, so imports may come as fast as they like.
-    let memory = script::limits::MEMORY_PYTHON;
-    let virtually = |limits| Limits { host_calls_per_second: u32::MAX, memory, ..limits };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let limits = virtually(Limits::call());
     let run = runtime.block_on(sandboxes.run_call(version, start, world.clone(), &limits));
@@ -251,4 +251,9 @@ pub fn play(sandboxes: &Sandboxes, version: &Version, name: &str, scene: &Scene)
         played.ended = Some(Box::new(Played { outcome: played.outcome, ..after }));
     }
     Ok(played)
+}
+
+/// Time is virtual here, so imports may come as fast as they like.
+fn virtually(limits: Limits) -> Limits {
+    Limits { host_calls_per_second: u32::MAX, memory: script::limits::MEMORY_PYTHON, ..limits }
 }

@@ -6,12 +6,13 @@ use std::cell::RefCell;
 use std::path::Path;
 use std::time::Duration;
 
-use exchange::{Contact, Failure, FetchMethod, Fetched, Outcome, Refusal};
+use exchange::{Contact, Failure, FetchMethod, Fetched, Outcome, Refusal, TaskChange};
 use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, Zoned};
 use serde_json::Value;
 
+use super::changes;
 use super::conversation::is_number;
 use super::decision::Decision;
 use super::expectation::Expectation;
@@ -90,7 +91,18 @@ A queue's strategy has decisions in place of calls:
   waiting = ["+359888123456", { number = "+359888654321", priority = 5, waited = 30, skills = { bg = 3 }, tried = ["ana"] }]
   rings = ["boris", "ana"]         # offer by offer; several who ring together as "ana+boris"
     [[decision.agent]]
-    name = "ana"   state = "available"   since_offered = 300   free_for = 20   answered = 4   talked = 900   level = 1"#;
+    name = "ana"   state = "available"   since_offered = 300   free_for = 20   answered = 4   talked = 900   level = 1
+
+A task script has changes of call backs in place of calls, with users, contacts and servers as above:
+
+  [[change]]
+  name = "one that is late goes to the next"
+  what = "late"                    # opened | missed-again | late | assigned | put-off | noted | reached-us-again |
+                                   # called-back-in-time | called-back-late | given-up | done
+  from = "+359888123456"   to = "700"   called = "Maria"   in_queue = "sales"   missed = 2   at = "2026-11-27 10:00"
+  responsible = "ana"   due = "2026-11-27 09:30"   closed_by = "ana"   recordings = []   notes = []
+    [change.expect]                # imports, contains, never, logs, notices, remembers and ends, as above
+    contains = ["task * is for boris"]"#;
 
 /// Calls that say no moment arrive at this one, a Friday, so that a file passes tomorrow as it does today.
 const SOME_MOMENT: &str = "2026-11-27T10:00";
@@ -108,6 +120,8 @@ pub struct Scenarios {
     pub calls: Vec<Scenario>,
     /// What a queue's strategy decides, in the file's order.
     pub decisions: Vec<Decision>,
+    /// What task scripts are told of, in the file's order.
+    pub changes: Vec<(Scenario, TaskChange)>,
 }
 
 /// One imaginary call, and what must happen.
@@ -129,15 +143,20 @@ pub struct Scenario {
 /// Every mistake, with its line.
 pub fn read(file: &Path, text: &str) -> Result<Scenarios, Mistakes> {
     let source = Source { file, text, env: &|_| None, mistakes: RefCell::default() };
-    let mut read = Scenarios { script: None, calls: Vec::new(), decisions: Vec::new() };
+    let mut read = Scenarios { script: None, calls: Vec::new(), decisions: Vec::new(), changes: Vec::new() };
     source.read(|root| {
         read.script = root.text("script", "target/mine.wasm").map(|text| text.value.to_owned());
         let base = Base::read(&root);
         let calls = root.sections("call");
         let decisions = root.sections("decision");
-        if calls.is_empty() && decisions.is_empty() {
-            root.mistake(1, "there is no call; write [[call]], or [[decision]] for a queue's strategy");
+        let changes = root.sections("change");
+        if calls.is_empty() && decisions.is_empty() && changes.is_empty() {
+            root.mistake(
+                1,
+                "there is no call; write [[call]], [[decision]] for a queue's strategy, or [[change]] for a task script",
+            );
         }
+        read.changes = changes.into_iter().filter_map(|section| base.change(section)).collect();
         read.decisions = decisions.into_iter().filter_map(Decision::read).collect();
         read.calls = calls.into_iter().filter_map(|section| base.call(section)).collect();
         root.finish();
@@ -173,8 +192,31 @@ impl Base {
         Self { zone, settings: root.json("settings"), scene, people }
     }
 
-    fn call(&self, section: Section<'_, '_>) -> Option<Scenario> {
-        let name = section.required("name", "whoever presses 1 speaks with sales");
+    fn change(&self, section: Section<'_, '_>) -> Option<(Scenario, TaskChange)> {
+        let name = section.required("name", "one that is late goes to the next");
+        let scene = self.scene(&section);
+        let change = changes::read(&section, &scene);
+        let line = section.line;
+        let expect = section.section("expect").map(|expect| {
+            let expected = of_a_run(&expect);
+            if expected == Expectation::default() {
+                expect.mistake(
+                    expect.line,
+                    "nothing is expected of on-change; write contains, or imports = []",
+                );
+            }
+            expect.finish();
+            expected
+        });
+        if expect.is_none() {
+            section.mistake(line, "this change expects nothing; write [change.expect]");
+        }
+        section.finish();
+        Some((Scenario { name: name?.value.to_owned(), line, scene, expect: expect? }, change?))
+    }
+
+    /// The world around a call or a change.
+    fn scene(&self, section: &Section<'_, '_>) -> Scene {
         let mut scene = self.scene.clone();
         if let Some(at) = section.text("at", "2026-11-27 23:58") {
             match moment(at.value, &self.zone) {
@@ -190,15 +232,21 @@ impl Base {
             all.extend(own);
         }
         scene.settings = settings.to_string();
-        if let Some(keys) = keys(&section, "keys") {
-            scene.keys = keys;
-        }
-        surroundings(&section, &mut scene);
-        scene.people = people(&section);
+        surroundings(section, &mut scene);
+        scene.people = people(section);
         let others =
             self.people.iter().filter(|known| !scene.people.iter().any(|own| own.name == known.name));
         scene.people = scene.people.iter().chain(others).cloned().collect();
         scene.others = if scene.people.is_empty() { Others::Answer } else { Others::Unknown };
+        scene
+    }
+
+    fn call(&self, section: Section<'_, '_>) -> Option<Scenario> {
+        let name = section.required("name", "whoever presses 1 speaks with sales");
+        let mut scene = self.scene(&section);
+        if let Some(keys) = keys(&section, "keys") {
+            scene.keys = keys;
+        }
         let line = section.line;
         let expect = match section.section("expect") {
             Some(expect) => expectation(expect),

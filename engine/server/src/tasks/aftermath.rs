@@ -2,7 +2,7 @@
 //! call; whoever is spoken with needs no call back any more; and where another one answered an owner's customer, both are
 //! told by a task. Nothing is asked of anyone outside here, so it is decided in the moment in which the record is sealed.
 
-use exchange::{CallRecord, Contact, Direction, Outcome};
+use exchange::{CallRecord, Contact, Direction, Outcome, TaskEvent};
 use jiff::Timestamp;
 use jiff::civil::DateTime;
 
@@ -114,7 +114,7 @@ fn missed(
         task.dialled.clone_from(&record.dialled);
         queue.clone_into(&mut task.queue);
         task.recordings.extend(record.recordings.iter().cloned());
-        return Change::Changed(task);
+        return Change::Changed(task, TaskEvent::MissedAgain);
     }
     let contact = contact(&record.from.number);
     let owner = owner(tenant, record, contact.as_ref()).map(|user| user.name.clone());
@@ -160,7 +160,7 @@ fn of_another(
             task.add_call(record.id);
             task.last = record.started;
             task.recordings.extend(record.recordings.iter().cloned());
-            Change::Changed(task)
+            Change::Changed(task, TaskEvent::Changed)
         }
         None => Change::Opened(Task {
             kind: Kind::FollowUp,
@@ -196,6 +196,7 @@ fn task(no: u32, record: &CallRecord, queue: &str, contact: Option<&Contact>) ->
         calls: vec![record.id],
         recordings: record.recordings.clone(),
         told_late: false,
+        notes: Vec::new(),
     }
 }
 

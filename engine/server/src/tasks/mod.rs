@@ -2,17 +2,20 @@
 //! with their customer. A task is written in the batch of the record of the call that causes or ends it ([`aftermath`]),
 //! so the list of those missed and not yet called back is as right as the register, also after a kill.
 //!
+//! Each change of a call back is told to the tenant's script, where there is one ([`telling`]).
+//!
 //! Open tasks are held in memory too: the end of a call asks for those of its caller. What is done stays in the store.
 
 pub mod aftermath;
 mod deadline;
+pub mod telling;
 mod watch;
 mod wishes;
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use exchange::CallId;
+use exchange::{CallId, TaskEvent, TaskState};
 use outbox::EffectId;
 use serde::{Deserialize, Serialize};
 use store::{Batch, Store, StoreError, layout};
@@ -22,7 +25,7 @@ use crate::crm::number::Digits;
 
 pub use deadline::next_business_day;
 pub use watch::watch;
-pub use wishes::{Draft, Wish};
+pub use wishes::{Draft, Wish, check_note, moment};
 
 /// In front of each row, so that another form can be told apart later.
 const FORM: u8 = 1;
@@ -30,6 +33,10 @@ const FORM: u8 = 1;
 pub const MOST_OPEN: usize = 10_000;
 /// Calls that a task names; of more the last ones.
 pub const MOST_CALLS: usize = 20;
+/// What was written down of a task; of more the last ones.
+pub const MOST_NOTES: usize = 20;
+/// Bytes of such a note; a longer one is invalid.
+pub const LONGEST_NOTE: usize = 512;
 /// Bytes of a title; a longer one is invalid.
 pub const LONGEST_TITLE: usize = 512;
 
@@ -94,6 +101,19 @@ impl State {
     }
 }
 
+impl From<State> for TaskState {
+    fn from(state: State) -> Self {
+        match state {
+            State::Open => Self::Open,
+            State::ReachedUsAgain => Self::ReachedUsAgain,
+            State::CalledBackInTime => Self::CalledBackInTime,
+            State::CalledBackLate => Self::CalledBackLate,
+            State::GivenUp => Self::GivenUp,
+            State::Done => Self::Done,
+        }
+    }
+}
+
 /// Something to do for a caller. Moments are seconds since 1970 UTC.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Task {
@@ -137,6 +157,9 @@ pub struct Task {
     pub recordings: Vec<String>,
     /// It was told that it is late.
     pub told_late: bool,
+    /// What was written down, the last of it, in the order of time.
+    #[serde(default)]
+    pub notes: Vec<String>,
 }
 
 impl Task {
@@ -148,6 +171,13 @@ impl Task {
     /// Whether it is open behind its deadline.
     pub fn is_late(&self, now: f64) -> bool {
         self.state == State::Open && self.due.is_some_and(|due| due < now)
+    }
+
+    /// Adds a note, and forgets the oldest beyond [`MOST_NOTES`].
+    fn add_note(&mut self, note: String) {
+        self.notes.push(note);
+        let beyond = self.notes.len().saturating_sub(MOST_NOTES);
+        self.notes.drain(..beyond);
     }
 
     /// Adds a call, and forgets the oldest beyond [`MOST_CALLS`].
@@ -163,8 +193,8 @@ impl Task {
 pub enum Change {
     /// It is new.
     Opened(Task),
-    /// It is another one than before, and open still.
-    Changed(Task),
+    /// It is another one than before, and open still; in what.
+    Changed(Task, TaskEvent),
     /// It is over, and was open before.
     Closed(Task),
     /// It was done before anyone wrote it down.
@@ -175,7 +205,7 @@ impl Change {
     /// The task as it is now.
     pub fn task(&self) -> &Task {
         match self {
-            Self::Opened(task) | Self::Changed(task) | Self::Closed(task) | Self::Noted(task) => task,
+            Self::Opened(task) | Self::Changed(task, _) | Self::Closed(task) | Self::Noted(task) => task,
         }
     }
 
@@ -183,8 +213,17 @@ impl Change {
     pub fn event(&self) -> &'static str {
         match self {
             Self::Opened(_) => "task.opened",
-            Self::Changed(_) => "task.changed",
+            Self::Changed(..) => "task.changed",
             Self::Closed(_) | Self::Noted(_) => "task.closed",
+        }
+    }
+
+    /// What happened, as scripts hear of it.
+    pub fn what(&self) -> TaskEvent {
+        match self {
+            Self::Opened(_) => TaskEvent::Opened,
+            Self::Changed(_, what) => *what,
+            Self::Closed(task) | Self::Noted(task) => TaskEvent::Closed(task.state.into()),
         }
     }
 }
@@ -249,7 +288,7 @@ impl Open {
                 }
                 self.tasks.insert(key, task.clone());
             }
-            Change::Changed(task) => {
+            Change::Changed(task, _) => {
                 self.tasks.insert(key, task.clone());
             }
             Change::Closed(task) => {
@@ -372,7 +411,7 @@ pub fn put(batch: Batch, tenant: &str, changes: &[Change]) -> Batch {
             layout::done_task(tenant, task.call.0, task.no),
         );
         match change {
-            Change::Opened(_) | Change::Changed(_) => batch.put(open, row(task)),
+            Change::Opened(_) | Change::Changed(..) => batch.put(open, row(task)),
             Change::Closed(_) => batch.delete(open).put(done, row(task)),
             Change::Noted(_) => batch.put(done, row(task)),
         }

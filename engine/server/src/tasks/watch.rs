@@ -4,6 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use exchange::TaskEvent;
 use store::{Batch, StoreError};
 
 use super::{Change, Kind, State, Task, put};
@@ -39,13 +40,13 @@ impl Node {
         }
     }
 
-    /// Writes changes down, with the notices of those that are late. Never waits; for those who hold the tenant's tasks.
+    /// Writes changes down, with the notices of those that became late. Never waits; for those who hold the tenant's tasks.
     pub fn write_tasks(self: &Arc<Self>, tenant: &Tenant, changes: &[Change]) {
         let batch = put(Batch::new(), &tenant.name, changes);
-        let late = changes.iter().filter(|change| matches!(change, Change::Changed(task) if task.told_late));
+        let late = changes.iter().filter(|change| change.what() == TaskEvent::Late);
         let mut effects: Vec<_> =
             late.flat_map(|change| notice::of_late_task(tenant, change.task())).collect();
-        effects.extend(self.deeds_of(tenant, changes));
+        effects.extend(self.told_of(tenant, changes));
         let (batch, posted) = self.post_with(batch, &tenant.name, effects);
         let (node, name) = (self.clone(), tenant.name.clone());
         let told = move |result: Result<(), StoreError>| {
@@ -67,6 +68,7 @@ impl Node {
             let task = change.task();
             let about = serde_json::json!({
                 "task": task.id().to_string(),
+                "what": change.what().name(),
                 "kind": task.kind.name(),
                 "state": task.state.name(),
                 "number": task.number,
@@ -85,5 +87,6 @@ fn by_time(tenant: &Tenant, task: &Task, now: f64) -> Option<Change> {
     if now - task.opened > tenant.missed.give_up_after.as_secs_f64() {
         return Some(Change::Closed(Task { state: State::GivenUp, closed: Some(now), ..task.clone() }));
     }
-    (task.is_late(now) && !task.told_late).then(|| Change::Changed(Task { told_late: true, ..task.clone() }))
+    (task.is_late(now) && !task.told_late)
+        .then(|| Change::Changed(Task { told_late: true, ..task.clone() }, TaskEvent::Late))
 }

@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use exchange::CallId;
+use exchange::{CallId, TaskEvent};
 use jiff::Timestamp;
 use store::{Batch, StoreError};
 use tokio::sync::oneshot;
 
-use super::{Change, Kind, LONGEST_TITLE, NoTask, Open, State, Task, TaskId, put};
+use super::{Change, Kind, LONGEST_NOTE, LONGEST_TITLE, NoTask, Open, State, Task, TaskId, put};
 use crate::config::Tenant;
 use crate::crm::number::Digits;
 use crate::events::{wall, wall_millis};
@@ -35,6 +35,10 @@ pub struct Wish {
     pub responsible: Option<String>,
     /// Seconds since 1970 UTC.
     pub due: Option<f64>,
+    /// Written down beside what is there; in its bounds ([`check_note`]).
+    pub note: Option<String>,
+    /// It is the tenant's script for changes that wishes, and knows.
+    pub untold: bool,
 }
 
 impl Node {
@@ -86,9 +90,10 @@ impl Node {
             calls: Vec::new(),
             recordings: Vec::new(),
             told_late: false,
+            notes: Vec::new(),
         };
         let opened = Change::Opened(task.clone());
-        self.change(tenant, |_| Ok(opened)).await.map_err(|why| match why {
+        self.change(tenant, false, |_| Ok(opened)).await.map_err(|why| match why {
             NoTask::Unknown => "it is gone".to_owned(),
             NoTask::Store(why) => why.to_string(),
         })?;
@@ -106,27 +111,39 @@ impl Node {
         wish: Wish,
         by: &str,
     ) -> Result<Task, NoTask> {
+        let untold = wish.untold;
         let change = move |open: &Open| {
             let mut task = open.get(id).cloned().ok_or(NoTask::Unknown)?;
+            let assigned = wish.responsible.is_some() && wish.responsible != task.responsible;
+            let what = match (assigned, wish.due, &wish.note) {
+                (true, _, _) => TaskEvent::Assigned,
+                (_, Some(_), _) => TaskEvent::PutOff,
+                (_, _, Some(_)) => TaskEvent::Noted,
+                _ => TaskEvent::Changed,
+            };
             task.responsible = wish.responsible.or(task.responsible);
             if wish.due.is_some() {
                 (task.due, task.told_late) = (wish.due, false);
             }
+            if let Some(note) = wish.note {
+                task.add_note(note);
+            }
             Ok(match wish.state {
-                None | Some(State::Open) => Change::Changed(task),
+                None | Some(State::Open) => Change::Changed(task, what),
                 Some(state) => {
                     let (closed, closed_by) = (Some(wall()), Some(by.to_owned()));
                     Change::Closed(Task { state, closed, closed_by, ..task })
                 }
             })
         };
-        self.change(tenant, change).await
+        self.change(tenant, untold, change).await
     }
 
     /// Takes a change and waits for the disk, without holding up the calls of the tenant that end meanwhile.
     async fn change(
         self: &Arc<Self>,
         tenant: &Tenant,
+        untold: bool,
         change: impl FnOnce(&Open) -> Result<Change, NoTask>,
     ) -> Result<Task, NoTask> {
         let (told, hears) = oneshot::channel::<Result<(), StoreError>>();
@@ -135,7 +152,9 @@ impl Node {
             let task = wanted.task().clone();
             let changes = open.apply(wanted);
             let batch = put(Batch::new(), &tenant.name, &changes);
-            let (batch, posted) = self.post_with(batch, &tenant.name, self.deeds_of(tenant, &changes));
+            let effects =
+                if untold { self.deeds_of(tenant, &changes) } else { self.told_of(tenant, &changes) };
+            let (batch, posted) = self.post_with(batch, &tenant.name, effects);
             self.store.commit(batch, Box::new(move |result| drop(told.send(result))));
             Ok::<_, NoTask>((task, changes, posted))
         })?;
@@ -146,6 +165,14 @@ impl Node {
         kept?;
         self.tell_tasks(&tenant.name, &changes);
         Ok(task)
+    }
+}
+
+/// What is wrong with a note, if anything.
+pub fn check_note(note: &str) -> Result<(), String> {
+    match note.len() {
+        1..=LONGEST_NOTE => Ok(()),
+        bytes => Err(format!("note: has {bytes} bytes; write 1 to {LONGEST_NOTE}")),
     }
 }
 

@@ -127,7 +127,7 @@ fn of_run(call: CallId, run: &Segment, parent: [u8; 8], own: [u8; 8]) -> Span {
         Some(Finish::NoRoom) => Some(failed("no sandbox was free")),
         Some(Finish::Returned | Finish::HungUp | Finish::HandedOver { .. }) | None => None,
     };
-    let export = if run.start.ended.is_some() { "on-ended" } else { "on-call" };
+    let export = run.start.export();
     Span {
         attributes: vec![
             attribute("strowger.script", &run.start.script),

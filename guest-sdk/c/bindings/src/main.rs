@@ -1,4 +1,4 @@
-//! Writes call_script.h and .c and queue_strategy.h and .c of the C SDK from `wit/`, with the hash of what they were made from on top.
+//! Writes the .h and .c of each world for the C SDK from `wit/`, with the hash of what they were made from on top.
 
 use std::error::Error;
 use std::path::Path;
@@ -11,7 +11,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let sdk = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
     let wit = std::fs::read_to_string(sdk.join("../../wit/strowger.wit"))?;
     let hash: String = Sha256::digest(&wit).iter().map(|byte| format!("{byte:02x}")).collect();
-    for world in ["call-script", "queue-strategy"] {
+    for world in ["call-script", "queue-strategy", "task-script"] {
         let mut resolve = Resolve::default();
         let package = resolve.push_source("strowger.wit", &wit)?;
         let world = resolve.select_world(&[package], Some(world))?;

@@ -14,6 +14,7 @@
  */
 import type { Contact, Message, Prompt, Script, Why } from "../index.js";
 import type { Snapshot } from "../strategy.js";
+import type { Event, State, TaskScript } from "../tasks.js";
 
 declare class Party {
   /** 2 unless said. */
@@ -116,6 +117,49 @@ export declare class Caller {
     tag(key: string): string | undefined;
     remembers(key: string): string | null;
   };
+}
+
+/** A call back of whoever called from this number, once, and nobody answered; and the world around it. */
+export declare class CallBack {
+  static of(number: string): CallBack;
+  /** The caller's name. */
+  named(name: string): this;
+  /** The user who is to do it. */
+  responsible(user: string): this;
+  /** By when: seconds since 1970 UTC. */
+  due(at: number): this;
+  /** The number dialled; "700" unless said. */
+  dialled(number: string): this;
+  inQueue(queue: string): this;
+  /** How often the caller called in vain. */
+  missed(times: number): this;
+  /** Who ends it, where what is told is an end. */
+  closedBy(who: string): this;
+  recording(name: string): this;
+  /** What was written down before. */
+  noted(text: string): this;
+  withSettings(settings: unknown): this;
+  /** "2026-11-27 23:58", UTC. */
+  atTime(moment: string): this;
+  there(party: User | Telephone): this;
+  contact(number: string, contact: Partial<Contact>): this;
+  server(url: string, answer: ServerAnswer): this;
+  remembers(key: string, text: string): this;
+  /** Tells a script what became of it; throws when the script fails. */
+  tell(what: Event, script: TaskScript): Told;
+}
+
+/** What a script that was told of a change has done. */
+export interface Told {
+  /** How the task is now. */
+  readonly task: { state: State; responsible: string | null; due: number | null; notes: string[] };
+  /** What the script was told and what it did, a line each, with the time. */
+  readonly timeline: string[];
+  readonly log: string[];
+  readonly notices: { to: string; text: string; facts: Record<string, string> }[];
+  remembers(key: string): string | null;
+  /** Tells it what became of the task next. */
+  tell(what: Event, script: TaskScript): Told;
 }
 
 /** A test for `node --test`: the `test` of node:test, for scripts whose types are checked without Node's. */

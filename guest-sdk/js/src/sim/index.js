@@ -6,6 +6,8 @@ import { Snapshot } from "../strategy.js";
 import { prompt } from "../words.js";
 import { World, within } from "./world.js";
 
+export { CallBack } from "./tasks.js";
+
 const ANSWERS_AFTER = 2;
 
 class Party {

@@ -17,5 +17,6 @@ from __future__ import annotations
 
 from ._plan import Call, Caller, Telephone, User
 from ._snapshot import snapshot
+from ._tasks import CallBack, Told
 
-__all__ = ["Call", "Caller", "Telephone", "User", "snapshot"]
+__all__ = ["Call", "CallBack", "Caller", "Telephone", "Told", "User", "snapshot"]

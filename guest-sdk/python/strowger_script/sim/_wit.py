@@ -29,6 +29,11 @@ def _variant(name: str, *cases: str) -> dict[str, type]:
     return made
 
 
+def case(variant: str, word: str) -> Any:
+    """The case of a variant, by its word."""
+    return make_dataclass(f"{variant}_{''.join(part.capitalize() for part in word.split('-'))}", [])()
+
+
 def _enum(name: str, *cases: str) -> type[Enum]:
     return Enum(name, {case: number for number, case in enumerate(cases)})
 

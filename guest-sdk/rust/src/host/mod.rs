@@ -20,6 +20,10 @@ mod queue;
 pub use queue::*;
 #[cfg(target_arch = "wasm32")]
 pub mod strategy;
+#[cfg(target_arch = "wasm32")]
+pub mod tasks;
+#[cfg(target_arch = "wasm32")]
+pub(crate) use tasks::TaskHandle;
 
 #[cfg(not(target_arch = "wasm32"))]
 pub(crate) use crate::sim::exchange::*;
@@ -29,6 +33,8 @@ pub(crate) use crate::sim::mailbox::*;
 pub(crate) use crate::sim::queue::*;
 #[cfg(not(target_arch = "wasm32"))]
 pub(crate) use crate::sim::server::*;
+#[cfg(not(target_arch = "wasm32"))]
+pub(crate) use crate::sim::tasks::TaskHandle;
 
 use crate::words::{Party, Prompt, Target};
 use std::time::Duration;

@@ -46,6 +46,7 @@ mod moves;
 mod plan;
 pub(crate) mod queue;
 pub(crate) mod server;
+pub(crate) mod tasks;
 mod world;
 
 pub use call::Call;
@@ -53,4 +54,5 @@ pub use mailbox::MessageBox;
 pub use plan::{Caller, Number, User};
 pub use queue::{Contact, Line};
 pub use server::Server;
+pub use tasks::{CallBack, Told};
 pub use world::{PROMPT_LENGTH, REACTION};

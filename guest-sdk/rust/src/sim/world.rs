@@ -8,6 +8,7 @@ use super::mailbox::MessageBox;
 use super::plan::{Caller, Number, Step, Talk, User, Wish};
 use super::queue::{Contact, InLine, Line};
 use super::server::Server;
+use super::tasks::TaskRow;
 use crate::directory::Presence;
 use crate::ended::{CallRecord, Outcome};
 use crate::words::{Failure, Party, Prompt, Result, Target};
@@ -114,6 +115,8 @@ pub(crate) struct World {
     pub tags: Vec<(String, String)>,
     pub recordings: Vec<String>,
     pub log: Vec<String>,
+    /// What a script is told of; none in a call.
+    pub task: Option<TaskRow>,
     pub timeline: Vec<(Duration, String)>,
 }
 
@@ -222,6 +225,7 @@ impl World {
             tags: Vec::new(),
             recordings: Vec::new(),
             log: Vec::new(),
+            task: None,
             timeline: Vec::new(),
         };
         let dialled = world.dialled.clone();

@@ -179,7 +179,7 @@ fn when_another_one_answers_both_get_a_task_and_the_owners_has_the_recording() {
     // Once more: the owner's task is the same one. Then she calls, from her mobile too, and it is done.
     let changes = company.ends(&inbound("2026-11-19T14:00:00Z", MARIA, Some("boris")));
     assert!(
-        matches!(&changes[..], [Change::Noted(_), Change::Changed(task)] if task.calls.len() == 2),
+        matches!(&changes[..], [Change::Noted(_), Change::Changed(task, _)] if task.calls.len() == 2),
         "{changes:?}"
     );
     let done = company.ends(&outbound("2026-11-19T15:00:00Z", "ana", MARIA));
