@@ -46,18 +46,23 @@ fn rfc4568_6_2_two_telephones_with_suites_of_their_own_hear_each_other() {
     let authority = Authority::new();
     let world = world(&authority, "", "");
     let with = |suite| Setup { suite: Some(suite), ..mandatory() };
-    let mut ana = phone_with(&world, "ana", 440.0, &authority, with("AES_CM_128_HMAC_SHA1_80"));
-    let mut boris = phone_with(&world, "boris", 600.0, &authority, with("AES_CM_128_HMAC_SHA1_32"));
-    ana.call(&uri(&world, "102"));
-    boris.event("ringing", SOON);
-    boris.answer();
-    ana.confirmed(SOON);
-    ana.talk(A_WHILE);
-    boris.hang_up();
-    ana.disconnected(SOON);
-    ana.heard().assert_tone(600.0, A_SECOND);
-    boris.heard().assert_tone(440.0, A_SECOND);
-    assert_eq!(refused(&world), 0);
+    for (one, other) in [
+        ("AES_CM_128_HMAC_SHA1_80", "AES_CM_128_HMAC_SHA1_32"),
+        ("AES_256_CM_HMAC_SHA1_80", "AES_256_CM_HMAC_SHA1_32"), // RFC 6188
+    ] {
+        let mut ana = phone_with(&world, "ana", 440.0, &authority, with(one));
+        let mut boris = phone_with(&world, "boris", 600.0, &authority, with(other));
+        ana.call(&uri(&world, "102"));
+        boris.event("ringing", SOON);
+        boris.answer();
+        ana.confirmed(SOON);
+        ana.talk(A_WHILE);
+        boris.hang_up();
+        ana.disconnected(SOON);
+        ana.heard().assert_tone(600.0, A_SECOND);
+        boris.heard().assert_tone(440.0, A_SECOND);
+        assert_eq!(refused(&world), 0);
+    }
 }
 
 /// A tenant whose users are called by nobody and call nobody in the clear.
