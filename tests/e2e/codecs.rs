@@ -5,6 +5,7 @@ use std::net::Ipv4Addr;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
+use tests::baresip::Baresip;
 use tests::pjsua::Setup;
 use tests::sound::tone_wav;
 
@@ -28,9 +29,21 @@ fn only(codec: &'static str) -> Setup<'static> {
 /// Legs that are closed, by their codec: they are counted when their last packet is sent, which nobody hears of.
 #[track_caller]
 fn assert_legs(world: &World, codec: &str, legs: u32) {
-    let line = format!("strowger_rtp_legs_total{{codec=\"{codec}\"}} {legs}");
+    assert_told(world, &format!("strowger_rtp_legs_total{{codec=\"{codec}\"}} {legs}\n"));
+}
+
+/// Encoders and decoders of a codec.
+#[track_caller]
+fn assert_coders(world: &World, codec: &str, count: u32) {
+    for what in ["encoder", "decoder"] {
+        assert_told(world, &format!("strowger_rtp_coders{{codec=\"{codec}\",what=\"{what}\"}} {count}\n"));
+    }
+}
+
+#[track_caller]
+fn assert_told(world: &World, line: &str) {
     let end = Instant::now() + SOON;
-    while !world.exchange.metrics().contains(&line) {
+    while !world.exchange.metrics().contains(line) {
         assert!(Instant::now() < end, "{line} is not in\n{}", world.exchange.metrics());
         std::thread::park_timeout(LOOK_AGAIN);
     }
@@ -48,6 +61,8 @@ fn rfc7587_rfc3551_telephones_of_one_codec_hear_those_of_another() {
         ana.confirmed(SOON);
         boris.event("CALL_ESTABLISHED", SOON);
         ana.talk(A_WHILE);
+        assert_coders(&world, name, 1);
+        assert_coders(&world, "PCMU", 1);
         boris.hang_up();
         ana.disconnected(SOON);
         boris.event("CALL_CLOSED", SOON);
@@ -56,6 +71,7 @@ fn rfc7587_rfc3551_telephones_of_one_codec_hear_those_of_another() {
         world.exchange.calls(1);
         assert_legs(&world, name, 1);
         assert_legs(&world, "PCMU", 1);
+        assert_coders(&world, name, 0);
     }
 }
 
@@ -176,6 +192,44 @@ fn a_prompt_of_16_khz_is_heard_as_wide_as_the_telephone_is() {
             heard.assert_tone(GREETING_HZ, Duration::from_millis(1_500));
         }
     }
+}
+
+/// A user on a thin line is offered one codec and answered with it, whatever the tenant has and the others like better.
+#[test]
+fn a_user_has_codecs_of_its_own_when_it_is_called_and_when_it_calls() {
+    let mut world = World::with(|_| {
+        "  [[tenant.user]]\n  name = \"thin\"\n  number = \"105\"\n  password = \"thin-secret\"\n  codecs = [\"opus\"]\n"
+            .into()
+    });
+    let (ip, all) = (world.exchange.ip(), "G722,PCMU,opus/48000/1");
+    let account =
+        format!("<sip:thin@{ip}>;auth_user=thin;auth_pass=thin-secret;regint=60;audio_codecs={all}");
+    let mut thin = Baresip::start(world.net.sip(), &account, 440.0);
+    thin.event("REGISTER_OK", SOON);
+    let mut boris = world.baresip("boris", 600.0, &format!(";audio_codecs={all}"));
+    boris.dial(&world.uri("105"));
+    thin.event("CALL_INCOMING", SOON);
+    thin.accept();
+    boris.event("CALL_ESTABLISHED", SOON);
+    std::thread::park_timeout(A_WHILE);
+    boris.hang_up();
+    thin.event("CALL_CLOSED", SOON);
+    boris.event("CALL_CLOSED", SOON);
+    assert_legs(&world, "opus", 2);
+    // It likes Opus least, and calls with it all the same.
+    let mut ana = world.pjsua_with("ana", 900.0, only(PCMU));
+    thin.dial(&world.uri("101"));
+    ana.event("ringing", SOON);
+    ana.answer();
+    thin.event("CALL_ESTABLISHED", SOON);
+    ana.talk(A_WHILE);
+    thin.hang_up();
+    ana.disconnected(SOON);
+    world.exchange.calls(2);
+    assert_legs(&world, "opus", 3);
+    assert_legs(&world, "PCMU", 1);
+    boris.heard().assert_tone(440.0, MOST);
+    ana.heard().assert_tone(440.0, MOST);
 }
 
 /// A rule of nftables that loses packets of sound to an address, until it is dropped.

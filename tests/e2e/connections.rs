@@ -1,14 +1,15 @@
 //! Connections that are silent, slow, too many or too talkative: closed and counted, and nobody else notices.
 
 use std::io::{ErrorKind, Read, Write};
-use std::net::{TcpStream, UdpSocket};
+use std::net::{SocketAddrV4, TcpStream, UdpSocket};
 use std::time::{Duration, Instant};
 
 use rustix::process::{Resource, getrlimit, setrlimit};
 use tests::certificates::Authority;
 use tests::exchange::Exchange;
+use tests::sipp::{REGISTER, Sipp, UAC_AUTH, UAS};
 
-use crate::world::{SOON, World};
+use crate::world::{LATER, SOON, World, password};
 
 /// How many connections of a transport have ended so.
 fn ended(exchange: &Exchange, transport: &str, why: &str) -> u64 {
@@ -179,6 +180,32 @@ fn rfc5626_6_a_telephone_whose_connection_is_gone_is_not_registered_any_more() {
     let mut boris = world.pjsua("boris", 600.0);
     boris.call(&world.uri("101"));
     assert_eq!(boris.disconnected(SOON), 480, "at once, and not when somebody has lost patience");
+}
+
+#[test]
+fn rfc5626_5_3_a_telephone_whose_flow_fails_is_called_by_its_other_one_under_the_contact_of_that() {
+    let world = World::new();
+    let (first, second) = (world.net.sip(), world.net.sip());
+    let register = |at: SocketAddrV4, flow: &str| {
+        let contact = "Contact: <sip:[from]@[local_ip]:[local_port];transport=[transport]>";
+        let named = format!(
+            "Supported: path, outbound\n    Contact: <sip:[from]-{flow}@[local_ip]:[local_port];ob>;\
+             +sip.instance=\"&lt;urn:uuid:00000000-0000-1000-8000-000A95A0E128&gt;\";reg-id={flow}"
+        );
+        let named = named.replace("&lt;", "<").replace("&gt;", ">");
+        let sipp = Sipp::scenario(&REGISTER.replace(contact, &named), at).to(world.exchange.sip());
+        let sipp = sipp.auth("ana", password("ana")).word("from", "ana").word("expires", "600");
+        sipp.calls(1, 1).run(SOON).assert_all(1);
+    };
+    register(first, "1");
+    register(second, "2");
+    // The latest flow is called first, and nobody is there any more.
+    let rings = Sipp::scenario(UAS, first).trace().start();
+    let sipp = Sipp::scenario(UAC_AUTH, world.net.sip()).to(world.exchange.sip()).service("101");
+    sipp.auth("boris", password("boris")).word("from", "boris").calls(1, 1).run(LATER).assert_all(1);
+    let messages = rings.stop().messages;
+    let invite = messages.lines().find(|line| line.starts_with("INVITE ")).expect("it is called");
+    assert!(invite.starts_with(&format!("INVITE sip:ana-1@{first};ob ")), "{invite}");
 }
 
 #[test]

@@ -401,6 +401,7 @@ fn user(
     let password = section.secret("password");
     let skills = section.levels("skills", "{ sales = 5 }");
     let supervises = section.flag("supervises", false);
+    let codecs = codecs(&section);
     let groups = section.texts("groups", r#"["sales"]"#).unwrap_or_default();
     let groups = groups.into_iter().map(|g| (g.value.to_owned(), g.line)).collect();
     section.finish();
@@ -412,6 +413,7 @@ fn user(
         skills,
         groups: Vec::new(),
         supervises,
+        codecs,
     };
     Some((user, groups))
 }

@@ -631,18 +631,27 @@ fn every_user_and_group_has_a_box_and_any_other_name_may_be_one() {
 }
 
 #[test]
-fn codecs_are_a_tenants_and_a_trunk_may_have_its_own() {
+fn codecs_are_a_tenants_and_a_trunk_or_a_user_may_have_its_own() {
     use protocol::sdp::Codec::{G722, Opus, Pcma, Pcmu};
     let with = |codecs: &str, of_trunk: &str| {
         let trunk = format!("[[tenant.trunk]]\nname = \"far\"\naddress = \"sip:192.0.2.1\"\n{of_trunk}\n");
         world(&format!("[[tenant]]\nname = \"acme\"\n{codecs}\n{trunk}"))
     };
     let usual = with("", "");
-    assert_eq!(usual.tenant("acme").unwrap().codecs(None), [Opus, G722, Pcmu, Pcma]);
+    assert_eq!(usual.tenant("acme").unwrap().codecs(None, None), [Opus, G722, Pcmu, Pcma]);
     let own = with("codecs = [\"pcma\", \"opus\"]", "codecs = [\"PCMU\"]");
     let acme = own.tenant("acme").unwrap();
-    assert_eq!((acme.codecs(None), acme.codecs(Some("far"))), (&[Pcma, Opus][..], &[Pcmu][..]));
-    assert_eq!(with("codecs = [\"pcma\"]", "").tenant("acme").unwrap().codecs(Some("far")), [Pcma]);
+    assert_eq!((acme.codecs(None, None), acme.codecs(Some("far"), None)), (&[Pcma, Opus][..], &[Pcmu][..]));
+    assert_eq!(with("codecs = [\"pcma\"]", "").tenant("acme").unwrap().codecs(Some("far"), None), [Pcma]);
+    let thin = "  [[tenant.user]]\n  name = \"ana\"\n  number = \"101\"\n  codecs = [\"opus\"]\n\
+                \x20 [[tenant.user]]\n  name = \"boris\"\n  number = \"102\"\n";
+    let users = with("codecs = [\"pcma\", \"opus\"]", &format!("codecs = [\"pcmu\"]\n{thin}"));
+    let acme = users.tenant("acme").unwrap();
+    assert_eq!(acme.codecs(None, Some("ana")), [Opus]);
+    assert_eq!(acme.codecs(None, Some("boris")), [Pcma, Opus], "the tenant's");
+    assert_eq!(acme.codecs(Some("far"), Some("ana")), [Pcmu], "on her mobile the carrier's count");
+    let mistakes = said(&format!("[[tenant]]\nname = \"acme\"\n{}", thin.replace("opus", "g729")));
+    assert!(mistakes[0].contains("no codec \"g729\" is known"), "{mistakes:?}");
     for (text, wrong) in [
         ("codecs = [\"g729\"]", "no codec \"g729\" is known"),
         ("codecs = [\"opus\", \"opus\"]", "\"opus\" stands there twice"),

@@ -422,10 +422,13 @@ impl Tenant {
         }
     }
 
-    /// The codecs of a leg that leads to this trunk, or to a telephone.
-    pub fn codecs(&self, trunk: Option<&str>) -> &[Codec] {
-        let trunk = trunk.and_then(|name| self.trunk(name));
-        trunk.and_then(|trunk| trunk.codecs.as_deref()).unwrap_or(&self.codecs)
+    /// The codecs of a leg that leads to this trunk, or else to a telephone of this user.
+    pub fn codecs(&self, trunk: Option<&str>, user: Option<&str>) -> &[Codec] {
+        let own = match trunk {
+            Some(name) => self.trunk(name).and_then(|trunk| trunk.codecs.as_deref()),
+            None => user.and_then(|name| self.user_by_name(name)?.codecs.as_deref()),
+        };
+        own.unwrap_or(&self.codecs)
     }
 
     /// A user by the name they register with.
@@ -524,6 +527,9 @@ pub struct User {
     pub groups: Vec<String>,
     /// `supervises`: may be added to others' conversations by telephone (Join, RFC 3911).
     pub supervises: bool,
+    /// `codecs`: those that calls with the user's telephones may have, in the order in which they are offered; the tenant's if
+    /// none.
+    pub codecs: Option<Arc<[Codec]>>,
 }
 
 /// Users that ring together.

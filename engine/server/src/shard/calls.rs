@@ -13,14 +13,14 @@ use exchange::{
 };
 use media::Command;
 use protocol::sdp::{Codec, Description, Direction as Flows, LocalMedia, Negotiated, Protection, Refusal};
-use protocol::sip::flow::{Destination, Flow};
+use protocol::sip::flow::Flow;
 use protocol::sip::message::Request;
 use protocol::sip::stack::{Cause as Why, EndedBy, Event as Told, Invite, Peer, Security, SessionId, With};
 use protocol::sip::uri::Uri;
 
 use super::carriers::Seen;
 use super::lines::{Elsewhere, Line};
-use super::places::{Nowhere, PLACE_SILENCE};
+use super::places::{Nowhere, Other, PLACE_SILENCE};
 use super::replacing::Aim;
 use super::{Input, RINGING, Shard, identity};
 use crate::bans::Offence;
@@ -232,12 +232,12 @@ impl Shard {
         let Some((tenant, route)) = route else {
             return self.stack.reject(now, session, 404, "Not Found", &[], &mut self.outputs);
         };
-        let trunk_name = match peer {
-            Peer::Trunk { name, .. } => Some(&**name),
-            Peer::User { .. } => None,
+        let (user_name, trunk_name) = match peer {
+            Peer::User { name, .. } => (Some(&**name), None),
+            Peer::Trunk { name, .. } => (None, Some(&**name)),
         };
         let protection = self.protection(tenant, trunk_name, flow.transport);
-        let codecs = tenant.codecs(trunk_name);
+        let codecs = tenant.codecs(trunk_name, user_name);
         let offer = match self.judge_offer(flow, &protection, offer.as_ref(), codecs) {
             Ok(offer) => offer,
             Err(refusal) => return self.refuse_offer(now, session, refusal),
@@ -248,10 +248,7 @@ impl Shard {
             self.know_secured_trunk(session, tenant, name, request, flow);
         }
         let call_id = request.call_id().unwrap_or_default();
-        let (user, trunk) = match peer {
-            Peer::User { name, .. } => (Some(name.to_string()), None),
-            Peer::Trunk { name, .. } => (None, Some(name.to_string())),
-        };
+        let (user, trunk) = (user_name.map(str::to_owned), trunk_name.map(str::to_owned));
         let by = trunk.as_deref().and_then(|name| tenant.trunk(name));
         let trusted = by.is_some_and(|trunk| trunk.trusted);
         let mut from = identity::caller(request, tenant, user.as_deref(), trusted);
@@ -286,7 +283,7 @@ impl Shard {
             dialled,
             direction: if user.is_some() { Direction::Internal } else { Direction::Inbound },
             headers: seen,
-            user,
+            user: user.clone(),
             trunk: trunk.clone(),
             language: tenant.language.clone(),
             sip_call_id: call_id.to_string(),
@@ -295,17 +292,15 @@ impl Shard {
         let max_forwards = request.max_forwards().ok().flatten().unwrap_or(MAX_FORWARDS);
         let (call, leg) =
             self.with_people(|exchange, people, effects| exchange.arrive(now, arrival, people, effects));
-        self.lines.insert(
-            leg,
-            Line::new(
-                call,
-                LegNo::CALLER,
-                tenant.name.to_string(),
-                Some(session),
-                trunk,
-                max_forwards.saturating_sub(1),
-            ),
+        let line = Line::new(
+            call,
+            LegNo::CALLER,
+            tenant.name.to_string(),
+            Some(session),
+            trunk,
+            max_forwards.saturating_sub(1),
         );
+        self.lines.insert(leg, Line { user, ..line });
         if self.exchange.leg(leg).is_none() {
             return; // refused for a limit; the effect that says so is under way
         }
@@ -448,17 +443,18 @@ impl Shard {
         }
     }
 
-    /// What may be agreed with a leg, the best first: what it speaks already, then as its trunk or tenant has it.
+    /// What may be agreed with a leg, the best first: what it speaks already, then as its trunk, user or tenant has it.
     fn codecs_of(&self, leg: LegKey) -> Vec<Codec> {
         let Some(line) = self.lines.get(leg) else { return Codec::ALL.into() };
         let first = line.negotiated.map(|agreed| agreed.codec);
-        self.codecs(&line.tenant, line.trunk.as_deref(), first)
+        self.codecs(line, first)
     }
 
-    /// The same for a leg that is not there yet.
-    pub(super) fn codecs(&self, tenant: &str, trunk: Option<&str>, first: Option<Codec>) -> Vec<Codec> {
-        let tenant = self.world.tenant(tenant);
-        Codec::led_by(first, tenant.map_or(&Codec::ALL, |tenant| tenant.codecs(trunk)))
+    /// The same, and that one first.
+    pub(super) fn codecs(&self, line: &Line, first: Option<Codec>) -> Vec<Codec> {
+        let tenant = self.world.tenant(&line.tenant);
+        let (trunk, user) = (line.trunk.as_deref(), line.user.as_deref());
+        Codec::led_by(first, tenant.map_or(&Codec::ALL, |tenant| tenant.codecs(trunk, user)))
     }
 
     fn agreed(&mut self, leg: LegKey, negotiated: Negotiated) {
@@ -654,8 +650,14 @@ impl Shard {
         let max_forwards = caller.map_or(MAX_FORWARDS, |line| line.max_forwards);
         // The caller's codec first, so that sound needs no change on the way.
         let spoken = caller.and_then(|line| line.negotiated.as_ref()).map(|agreed| agreed.codec);
-        let codecs = self.codecs(&tenant.name, trunk_name.as_deref(), spoken);
-        self.lines.insert(leg, Line::new(call, no, begin.tenant.clone(), None, trunk_name, max_forwards));
+        let user = match &begin.to {
+            Goal::Device { user, .. } => Some(user.clone()),
+            _ => None,
+        };
+        let line = Line::new(call, no, begin.tenant.clone(), None, trunk_name, max_forwards);
+        let line = Line { user, ..line };
+        let codecs = self.codecs(&line, spoken);
+        self.lines.insert(leg, line);
         let transport = place.destination.transport;
         let protection = self.protection(tenant, to_trunk.map(|trunk| trunk.name.as_str()), transport);
         if !self.open_stream(leg, place.destination.remote, beside, None, protection) {
@@ -715,8 +717,8 @@ impl Shard {
         // The offer names an address of ours that those of the other family can't reach, and keys that only those may
         // read who are reached as safely.
         let is_v6 = invite.destination.remote.is_ipv6();
-        let fits = |other: &Destination| {
-            other.remote.is_ipv6() == is_v6 && (other.transport.is_secure() || !transport.is_secure())
+        let fits = |Other { to, .. }: &Other| {
+            to.remote.is_ipv6() == is_v6 && (to.transport.is_secure() || !transport.is_secure())
         };
         let places: VecDeque<_> = place.others.into_iter().filter(fits).collect();
         let elsewhere = (!places.is_empty())

@@ -8,8 +8,9 @@ use bytes::Bytes;
 use exchange::{CallId, LegKey, LegNo, Token};
 use media::StreamId;
 use protocol::sdp::{Description, LocalMedia, Negotiated};
-use protocol::sip::flow::Destination;
 use protocol::sip::stack::{Invite, SessionId};
+
+use super::places::Other;
 
 use super::sound::Music;
 
@@ -34,6 +35,8 @@ pub(super) struct Line {
     pub offer: Option<Box<Description>>,
     /// The carrier, if the leg leads to one.
     pub trunk: Option<String>,
+    /// The user at the far end, if it is known.
+    pub user: Option<String>,
     /// Its INVITE, for a telephone that takes encrypted sound by its profile alone; none where none was offered on the side.
     pub insisting: Option<Box<Invite>>,
     /// Where else the leg's INVITE can go, as long as nobody has answered it.
@@ -68,6 +71,7 @@ impl Line {
             answer: None,
             offer: None,
             trunk,
+            user: None,
             insisting: None,
             elsewhere: None,
             max_forwards,
@@ -81,7 +85,7 @@ impl Line {
 pub(super) struct Elsewhere {
     /// What is sent; its destination is the place that is tried.
     pub invite: Invite,
-    pub places: VecDeque<Destination>,
+    pub places: VecDeque<Other>,
     /// When the place that is tried has kept silent for too long.
     pub silent_at: Instant,
 }

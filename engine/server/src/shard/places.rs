@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use exchange::Destination as Goal;
 use protocol::sip::flow::Destination;
 use protocol::sip::locate;
-use protocol::sip::stack::{Credentials, SessionId};
+use protocol::sip::stack::{Credentials, Invite, SessionId};
 use protocol::sip::uri::{SipUri, Uri};
 
 use super::Shard;
@@ -28,9 +28,9 @@ impl Shard {
         let Destination { transport, remote, .. } = elsewhere.invite.destination;
         self.around.transports.names().falters(now, (transport, remote));
         let Some(next) = elsewhere.places.pop_front() else { return false };
-        tracing::info!(%remote, next = %next.remote, "a server does not answer; the next one of its domain is tried");
-        elsewhere.invite.destination = next;
-        line.insisting.iter_mut().for_each(|insisting| insisting.destination = next);
+        tracing::info!(%remote, next = %next.to.remote, "a server does not answer; the next one of its domain is tried");
+        next.redirect(&mut elsewhere.invite);
+        line.insisting.iter_mut().for_each(|insisting| next.redirect(insisting));
         elsewhere.silent_at = now + PLACE_SILENCE;
         self.lines.end_session(session);
         let session = self.stack.invite(now, elsewhere.invite.clone(), &mut self.outputs);
@@ -86,7 +86,8 @@ impl Shard {
                     };
                     tenant.trunks.iter().any(of_trunk)
                 };
-                if tenant.tolls != Tolls::default() && [destination].iter().chain(&others).any(is_carriers) {
+                let mut all = [destination].into_iter().chain(others.iter().map(|other| other.to));
+                if tenant.tolls != Tolls::default() && all.any(|at| is_carriers(&at)) {
                     return Err(Nowhere::AtAll);
                 }
                 Ok(Place {
@@ -165,10 +166,34 @@ pub(super) struct Place {
     pub to: String,
     pub destination: Destination,
     /// Tried in turn where that one is silent or has no capacity.
-    pub others: Vec<Destination>,
+    pub others: Vec<Other>,
     pub route: Vec<String>,
     pub is_device: bool,
     pub credentials: Option<Credentials>,
+}
+
+/// Another place for the same INVITE.
+#[derive(Clone)]
+pub(super) struct Other {
+    pub to: Destination,
+    /// Its own, where it is no server of the same name: a device has a Contact for each of its flows (RFC 5626 §5.3).
+    pub request_uri: Option<String>,
+}
+
+impl Other {
+    /// Sends the INVITE there.
+    fn redirect(&self, invite: &mut Invite) {
+        invite.destination = self.to;
+        if let Some(uri) = &self.request_uri {
+            invite.request_uri.clone_from(uri);
+        }
+    }
+}
+
+impl From<Destination> for Other {
+    fn from(to: Destination) -> Self {
+        Self { to, request_uri: None }
+    }
 }
 
 /// Why there is no place to send to.
@@ -188,9 +213,10 @@ fn destinations(places: &[names::Place], authority: u32) -> Vec<Destination> {
 }
 
 /// The place to try, and the others.
-fn first(mut places: Vec<Destination>) -> Result<(Destination, Vec<Destination>), Nowhere> {
-    let others = places.split_off(places.len().min(1));
-    Ok((places.pop().ok_or(Nowhere::AtAll)?, others))
+fn first(places: Vec<Destination>) -> Result<(Destination, Vec<Other>), Nowhere> {
+    let mut places = places.into_iter();
+    let first = places.next().ok_or(Nowhere::AtAll)?;
+    Ok((first, places.map(Other::from).collect()))
 }
 
 pub(super) fn host_port(address: &TrunkAddress) -> String {

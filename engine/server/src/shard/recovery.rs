@@ -238,20 +238,21 @@ impl Shard {
         session: SessionId,
         kept: &KeptLine,
     ) {
-        let user = user.filter(|_| kept.session.was_connected()).map(str::to_owned);
-        let anchoring = Anchoring { leg: key, offer: Bytes::new(), user, until: None };
+        let user = user.map(str::to_owned);
+        let comes_back = user.clone().filter(|_| kept.session.was_connected());
+        let anchoring = Anchoring { leg: key, offer: Bytes::new(), user: comes_back, until: None };
         self.recovery.anchoring.insert(session, anchoring);
-        self.lines.insert(
-            key,
-            Line::new(
-                call,
-                no,
-                tenant.name.to_string(),
-                Some(session),
-                kept.trunk.clone(),
-                kept.max_forwards,
-            ),
+        let line = Line::new(
+            call,
+            no,
+            tenant.name.to_string(),
+            Some(session),
+            kept.trunk.clone(),
+            kept.max_forwards,
         );
+        let line = Line { user, ..line };
+        let codecs = self.codecs(&line, kept.codec);
+        self.lines.insert(key, line);
         // One thread has all of a call's streams where it can.
         let caller = self.running.get(&call).and_then(|running| self.lines.get(running.caller)?.stream);
         let Ok(stream) = self.around.media.open(key.0, caller) else {
@@ -261,7 +262,6 @@ impl Shard {
         let address = self.address_towards(stream.address, kept.session.remote());
         let protection = self.protection(tenant, kept.trunk.as_deref(), kept.session.transport());
         let (mut local, flows) = LocalMedia::restore(address, kept.media.clone(), protection);
-        let codecs = self.codecs(&tenant.name, kept.trunk.as_deref(), kept.codec);
         let offer = Bytes::from(local.offer(&codecs, flows));
         if let Some(anchoring) = self.recovery.anchoring.get_mut(&session) {
             anchoring.offer = offer.clone();

@@ -14,7 +14,7 @@ use serde_json::json;
 use store::{Batch, StoreError, layout};
 
 use super::calls::dialled;
-use super::places::{Nowhere, Place};
+use super::places::{Nowhere, Other, Place};
 use super::{Input, Shard};
 use crate::config::{Tenant, World};
 use crate::events::wall_millis;
@@ -251,7 +251,11 @@ impl Shard {
             .bindings(now, &tenant.name, user)
             .into_iter()
             .filter(|other| other.key != binding.key && other.is_flow() && other.instance() == same);
-        let others = places.chain(other_flows.map(Binding::destination)).collect();
+        let by_flow = |flow: &Binding| Other {
+            to: flow.destination(),
+            request_uri: Some(flow.contact.uri.to_string()),
+        };
+        let others = places.map(Other::from).chain(other_flows.map(by_flow)).collect();
         let host = tenant.domains.first().map_or(self.around.host.as_str(), String::as_str);
         Ok(Place {
             request_uri: binding.contact.uri.to_string(),

@@ -51,10 +51,11 @@ impl Shard {
             return self.stack.reject(now, session, 403, "", &[], &mut self.outputs);
         }
         let protection = self.protection(tenant, None, flow.transport);
-        let offer = match self.judge_offer(flow, &protection, offer.as_ref(), tenant.codecs(None)) {
-            Ok(offer) => offer,
-            Err(refusal) => return self.refuse_offer(now, session, refusal),
-        };
+        let offer =
+            match self.judge_offer(flow, &protection, offer.as_ref(), tenant.codecs(None, Some(&**user))) {
+                Ok(offer) => offer,
+                Err(refusal) => return self.refuse_offer(now, session, refusal),
+            };
         let dialled = dialled(&request.uri);
         let Some(route) = route(tenant, &dialled, true) else { return };
         let arrival = Arrival {
@@ -94,7 +95,7 @@ impl Shard {
             None,
             max_forwards.saturating_sub(1),
         );
-        self.lines.insert(leg, line);
+        self.lines.insert(leg, Line { user: Some(user.to_string()), ..line });
         self.begin_trace(now, call, leg, &tenant.name, request, flow);
         if !self.open_stream(leg, flow.remote, None, offer, protection) {
             self.stack.reject(now, session, 503, "No Media Ports", &[], &mut self.outputs);
