@@ -2,6 +2,8 @@
 //! `protocol`, Opus by libopus (RFC 6716). What is kept for a leg is here and in [`crate::decoding`] alone: 25 kB
 //! for an encoder and 20 kB for a decoder of Opus, 1 kB for G.722, nothing for G.711.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use opus::{Application, Bandwidth, Bitrate, Channels};
 use protocol::rtp::{Rate, g711, g722};
 use protocol::sdp::{Codec, Negotiated};
@@ -21,9 +23,44 @@ const MOST_FRAMES: usize = 6;
 /// A packet as small as this says that nothing is said (RFC 7587 §3.1.3).
 const DTX: usize = 2;
 
+/// How many encoders there are in this process, and how many decoders, by codec.
+static ENCODERS: [AtomicUsize; Codec::ALL.len()] = [const { AtomicUsize::new(0) }; Codec::ALL.len()];
+static DECODERS: [AtomicUsize; Codec::ALL.len()] = [const { AtomicUsize::new(0) }; Codec::ALL.len()];
+
+/// How many encoders of a codec there are in this process, and how many decoders: of legs that are mixed, transcoded,
+/// recorded, listened to or played to, and not of those that are passed on.
+pub fn coders(codec: Codec) -> (usize, usize) {
+    let count = |of: &[AtomicUsize]| of[codec as usize].load(Ordering::Relaxed);
+    (count(&ENCODERS), count(&DECODERS))
+}
+
+/// One of them, until dropped.
+#[derive(Debug)]
+struct Counted(&'static AtomicUsize);
+
+impl Counted {
+    fn new(of: &'static [AtomicUsize], codec: Codec) -> Self {
+        let count = &of[codec as usize];
+        count.fetch_add(1, Ordering::Relaxed);
+        Self(count)
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
 /// What writes 20 ms into a payload.
 #[derive(Debug)]
-pub(crate) enum Encoder {
+pub(crate) struct Encoder {
+    writes: Writes,
+    _counted: Counted,
+}
+
+#[derive(Debug)]
+enum Writes {
     G711(Codec),
     G722(Box<g722::Encoder>),
     Opus(opus::Encoder),
@@ -32,25 +69,26 @@ pub(crate) enum Encoder {
 impl Encoder {
     /// For frames of [`Negotiated::rate`]. None when there is no memory for it.
     pub fn new(agreed: &Negotiated) -> Option<Self> {
-        Some(match agreed.codec {
-            Codec::Pcmu | Codec::Pcma => Self::G711(agreed.codec),
-            Codec::G722 => Self::G722(Box::default()),
-            Codec::Opus => Self::Opus(opus_encoder(agreed).ok()?),
-        })
+        let writes = match agreed.codec {
+            Codec::Pcmu | Codec::Pcma => Writes::G711(agreed.codec),
+            Codec::G722 => Writes::G722(Box::default()),
+            Codec::Opus => Writes::Opus(opus_encoder(agreed).ok()?),
+        };
+        Some(Self { writes, _counted: Counted::new(&ENCODERS, agreed.codec) })
     }
 
     /// The octets of 20 ms; none when there is nothing to be sent for them.
     pub fn encode(&mut self, frame: &[i16], out: &mut [u8]) -> usize {
-        match self {
-            Self::G711(codec) => {
+        match &mut self.writes {
+            Writes::G711(codec) => {
                 g711::encode_all(*codec, frame, out);
                 frame.len().min(out.len())
             }
-            Self::G722(encoder) => {
+            Writes::G722(encoder) => {
                 encoder.encode(frame, out);
                 (frame.len() / 2).min(out.len())
             }
-            Self::Opus(encoder) => {
+            Writes::Opus(encoder) => {
                 let most = out.len().min(MOST_PAYLOAD);
                 match encoder.encode(frame, &mut out[..most]) {
                     // RFC 7587 §3.1.3: nothing is sent while nothing is said.
@@ -84,7 +122,13 @@ fn opus_encoder(agreed: &Negotiated) -> opus::Result<opus::Encoder> {
 
 /// What reads payloads.
 #[derive(Debug)]
-pub(crate) enum Decoder {
+pub(crate) struct Decoder {
+    reads: Reads,
+    _counted: Counted,
+}
+
+#[derive(Debug)]
+enum Reads {
     G711(Codec),
     G722(Box<g722::Decoder>),
     Opus { decoder: opus::Decoder, rate: Rate },
@@ -93,11 +137,12 @@ pub(crate) enum Decoder {
 impl Decoder {
     /// To sound of a rate, which is the codec's own but with Opus. None when there is no memory for it.
     pub fn new(codec: Codec, rate: Rate) -> Option<Self> {
-        Some(match codec {
-            Codec::Pcmu | Codec::Pcma => Self::G711(codec),
-            Codec::G722 => Self::G722(Box::default()),
-            Codec::Opus => Self::Opus { decoder: opus::Decoder::new(rate.hz(), Channels::Mono).ok()?, rate },
-        })
+        let reads = match codec {
+            Codec::Pcmu | Codec::Pcma => Reads::G711(codec),
+            Codec::G722 => Reads::G722(Box::default()),
+            Codec::Opus => Reads::Opus { decoder: opus::Decoder::new(rate.hz(), Channels::Mono).ok()?, rate },
+        };
+        Some(Self { reads, _counted: Counted::new(&DECODERS, codec) })
     }
 
     /// How long a payload is, in ticks of its clock; none if it can't be one.
@@ -117,19 +162,19 @@ impl Decoder {
 
     /// Appends a payload's sound. False if it was none, and nothing is appended.
     pub fn decode(&mut self, payload: &[u8], out: &mut Vec<i16>) -> bool {
-        match self {
-            Self::G711(codec) => {
+        match &mut self.reads {
+            Reads::G711(codec) => {
                 let table = g711::samples(*codec);
                 out.extend(payload.iter().map(|octet| table[usize::from(*octet)]));
                 true
             }
-            Self::G722(decoder) => {
+            Reads::G722(decoder) => {
                 let from = out.len();
                 out.resize(from + 2 * payload.len(), 0);
                 decoder.decode(payload, &mut out[from..]);
                 true
             }
-            Self::Opus { decoder, rate } => {
+            Reads::Opus { decoder, rate } => {
                 let most = MOST_FRAMES * rate.frame();
                 appended(out, most, |room| decoder.decode(payload, room, false))
             }
@@ -139,7 +184,7 @@ impl Decoder {
     /// Appends so many samples in the place of a lost packet, out of `following`, the one after it, where that
     /// says it again. False where the codec knows no such thing.
     pub fn conceal(&mut self, following: Option<&[u8]>, samples: usize, out: &mut Vec<i16>) -> bool {
-        let Self::Opus { decoder, .. } = self else { return false };
+        let Reads::Opus { decoder, .. } = &mut self.reads else { return false };
         let length = out.len() + samples;
         appended(out, samples, |room| match following {
             Some(payload) => decoder.decode(payload, room, true),

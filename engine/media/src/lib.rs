@@ -25,6 +25,7 @@ mod stream;
 mod thread;
 mod writer;
 
+pub use codec::coders;
 pub use command::{Command, CutBy, EndOfRecording, Event, Happening, Repeat, Sound, Stats, StreamId};
 pub use media::{CommandError, Config, Media, NoPorts, StartError, Stream};
 pub use prompts::{PromptError, Prompts, Samples, check as check_prompt};

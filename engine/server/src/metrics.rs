@@ -36,6 +36,15 @@ pub struct OfCodec {
     pub codec: &'static str,
 }
 
+/// An encoder or a decoder of a codec.
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+pub struct OfCoder {
+    /// As session descriptions name it.
+    pub codec: &'static str,
+    /// "encoder" or "decoder".
+    pub what: &'static str,
+}
+
 /// A tenant's script.
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
 pub struct OfScript {
@@ -214,6 +223,8 @@ pub struct Metrics {
     pub srtp_refused: Family<OfKind, Counter>,
     /// Legs that are closed, by the codec that they had last.
     pub rtp_legs: Family<OfCodec, Counter>,
+    /// Encoders and decoders there are.
+    pub coders: Family<OfCoder, Gauge>,
     /// Where sound was decoded: 20 ms that were made up for packets that did not come in time, by closed legs.
     pub rtp_concealed: Family<OfCodec, Counter>,
     /// And packets that came after their time.
@@ -288,6 +299,7 @@ impl Default for Metrics {
             dtls_failed: Counter::default(),
             srtp_refused: Family::default(),
             rtp_legs: Family::default(),
+            coders: Family::default(),
             rtp_concealed: Family::default(),
             rtp_late: Family::default(),
             store_failures: Counter::default(),
@@ -374,6 +386,8 @@ impl Default for Metrics {
             metrics.srtp_refused.clone(),
         );
         registry.register("rtp_legs", "Legs by their codec", metrics.rtp_legs.clone());
+        let coders = "Encoders and decoders of legs that are not passed on as they are";
+        registry.register("rtp_coders", coders, metrics.coders.clone());
         let concealed = "Frames made up for packets that did not come in time";
         registry.register("rtp_concealed_frames", concealed, metrics.rtp_concealed.clone());
         registry.register("rtp_late_packets", "RTP packets too late to be heard", metrics.rtp_late.clone());

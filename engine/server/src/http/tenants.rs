@@ -5,6 +5,7 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use protocol::sdp::Codec;
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -13,6 +14,7 @@ use super::access::{Access, Bearer, Operator};
 use super::problem::{Particular, Problem};
 use super::scripts::blocking;
 use crate::config::Tenant;
+use crate::metrics::OfCoder;
 use crate::shards::{TrunkState, UserState};
 
 /// A list of tenants.
@@ -132,8 +134,15 @@ pub(super) async fn reload(State(api): State<Api>, _operator: Operator) -> Resul
     responses((status = 200, content_type = "application/openmetrics-text")))]
 pub(super) async fn metrics(State(api): State<Api>, _operator: Operator) -> Response {
     let kind = "application/openmetrics-text; version=1.0.0; charset=utf-8";
-    api.node.metrics.sandboxes.set(api.node.scripts.sandboxes.alive().into());
-    ([(header::CONTENT_TYPE, kind)], api.node.metrics.render()).into_response()
+    let metrics = &api.node.metrics;
+    metrics.sandboxes.set(api.node.scripts.sandboxes.alive().into());
+    for codec in Codec::ALL {
+        let (encoders, decoders) = media::coders(codec);
+        for (what, count) in [("encoder", encoders), ("decoder", decoders)] {
+            metrics.coders.get_or_create(&OfCoder { codec: codec.name(), what }).set(count as i64);
+        }
+    }
+    ([(header::CONTENT_TYPE, kind)], metrics.render()).into_response()
 }
 
 /// The process answers.
