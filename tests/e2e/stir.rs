@@ -1,16 +1,22 @@
 //! Callers whose numbers are signed (RFC 8224, RFC 8588), by openssl and for it.
 
 use std::fs;
+use std::net::Ipv4Addr;
 use std::path::Path;
 use std::process::Command;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde_json::Value;
 use tests::certificates::{Authority, Issued};
 use tests::pjsua::python;
+use tests::process::Process;
 use tests::sipp::{Sipp, UAC_AUTH, UAC_LISTENS, UAS};
 
-use crate::world::{LATER, World, mark, password};
+use crate::world::{LATER, SOON, World, mark, password};
+
+const A_SECOND: Duration = Duration::from_secs(1);
+/// Where certificates are published.
+const PORT: u16 = 8443;
 
 const X5U: &str = "https://sti.carrier.example/certs/carrier.pem";
 const CALLER: &str = "+359888123456";
@@ -97,6 +103,96 @@ fn a_script_hears_whether_the_callers_number_is_signed_by_somebody_who_is_believ
         let line = format!("strowger_identities_total{{tenant=\"demo\",outcome=\"{outcome}\"}} {count}");
         assert!(metrics.contains(&line), "{metrics}");
     }
+}
+
+/// A server over HTTPS with the files of a folder.
+fn publishes(at: Ipv4Addr, own: &Issued, folder: &Path) -> Process {
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("e2e/certificates_server.py");
+    let mut command = Command::new(python());
+    command.arg(script).args([at.to_string(), PORT.to_string(), path(&own.certificate), path(&own.key)]);
+    let mut server = Process::spawn("certificates_server.py", command.arg(folder));
+    server.lines.wait_for("readiness", SOON, |line| (line == "ready").then_some(()));
+    server
+}
+
+#[test]
+fn rfc8226_certificates_are_had_over_https_and_one_that_expired_is_revoked_or_foreign_does_not_count() {
+    let (authority, stranger, web) = (Authority::new(), Authority::new(), Authority::new());
+    let names = ["DNS:sti.carrier.example".to_owned()];
+    let good = authority.issue("good", &names);
+    let expired = authority.issue_expired("expired", &names);
+    let revoked = authority.issue("revoked", &names);
+    let foreign = stranger.issue("foreign", &names);
+    let list = authority.revoke("crl.pem", &[&revoked]);
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    for issued in [&good, &expired, &revoked, &foreign] {
+        let name = issued.certificate.file_name().expect("a file");
+        fs::copy(&issued.certificate, folder.path().join(name)).expect("it can be copied");
+    }
+    let (mut at, mut strange) = (Ipv4Addr::UNSPECIFIED, Ipv4Addr::UNSPECIFIED);
+    let mut world = World::with(|net| {
+        (at, strange) = (net.host(), net.host());
+        format!(
+            "  [tenant.stir]\n  roots = {:?}\n  revoked = {list:?}\n\
+             \x20 http = {{ allow = [\"{at}:{PORT}\", \"{strange}:{PORT}\"], reach = [\"loopback\"], authorities = {:?} }}\n\
+             \x20 [[tenant.number]]\n  number = \"{CALLED}\"\n  script = \"behave\"\n  settings = {{ does = \"vouch\" }}\n",
+            authority.file(),
+            web.file()
+        )
+    });
+    let mut server = publishes(at, &web.issue("server", &[format!("IP:{at}")]), folder.path());
+    // Whoever has issued this one's certificate is not believed, whatever it publishes.
+    let _impostor = publishes(strange, &stranger.issue("server", &[format!("IP:{strange}")]), folder.path());
+    let cases = [
+        (&good, at, "good.pem", "TN-Validation-Passed", ""),
+        (&good, at, "good.pem", "TN-Validation-Passed", ""),
+        (
+            &expired,
+            at,
+            "expired.pem",
+            "TN-Validation-Failed",
+            "437 Unsupported Credential: its certificate has expired",
+        ),
+        (
+            &revoked,
+            at,
+            "revoked.pem",
+            "TN-Validation-Failed",
+            "437 Unsupported Credential: its certificate is revoked",
+        ),
+        (
+            &foreign,
+            at,
+            "foreign.pem",
+            "TN-Validation-Failed",
+            "437 Unsupported Credential: its certificate is not believed",
+        ),
+        (
+            &good,
+            at,
+            "missing.pem",
+            "TN-Validation-Failed",
+            "436 Bad Identity Info: its certificate can't be had",
+        ),
+        (
+            &good,
+            strange,
+            "good.pem",
+            "TN-Validation-Failed",
+            "436 Bad Identity Info: its certificate can't be had",
+        ),
+    ];
+    for (n, (issued, at, file, verstat, reason)) in cases.iter().enumerate() {
+        let url = format!("https://{at}:{PORT}/{file}");
+        let call = call(&mut world, n + 1, Some(&identity(issued, &url, CALLER, CALLED, 0)));
+        assert_eq!(mark(&call, "verstat"), Some(*verstat), "case {n}: {call}");
+        assert_eq!(mark(&call, "verstat-reason").unwrap_or_default(), *reason, "case {n}: {call}");
+    }
+    let asked =
+        |server: &mut Process| server.lines.seek(A_SECOND, |line| line.strip_prefix('/').map(str::to_owned));
+    let paths: Vec<String> = std::iter::from_fn(|| asked(&mut server)).collect();
+    let each = ["good.pem", "expired.pem", "revoked.pem", "foreign.pem", "missing.pem"];
+    assert_eq!(paths, each, "what is known is not asked for again");
 }
 
 #[test]

@@ -46,7 +46,7 @@ impl Authority {
             "-addext",
             "basicConstraints=critical,CA:TRUE",
             "-addext",
-            "keyUsage=critical,keyCertSign",
+            "keyUsage=critical,keyCertSign,cRLSign",
         ]);
         authority
     }
@@ -59,6 +59,44 @@ impl Authority {
     /// A certificate for these alternative names, as openssl writes them: `DNS:acme.example`, `IP:127.0.0.1`,
     /// `URI:sip:acme.example`. `file` names it in the folder.
     pub fn issue(&self, file: &str, names: &[String]) -> Issued {
+        self.issue_for(file, names, 30)
+    }
+
+    /// One that expired yesterday.
+    pub fn issue_expired(&self, file: &str, names: &[String]) -> Issued {
+        self.issue_for(file, names, -1)
+    }
+
+    /// Takes certificates back: the list that says so, in PEM. `file` names it in the folder.
+    pub fn revoke(&self, file: &str, issued: &[&Issued]) -> PathBuf {
+        let index: String = (issued.iter())
+            .map(|issued| {
+                let certificate = issued.certificate.display().to_string();
+                let serial = self.openssl(&["x509", "-in", &certificate, "-noout", "-serial"]);
+                let serial = serial.trim().trim_start_matches("serial=").to_owned();
+                format!("R\t400101000000Z\t250101000000Z\t{serial}\tunknown\t/CN=nobody\n")
+            })
+            .collect();
+        let config = "[ca]\ndefault_ca = this\n[this]\ndatabase = index.txt\ndefault_md = sha256\ndefault_crl_days = 30\n";
+        for (name, text) in [("index.txt", index.as_str()), ("ca.cnf", config)] {
+            fs::write(self.dir.path().join(name), text).expect("the test's folder can be written");
+        }
+        self.openssl(&[
+            "ca",
+            "-config",
+            "ca.cnf",
+            "-gencrl",
+            "-cert",
+            "ca.pem",
+            "-keyfile",
+            "ca-key.pem",
+            "-out",
+            file,
+        ]);
+        self.dir.path().join(file)
+    }
+
+    fn issue_for(&self, file: &str, names: &[String], days: i32) -> Issued {
         let (key, request, certificate) =
             (format!("{file}-key.pem"), format!("{file}.csr"), format!("{file}.pem"));
         self.openssl(&[
@@ -91,7 +129,7 @@ impl Authority {
             "ca-key.pem",
             "-CAcreateserial",
             "-days",
-            "30",
+            &days.to_string(),
             "-extfile",
             "extensions",
             "-out",
@@ -100,10 +138,11 @@ impl Authority {
         Issued { certificate: self.dir.path().join(certificate), key: self.dir.path().join(key) }
     }
 
-    fn openssl(&self, arguments: &[&str]) {
+    fn openssl(&self, arguments: &[&str]) -> String {
         let done = Command::new("openssl").args(arguments).current_dir(self.dir.path()).output();
         let done = done.expect("openssl starts");
         assert!(done.status.success(), "openssl {arguments:?}: {}", String::from_utf8_lossy(&done.stderr));
+        String::from_utf8_lossy(&done.stdout).into_owned()
     }
 }
 

@@ -4,17 +4,23 @@
 //! [tenant.http]
 //! allow = ["crm.example", "*.api.example:8443", "http://10.1.2.3:8080"]   # https unless said otherwise
 //! reach = ["private"]                                                     # addresses that are not public
+//! authorities = "own-ca.pem"                                              # believed beside those of the Web
 //! ```
 
 use std::net::IpAddr;
 
 use ipnet::IpNet;
 use reqwest::Url;
+use tokio_rustls::rustls::pki_types::CertificateDer;
+use tokio_rustls::rustls::pki_types::pem::PemObject;
 
 use super::section::{Section, Text, hint};
 
 /// Servers that one tenant may allow; one more is a mistake.
 const MOST_SERVERS: usize = 1000;
+
+/// Authorities of a file; one more is a mistake.
+const MOST_AUTHORITIES: usize = 256;
 
 /// Private ranges that can be allowed by name (the registries of RFC 6890). Multicast and unspecified addresses can't.
 const RANGES: [(&str, &[&str]); 5] = [
@@ -32,6 +38,8 @@ pub struct Outside {
     pub allow: Vec<Server>,
     /// `reach`: addresses beside the public ones.
     pub reach: Vec<IpNet>,
+    /// `authorities`: who may have issued a server's certificate, beside those of the Web.
+    pub authorities: Vec<CertificateDer<'static>>,
 }
 
 /// Whom a URL may name.
@@ -106,8 +114,30 @@ pub(super) fn outside(section: Section<'_, '_>) -> Outside {
     for text in section.texts("reach", r#"["private"]"#).unwrap_or_default() {
         outside.reach.extend(range(&section, text));
     }
+    if let Some(text) = section.text("authorities", "own-ca.pem") {
+        outside.authorities = authorities(&section, text);
+        if !outside.authorities.iter().all(|one| webpki::anchor_from_trusted_cert(one).is_ok()) {
+            section.mistake(text.line, format!("\"{}\": one of its certificates can't be read", text.value));
+        }
+    }
     section.finish();
     outside
+}
+
+/// The certificates of a file in PEM; none where that was told.
+pub(super) fn authorities(section: &Section<'_, '_>, text: Text<'_>) -> Vec<CertificateDer<'static>> {
+    let mistake = |why: &str| {
+        section.mistake(text.line, format!("\"{}\": {why}; write a file of certificates in PEM", text.value));
+        Vec::new()
+    };
+    let read = CertificateDer::pem_file_iter(section.source.path(text.value))
+        .and_then(|all| all.take(MOST_AUTHORITIES + 1).collect::<Result<Vec<_>, _>>());
+    match read {
+        Ok(all) if all.is_empty() => mistake("there is no certificate in it"),
+        Ok(all) if all.len() > MOST_AUTHORITIES => mistake("there are more than 256 certificates in it"),
+        Ok(all) => all,
+        Err(why) => mistake(&why.to_string()),
+    }
 }
 
 /// A range by name, or a network.

@@ -4,20 +4,23 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use tokio_rustls::rustls::pki_types::pem::PemObject;
-use tokio_rustls::rustls::pki_types::{CertificateDer, PrivatePkcs8KeyDer, TrustAnchor};
+use tokio_rustls::rustls::pki_types::{CertificateRevocationListDer, PrivatePkcs8KeyDer, TrustAnchor};
+use webpki::{CertRevocationList, OwnedCertRevocationList};
 
-use super::outside::{Outside, outside};
-use super::section::Section;
+use super::outside::{Outside, authorities, outside};
+use super::section::{Section, Text};
 use crate::stir::passport::Signer;
 
-/// Authorities of one tenant; one more is a mistake.
-const MOST_ROOTS: usize = 256;
+/// Revocation lists of one tenant; one more is a mistake.
+const MOST_LISTS: usize = 256;
 
 /// What a tenant believes and signs.
 #[derive(Debug, Default)]
 pub struct Stir {
     /// `roots`: authorities that certificates have to lead to; nothing is checked without any.
     pub roots: Vec<TrustAnchor<'static>>,
+    /// `revoked`: certificates that their issuers have taken back; read again with the configuration.
+    pub revoked: Vec<CertRevocationList<'static>>,
     /// `certificates`: a folder that is looked into by the last part of a certificate's URL.
     pub folder: Option<PathBuf>,
     /// `http`: servers that certificates are had from; none unless named.
@@ -30,27 +33,19 @@ pub struct Stir {
 pub(super) fn stir(section: Section<'_, '_>) -> Arc<Stir> {
     let mut stir = Stir::default();
     if let Some(text) = section.text("roots", "sti-roots.pem") {
-        let file = section.source.path(text.value);
-        let mistake = |why: &str| {
-            section
-                .mistake(text.line, format!("\"{}\": {why}; write a file of certificates in PEM", text.value))
-        };
-        match CertificateDer::pem_file_iter(&file)
-            .and_then(|all| all.take(MOST_ROOTS + 1).collect::<Result<Vec<_>, _>>())
-        {
-            Ok(all) if all.is_empty() => mistake("there is no certificate in it"),
-            Ok(all) if all.len() > MOST_ROOTS => mistake("there are more than 256 certificates in it"),
-            Ok(all) => {
-                let anchors = all
-                    .iter()
-                    .map(|root| webpki::anchor_from_trusted_cert(root).map(|anchor| anchor.to_owned()));
-                match anchors.collect() {
-                    Ok(roots) => stir.roots = roots,
-                    Err(_) => mistake("one of its certificates can't be read"),
-                }
+        let all = authorities(&section, text);
+        let anchors =
+            all.iter().map(|root| webpki::anchor_from_trusted_cert(root).map(|anchor| anchor.to_owned()));
+        match anchors.collect() {
+            Ok(roots) => stir.roots = roots,
+            Err(_) => {
+                section
+                    .mistake(text.line, format!("\"{}\": one of its certificates can't be read", text.value));
             }
-            Err(why) => mistake(&why.to_string()),
         }
+    }
+    if let Some(text) = section.text("revoked", "sti-crl.pem") {
+        stir.revoked = revoked(&section, text);
     }
     if let Some(text) = section.text("certificates", "sti-certificates") {
         let folder = section.source.path(text.value);
@@ -92,4 +87,24 @@ pub(super) fn stir(section: Section<'_, '_>) -> Arc<Stir> {
     }
     section.finish();
     Arc::new(stir)
+}
+
+/// The revocation lists of a file in PEM, each of the issuer whose certificates it takes back.
+fn revoked(section: &Section<'_, '_>, text: Text<'_>) -> Vec<CertRevocationList<'static>> {
+    let mistake = |why: &str| {
+        let what = format!("\"{}\": {why}; write a file of revocation lists in PEM", text.value);
+        section.mistake(text.line, what);
+        Vec::new()
+    };
+    let read = CertificateRevocationListDer::pem_file_iter(section.source.path(text.value))
+        .and_then(|all| all.take(MOST_LISTS + 1).collect::<Result<Vec<_>, _>>());
+    let all = match read {
+        Ok(all) if all.is_empty() => return mistake("there is no revocation list in it"),
+        Ok(all) if all.len() > MOST_LISTS => return mistake("there are more than 256 lists in it"),
+        Ok(all) => all,
+        Err(why) => return mistake(&why.to_string()),
+    };
+    let lists = all.iter().map(|der| Ok(OwnedCertRevocationList::from_der(der.as_ref())?.into()));
+    let lists: Result<Vec<_>, webpki::Error> = lists.collect();
+    lists.unwrap_or_else(|why| mistake(&format!("one of its lists can't be read: {why}")))
 }

@@ -3,7 +3,7 @@
 //! leave room; a redirect is looked at as the first URL was. Everything else is the script's failure, by name.
 //!
 //! There is no proxy, no cookie jar, no cache and no decompression: what the script wrote goes out, what came back is
-//! what it gets. Certificates are those of the Web (webpki-roots); a tenant's own authorities are not here yet.
+//! what it gets. Servers are believed whose certificates are issued by the Web's authorities (webpki-roots) or the tenant's.
 
 pub mod address;
 #[cfg(test)]
@@ -109,7 +109,12 @@ impl<L: LookUp> Fetcher<L> {
             return Ok(line.clone());
         }
         let reach = Reach::new(&rules.reach);
-        let client = Client::builder()
+        let mut client = Client::builder();
+        for authority in &rules.authorities {
+            let read = reqwest::Certificate::from_der(authority);
+            client = client.add_root_certificate(read.map_err(|why| Failure::Other(why.to_string()))?);
+        }
+        let client = client
             .redirect(reqwest::redirect::Policy::none())
             .no_proxy()
             .referer(false)

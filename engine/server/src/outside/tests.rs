@@ -72,6 +72,7 @@ fn rules(allow: &[(&str, u16)], reach: &[&str]) -> Arc<Outside> {
     Arc::new(Outside {
         allow: allow.iter().map(server).collect(),
         reach: reach.iter().map(|network| network.parse().expect("a network")).collect(),
+        authorities: Vec::new(),
     })
 }
 

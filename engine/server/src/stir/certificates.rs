@@ -1,17 +1,20 @@
 //! The certificates that identities are signed with (RFC 8226): had from a folder or over HTTP, checked up to authorities
-//! that the tenant believes, and kept for a while. A certificate is had by a task of its own, so the shard never waits;
-//! whose number a certificate may sign for (its TNAuthList) and revocation are not asked about.
+//! that the tenant believes and to lists of what they took back, and kept for a while. A certificate is had by a task of its
+//! own, so the shard never waits; whose number a certificate may sign for (its TNAuthList) is not asked about.
 
 use std::collections::HashMap;
 use std::path::Path;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
 use exchange::{Fetch, FetchMethod};
 use reqwest::Url;
 use tokio_rustls::rustls::pki_types::pem::PemObject;
 use tokio_rustls::rustls::pki_types::{CertificateDer, TrustAnchor, UnixTime};
-use webpki::{EndEntityCert, ExtendedKeyUsageValidator, KeyPurposeIdIter};
+use webpki::{
+    CertRevocationList, EndEntityCert, ExtendedKeyUsageValidator, KeyPurposeIdIter, RevocationOptionsBuilder,
+    UnknownStatusPolicy,
+};
 
 use super::passport::Invalid;
 use crate::config::{Limits, Stir};
@@ -43,16 +46,26 @@ type Place = (Arc<str>, String);
 /// Keys by tenant and URL.
 #[derive(Debug, Default)]
 pub struct Certificates {
-    kept: Mutex<HashMap<Place, (Instant, Key)>>,
+    kept: Mutex<HashMap<Place, Kept>>,
+}
+
+/// What was found out about a URL.
+#[derive(Debug)]
+struct Kept {
+    at: Instant,
+    key: Key,
+    /// By whose word; another configuration may believe others.
+    of: Weak<Stir>,
 }
 
 impl Certificates {
     /// What is known of a URL.
-    pub fn known(&self, now: Instant, tenant: &Arc<str>, url: &str) -> Option<Key> {
+    pub fn known(&self, now: Instant, tenant: &Arc<str>, stir: &Arc<Stir>, url: &str) -> Option<Key> {
         let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-        let (at, key) = kept.get(&(tenant.clone(), url.to_owned()))?;
+        let Kept { at, key, of } = kept.get(&(tenant.clone(), url.to_owned()))?;
         let life = if key.is_ok() { KEPT } else { KEPT_BAD };
-        (now.saturating_duration_since(*at) < life).then(|| key.clone())
+        let holds = of.as_ptr() == Arc::as_ptr(stir) && now.saturating_duration_since(*at) < life;
+        holds.then(|| key.clone())
     }
 
     /// Finds out about a URL. May read a file and ask a server; ends in [`PATIENCE`].
@@ -67,16 +80,16 @@ impl Certificates {
         let found = tokio::time::timeout(PATIENCE, pem(fetcher, &tenant, &stir, &limits, &url)).await;
         let key = found
             .unwrap_or(Err(Invalid::Unavailable))
-            .and_then(|pem| key(&pem, &stir.roots, UnixTime::now()));
+            .and_then(|pem| key(&pem, &stir.roots, &stir.revoked, UnixTime::now()));
         if let Err(why) = &key {
             tracing::info!(tenant = &*tenant, url, %why, "no certificate of an identity");
         }
         let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
         if kept.len() >= MOST_KEPT {
-            let oldest = kept.iter().min_by_key(|(_, (at, _))| *at).map(|(of, _)| of.clone());
+            let oldest = kept.iter().min_by_key(|(_, kept)| kept.at).map(|(of, _)| of.clone());
             oldest.map(|oldest| kept.remove(&oldest));
         }
-        kept.insert((tenant, url), (Instant::now(), key));
+        kept.insert((tenant, url), Kept { at: Instant::now(), key, of: Arc::downgrade(&stir) });
     }
 }
 
@@ -122,15 +135,25 @@ fn in_folder(folder: &Path, url: &str) -> Option<std::path::PathBuf> {
     plain.then(|| folder.join(name))
 }
 
-/// The key of a chain's first certificate, if the chain leads to one of the roots.
-fn key(pem: &[u8], roots: &[TrustAnchor<'_>], time: UnixTime) -> Key {
+/// The key of a chain's first certificate, if the chain leads to one of the roots, and none of it was taken back. Of an issuer
+/// without a list nothing was.
+fn key(pem: &[u8], roots: &[TrustAnchor<'_>], revoked: &[CertRevocationList<'_>], time: UnixTime) -> Key {
     let bad = Invalid::Certificate;
     let chain: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(pem).take(LONGEST_CHAIN + 1).collect();
     let chain = chain.map_err(|_| bad)?;
     let (first, between) = chain.split_first().filter(|_| chain.len() <= LONGEST_CHAIN).ok_or(bad)?;
     let certificate = EndEntityCert::try_from(first).map_err(|_| bad)?;
     let algorithms = webpki::ALL_VERIFICATION_ALGS;
-    certificate.verify_for_usage(algorithms, roots, between, time, AnyUse, None, None).map_err(|_| bad)?;
+    let lists: Vec<&CertRevocationList<'_>> = revoked.iter().collect();
+    let revocation = RevocationOptionsBuilder::new(&lists).ok();
+    let revocation = revocation.map(|options| options.with_status_policy(UnknownStatusPolicy::Allow).build());
+    certificate.verify_for_usage(algorithms, roots, between, time, AnyUse, revocation, None).map_err(
+        |why| match why {
+            webpki::Error::CertExpired { .. } | webpki::Error::CertNotValidYet { .. } => Invalid::Expired,
+            webpki::Error::CertRevoked => Invalid::Revoked,
+            _ => bad,
+        },
+    )?;
     let info = certificate.subject_public_key_info();
     let point = info.strip_prefix(&P256[..]).filter(|point| point.len() == 65 && point[0] == 4);
     point.map(Arc::from).ok_or(bad)
@@ -161,7 +184,7 @@ mod tests {
     #[test]
     fn what_is_no_chain_or_leads_to_nobody_is_not_believed() {
         for pem in ["", "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n", "\u{0}"] {
-            assert_eq!(key(pem.as_bytes(), &[], UnixTime::now()), Err(Invalid::Certificate));
+            assert_eq!(key(pem.as_bytes(), &[], &[], UnixTime::now()), Err(Invalid::Certificate));
         }
     }
 }

@@ -90,7 +90,7 @@ pub fn judge(
                 continue;
             }
         };
-        let Some(key) = certificates.known(now, &tenant.name, &passport.url) else {
+        let Some(key) = certificates.known(now, &tenant.name, stir, &passport.url) else {
             let trusted = stir.folder.is_some() || !stir.outside.allow.is_empty();
             if trusted {
                 return Some(Judged::Wants(passport.url));

@@ -56,8 +56,12 @@ pub enum Invalid {
     Signature,
     /// The certificate can't be had.
     Unavailable,
-    /// The certificate can't be read, has no key of P-256, has expired, or nobody who is believed has issued it.
+    /// The certificate can't be read, has no key of P-256, or nobody who is believed has issued it.
     Certificate,
+    /// It has expired, or one between it and its authority; or it does not hold yet.
+    Expired,
+    /// Its issuer has taken it back.
+    Revoked,
 }
 
 impl Invalid {
@@ -66,7 +70,7 @@ impl Invalid {
         match self {
             Self::Stale => (403, "Stale Date"),
             Self::Unavailable => (436, "Bad Identity Info"),
-            Self::Certificate => (437, "Unsupported Credential"),
+            Self::Certificate | Self::Expired | Self::Revoked => (437, "Unsupported Credential"),
             _ => (438, "Invalid Identity Header"),
         }
     }
@@ -84,6 +88,8 @@ impl fmt::Display for Invalid {
             Self::Signature => "signed by nobody",
             Self::Unavailable => "its certificate can't be had",
             Self::Certificate => "its certificate is not believed",
+            Self::Expired => "its certificate has expired",
+            Self::Revoked => "its certificate is revoked",
         };
         write!(f, "{status} {phrase}: {what}")
     }
