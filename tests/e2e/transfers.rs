@@ -303,14 +303,57 @@ fn rfc3891_a_telephone_takes_another_ones_place_in_a_conversation() {
     assert!(ends.contains(&named(&[("ana", "took another's place")])), "{ends:?}");
 }
 
-/// The dialog that a lamp's document names, as the value of a Join.
-fn dialog_in(told: &str) -> String {
-    let body = told.rsplit("<dialog id=").find(|body| body.contains("confirmed")).expect("somebody talks");
+/// The dialog that a lamp's document names in this state, as the value of a Join or a Replaces.
+fn dialog_in(told: &str, state: &str) -> String {
+    let named = |body: &&str| body.contains(state) && body.contains("remote-tag=");
+    let body = told.rsplit("<dialog id=").find(named).expect("somebody's telephone rings or talks");
     let word = |name: &str| {
         let (_, rest) = body.split_once(&format!("{name}=\"")).expect("the dialog has a name");
         rest.split('"').next().unwrap_or_default().to_owned()
     };
     format!("{};to-tag={};from-tag={}", word("call-id"), word("remote-tag"), word("local-tag"))
+}
+
+#[test]
+fn rfc3891_what_a_queue_offers_is_picked_up_at_a_lamp_and_by_a_number() {
+    for by_lamp in [true, false] {
+        let mut world = World::with(|net| {
+            crate::queues::sections("  agents = [\"ana\"]\n  ring = \"40 s\"\n") + &desks(net)
+        });
+        let lamp = Sipp::scenario(WATCHES_CALLS, world.net.sip()).to(world.exchange.sip()).service("101");
+        let lamp = lamp.auth("boris", password("boris")).word("from", "boris").word("event", "dialog");
+        let mut lamp = lamp.calls(1, 1).trace().start();
+        lamp.until("NOTIFY ", SOON);
+        let mut ana = world.pjsua("ana", 440.0);
+        let mut boris = world.pjsua("boris", 600.0);
+        let mut vera = world.pjsua("vera", 900.0);
+        vera.call(&world.uri("800"));
+        ana.event("ringing", SOON);
+        lamp.until("remote-tag=", SOON);
+        match by_lamp {
+            true => boris.call_with(&world.uri("101"), "Replaces", &dialog_in(&lamp.messages(), "early")),
+            false => boris.call(&world.uri("*8")),
+        }
+        boris.confirmed(SOON);
+        let reason = ana.event("cancelled", SOON)["reason"].as_str().unwrap_or_default().to_owned();
+        assert!(reason.contains("cause=200"), "no missed call is shown at ana's (RFC 3326): {reason}");
+        vera.talk(A_WHILE);
+        boris.hang_up();
+        vera.disconnected(SOON);
+        let records = world.exchange.calls(2);
+        let served = records.iter().find(|record| record["answered_by"] == "boris");
+        let served = served.expect("boris has answered");
+        let told = named(&[("vera", "hung up"), ("ana", "answered elsewhere"), ("boris", "hung up")]);
+        assert_eq!(legs(served), told, "{served}");
+        let queue = world.exchange.get("/tenants/demo/queues/sales");
+        assert_eq!(
+            (&queue["today"]["entered"], &queue["today"]["answered"]),
+            (&1.into(), &1.into()),
+            "{queue}"
+        );
+        boris.heard().assert_tone(900.0, A_SECOND);
+        vera.heard().assert_tone(600.0, A_SECOND);
+    }
 }
 
 #[test]
@@ -324,7 +367,7 @@ fn rfc3911_a_user_who_supervises_joins_a_conversation_and_nobody_else_does() {
     lamp.until("NOTIFY ", SOON);
     let (mut ana, mut boris, mut vera) = vera_talks_with_ana(&world);
     lamp.until("<state>confirmed", SOON);
-    let dialog = dialog_in(&lamp.messages());
+    let dialog = dialog_in(&lamp.messages(), "confirmed");
     let mut goran = Pjsua::start(world.net.sip(), 1250.0);
     assert_eq!(world.register(&mut goran, "goran", "goran-secret"), 200);
     boris.call_with(&world.uri("101"), "Join", &dialog);
