@@ -48,14 +48,16 @@ impl Chance {
     }
 }
 
+/// A message on its way: when it arrives, its number, from whom, to whom, and its bytes.
+type UnderWay = (Instant, u64, usize, usize, Vec<u8>);
+
 pub struct Town {
     zero: Instant,
     now: Instant,
     chance: Chance,
     /// Of a hundred messages, how many are lost.
     loss: u64,
-    /// (arrives, order, from, to, bytes)
-    under_way: BinaryHeap<Reverse<(Instant, u64, usize, usize, Vec<u8>)>>,
+    under_way: BinaryHeap<Reverse<UnderWay>>,
     order: u64,
     pub house: House,
     telephones: Vec<Telephone>,
