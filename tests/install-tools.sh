@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Installs what the tests (and with "bench", the side-by-side benches) need beside Rust and a C compiler:
-# Debian's sipp, baresip, linphone, Chromium, Kamailio, Kannel, opus-tools, sox and Python, and PyPI's pjsua2,
+# Debian's sipp, baresip, linphone, Chromium, Kamailio, Kannel, opus-tools, sox, espeak-ng and Python, and PyPI's pjsua2,
 # opentelemetry-proto, aiosmtpd, pyarrow, standardwebhooks and Tryton in environments of their own under the cache folder;
 # and the tools that make components of scripts in JavaScript, Python and C, each in a folder of its own version.
 # Does nothing, quickly, where all of it is there. With "cmake" it installs that alone, with "wasm" the standard library
@@ -28,6 +28,8 @@ linphonec linphone-cli
 openssl openssl
 opusdec opus-tools
 soxi sox
+espeak-ng espeak-ng
+curl curl
 dnsmasq dnsmasq-base
 node nodejs
 npm npm
