@@ -77,8 +77,10 @@ impl Authority {
                 format!("R\t400101000000Z\t250101000000Z\t{serial}\tunknown\t/CN=nobody\n")
             })
             .collect();
-        let config = "[ca]\ndefault_ca = this\n[this]\ndatabase = index.txt\ndefault_md = sha256\ndefault_crl_days = 30\n";
-        for (name, text) in [("index.txt", index.as_str()), ("ca.cnf", config)] {
+        // Of the second version, which RFC 5280 §5.1.2.1 asks for.
+        let config = "[ca]\ndefault_ca = this\n[this]\ndatabase = index.txt\ncrlnumber = number\ndefault_md = sha256\n\
+                      default_crl_days = 30\ncrl_extensions = list\n[list]\nauthorityKeyIdentifier = keyid:always\n";
+        for (name, text) in [("index.txt", index.as_str()), ("number", "01\n"), ("ca.cnf", config)] {
             fs::write(self.dir.path().join(name), text).expect("the test's folder can be written");
         }
         self.openssl(&[
