@@ -59,12 +59,26 @@ impl Authority {
     /// A certificate for these alternative names, as openssl writes them: `DNS:acme.example`, `IP:127.0.0.1`,
     /// `URI:sip:acme.example`. `file` names it in the folder.
     pub fn issue(&self, file: &str, names: &[String]) -> Issued {
-        self.issue_for(file, names, 30)
+        self.issue_with(file, names, |request, certificate| {
+            let by = ["-CA", "ca.pem", "-CAkey", "ca-key.pem", "-CAcreateserial", "-days", "30"];
+            let of = ["-in", request, "-extfile", "extensions", "-out", certificate];
+            self.openssl(&[&["x509", "-req"][..], &by, &of].concat());
+        })
     }
 
-    /// One that expired yesterday.
+    /// One that held for January 2025.
     pub fn issue_expired(&self, file: &str, names: &[String]) -> Issued {
-        self.issue_for(file, names, -1)
+        self.issue_with(file, names, |request, certificate| {
+            let config = "[ca]\ndefault_ca = this\n[this]\ndatabase = issued.txt\nrand_serial = yes\nnew_certs_dir = .\n\
+                          default_md = sha256\npolicy = any\n[any]\ncommonName = supplied\n";
+            for (name, text) in [("issued.txt", ""), ("ca.cnf", config)] {
+                fs::write(self.dir.path().join(name), text).expect("the test's folder can be written");
+            }
+            let by = ["-cert", "ca.pem", "-keyfile", "ca-key.pem"];
+            let held = ["-startdate", "20250101000000Z", "-enddate", "20250201000000Z"];
+            let of = ["-in", request, "-extfile", "extensions", "-out", certificate];
+            self.openssl(&[&["ca", "-config", "ca.cnf", "-batch", "-notext"][..], &by, &held, &of].concat());
+        })
     }
 
     /// Takes certificates back: the list that says so, in PEM. `file` names it in the folder.
@@ -98,7 +112,8 @@ impl Authority {
         self.dir.path().join(file)
     }
 
-    fn issue_for(&self, file: &str, names: &[String], days: i32) -> Issued {
+    /// `sign` makes the certificate of the request; both are names of files.
+    fn issue_with(&self, file: &str, names: &[String], sign: impl FnOnce(&str, &str)) -> Issued {
         let (key, request, certificate) =
             (format!("{file}-key.pem"), format!("{file}.csr"), format!("{file}.pem"));
         self.openssl(&[
@@ -120,23 +135,7 @@ impl Authority {
             names.join(",")
         );
         fs::write(self.dir.path().join("extensions"), extensions).expect("the test's folder can be written");
-        self.openssl(&[
-            "x509",
-            "-req",
-            "-in",
-            &request,
-            "-CA",
-            "ca.pem",
-            "-CAkey",
-            "ca-key.pem",
-            "-CAcreateserial",
-            "-days",
-            &days.to_string(),
-            "-extfile",
-            "extensions",
-            "-out",
-            &certificate,
-        ]);
+        sign(&request, &certificate);
         Issued { certificate: self.dir.path().join(certificate), key: self.dir.path().join(key) }
     }
 
