@@ -180,11 +180,10 @@ impl Component {
 
     /// The segment of an `on-ended` that does nothing, as running it would have written it; none where it has to be run,
     /// because the component does not say so ([`sections::NOTHING_AFTER`]).
-    pub fn nothing_after(&self, mut start: Start, record: &CallRecord) -> Option<Vec<u8>> {
+    pub fn nothing_after(&self, start: &Start) -> Option<Vec<u8>> {
         self.nothing_after.then(|| {
-            start.ended = Some(Box::new(record.clone()));
             let mut writer = Writer::new(usize::MAX);
-            writer.began(&start, &self.hash);
+            writer.began(start, &self.hash);
             writer.ended(0, &Finish::Returned);
             writer.take()
         })
@@ -292,49 +291,38 @@ impl Sandboxes {
     fn starts(&self, ready: &Ready) -> Result<(), Refused> {
         let limits = Limits { memory: self.settings.memory, ..Limits::call() };
         let _computing = self.clock.begin();
+        let script = |instance: &InstancePre<Guest>| {
+            let guest = Guest::new(Start::of_nobody(), Vec::new(), None, &limits);
+            let mut store = self.store(guest, &limits);
+            let started = {
+                let starting = pin!(instance.instantiate_async(&mut store));
+                // Nothing here waits: without a world there is nothing to wait for.
+                starting.poll(&mut Context::from_waker(Waker::noop()))
+            };
+            let Poll::Ready(Err(error)) = started else { return None };
+            let guest = store.data_mut();
+            guest.wasi.end_lines();
+            let words: Vec<_> = std::iter::from_fn(|| guest.wasi.next_line()).map(|l| l.1).collect();
+            Some(stopped(error, guest.caps.refused, &words.join("\n")))
+        };
         let end = match ready {
-            Ready::Call(_) | Ready::Task(_) => {
-                let guest = Guest::new(Start::of_nobody(), Vec::new(), None, &limits);
-                let mut store = self.store(guest, &limits);
-                let instance = match ready {
-                    Ready::Task(ready) => ready.instance_pre(),
-                    Ready::Call(ready) => ready.instance_pre(),
-                    Ready::Strategy(_) => return Ok(()),
-                };
-                let started = {
-                    let starting = pin!(instance.instantiate_async(&mut store));
-                    // Nothing here waits: without a world there is nothing to wait for.
-                    starting.poll(&mut Context::from_waker(Waker::noop()))
-                };
-                match started {
-                    Poll::Ready(Err(error)) => {
-                        let guest = store.data_mut();
-                        guest.wasi.end_lines();
-                        let words: Vec<_> =
-                            std::iter::from_fn(|| guest.wasi.next_line()).map(|l| l.1).collect();
-                        stopped(error, guest.caps.refused, &words.join("\n"))
-                    }
-                    _ => return Ok(()),
-                }
-            }
+            Ready::Call(ready) => script(ready.instance_pre()),
+            Ready::Task(ready) => script(ready.instance_pre()),
             Ready::Strategy(ready) => {
                 let now = Arc::new(Snapshot::default());
                 let mut store = self.store(Question::new(&now, &limits), &limits);
-                match ready.instantiate(&mut store) {
-                    Err(error) => {
-                        let question = store.data_mut();
-                        question.end_output();
-                        stopped(error, question.caps.refused, &question.last_words())
-                    }
-                    Ok(_) => return Ok(()),
-                }
+                ready.instantiate(&mut store).err().map(|error| {
+                    let question = store.data_mut();
+                    question.end_output();
+                    stopped(error, question.caps.refused, &question.last_words())
+                })
             }
         };
         match end {
-            End::Finish(Finish::Trapped { kind, backtrace }) => {
+            Some(End::Finish(Finish::Trapped { kind, backtrace })) => {
                 Err(Refused::one("start", format!("{kind} when it was started: {backtrace}")))
             }
-            // No sandbox was free for it, which says nothing of it.
+            // It started; or no sandbox was free for it, which says nothing of it.
             _ => Ok(()),
         }
     }
@@ -354,8 +342,8 @@ impl Sandboxes {
         self.compiled.compilations.load(Ordering::Relaxed)
     }
 
-    /// Runs a call's script to its end. One such future per call, on a tokio runtime with time;
-    /// dropping it ends the guest at once and leaves the tape without an end.
+    /// Runs a script to its end, by the export that `start` is of. One such future per run, on a tokio runtime with
+    /// time; dropping it ends the guest at once and leaves the tape without an end.
     pub fn run_call(
         &self,
         version: &Version,
@@ -376,17 +364,6 @@ impl Sandboxes {
         limits: &Limits,
     ) -> impl Future<Output = Run> + Send {
         start.ended = Some(Box::new(record.clone()));
-        self.resume(version, start, Vec::new(), world, limits)
-    }
-
-    /// Runs `on-change` with what has changed: `start` has it.
-    pub fn run_change(
-        &self,
-        version: &Version,
-        start: Start,
-        world: Arc<dyn World>,
-        limits: &Limits,
-    ) -> impl Future<Output = Run> + Send {
         self.resume(version, start, Vec::new(), world, limits)
     }
 

@@ -117,10 +117,11 @@ async fn what_does_nothing_after_a_call_is_on_its_tape_as_if_it_had_run() {
     let asked = uploads::starting("");
     let idle = asked.replace("(core module $m", r#"(core module $m (@custom "strowger:nothing-after" "")"#);
     let compiled = |text: String| sandboxes.compile(&wat::parse_str(text).unwrap()).unwrap();
-    assert_eq!(compiled(asked).nothing_after(start("menu"), &record()), None, "it does not say so");
+    let begun = script::Start { ended: Some(Box::new(record())), ..start("menu") };
+    assert_eq!(compiled(asked).nothing_after(&begun), None, "it does not say so");
 
     let idle = Version::new(compiled(idle));
-    let written = idle.component().nothing_after(start("menu"), &record()).expect("it says so");
+    let written = idle.component().nothing_after(&begun).expect("it says so");
     let run =
         sandboxes.run_ended(&idle, start("menu"), &record(), Puppet::obliging(), &Limits::ended()).await;
     let [written, ran] = [&written, &run.tape].map(|bytes| Tape::read(bytes).unwrap().segments.remove(0));

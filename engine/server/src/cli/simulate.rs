@@ -115,8 +115,8 @@ pub(super) fn print_timeline(played: &Played) {
 }
 
 fn scene(call: &Call) -> Result<Scene, Failed> {
-    let answering = |name: &String| person(name, Does::Answers(RINGING, TALK));
-    let on_a_call = |name: &String| person(name, Does::Busy);
+    let answering = |name: &String| Person::new(name, Does::Answers(RINGING, TALK));
+    let on_a_call = |name: &String| Person::new(name, Does::Busy);
     let people = call.busy.iter().map(on_a_call).chain(call.answers.iter().flatten().map(answering));
     let owner = |owner: &String| {
         let name = "Simulated Contact".to_owned();
@@ -153,19 +153,6 @@ fn scene(call: &Call) -> Result<Scene, Failed> {
         spoke_with: call.spoke_with.clone(),
         ..Scene::at(began(call)?)
     })
-}
-
-fn person(name: &str, does: Does) -> Person {
-    let name = name.to_owned();
-    Person {
-        number: name.clone(),
-        name,
-        mobile: None,
-        groups: None,
-        does,
-        transfers: None,
-        presses: String::new(),
-    }
 }
 
 fn began(call: &Call) -> Result<Zoned, Failed> {

@@ -100,7 +100,7 @@ pub(super) async fn add(
     };
     let (node, tenant) = (api.node.clone(), access.tenant.clone());
     let noted = move || -> Result<Noted, StoreError> {
-        let Noted { mut noted, mut strangers } = Noted::default();
+        let mut found = Noted::default();
         for bounce in told {
             let bounced = Bounced { at: wall_millis(), why: bounce.why };
             let mut ours = None;
@@ -111,11 +111,11 @@ pub(super) async fn add(
                 }
             }
             match ours {
-                Some(address) => noted.push((address, bounced)),
-                None => strangers.extend(bounce.addresses.into_iter().next()),
+                Some(address) => found.noted.push((address, bounced)),
+                None => found.strangers.extend(bounce.addresses.into_iter().next()),
             }
         }
-        Ok(Noted { noted, strangers })
+        Ok(found)
     };
     let Noted { noted, strangers } = blocking(noted).await??;
     for (address, bounced) in &noted {

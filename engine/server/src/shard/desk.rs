@@ -77,39 +77,22 @@ pub(super) fn start_of_ended(tenant: &Tenant, first: &First, record: &CallRecord
         settings: first.settings.clone(),
         seed: record.id.0 as u64 ^ 1,
         started: record.ended,
-        ended: None,
+        ended: Some(Box::new(record.clone())),
         changed: None,
     }
 }
 
-/// The run of `on-ended` with the call's record: no leg is left to speak of.
-pub(super) fn run_ended(
+/// A run beside calls, of `on-ended` or `on-change`, as `start` says: no leg is there to speak of.
+pub(crate) fn run_beside(
     node: &Arc<Node>,
     tenant: Arc<Tenant>,
     version: Arc<Version>,
     start: Start,
-    record: CallRecord,
-    done: impl FnOnce(Run) + Send + 'static,
-) -> runs::Run {
-    let limits = tenant.limits.of_run(Limits::ended());
+) -> impl Future<Output = Run> + Send + use<> {
+    let limits = tenant.limits.of_run(start.limits());
     let desk = Arc::new(Desk::new(node, tenant, &start, None));
     let node = node.clone();
-    Box::pin(async move {
-        let run = node.scripts.sandboxes.run_ended(&version, start, &record, desk, &limits);
-        done(run.await);
-    })
-}
-
-/// The run of `on-change`, as `start` says; there is no call to speak of.
-pub(crate) async fn run_change(
-    node: &Arc<Node>,
-    tenant: Arc<Tenant>,
-    version: Arc<Version>,
-    start: Start,
-) -> Run {
-    let limits = tenant.limits.of_run(Limits::change());
-    let desk = Arc::new(Desk::new(node, tenant, &start, None));
-    node.scripts.sandboxes.run_change(&version, start, desk, &limits).await
+    async move { node.scripts.sandboxes.run_call(&version, start, desk, &limits).await }
 }
 
 /// One run's way to the world.

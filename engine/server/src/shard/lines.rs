@@ -11,7 +11,6 @@ use protocol::sdp::{Description, LocalMedia, Negotiated};
 use protocol::sip::stack::{Invite, SessionId};
 
 use super::places::Other;
-
 use super::sound::Music;
 
 /// One leg's ends.

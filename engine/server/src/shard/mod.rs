@@ -32,7 +32,7 @@ mod spending;
 mod trunks;
 mod watchers;
 
-pub(crate) use desk::run_change;
+pub(crate) use desk::run_beside;
 
 use std::collections::{HashMap, VecDeque};
 use std::hash::{BuildHasher, Hasher, RandomState};

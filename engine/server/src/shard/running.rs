@@ -222,9 +222,8 @@ impl Shard {
                 let start = desk::start_of_ended(&tenant, &first, &record);
                 (first.version, start, tenant)
             });
-        let nothing = on_ended
-            .as_ref()
-            .and_then(|(version, start, _)| version.component().nothing_after(start.clone(), &record));
+        let nothing =
+            on_ended.as_ref().and_then(|(version, start, _)| version.component().nothing_after(start));
         if let Some(segment) = nothing {
             tape.extend_from_slice(&segment);
             on_ended = None;
@@ -241,8 +240,9 @@ impl Shard {
             let node = around.node.clone();
             let of = (record.tenant.clone(), record.id);
             let elsewhere = version.begins_elsewhere();
-            let run = desk::run_ended(&around.node, tenant, version, start, record, move |run| {
-                tape.extend_from_slice(&run.tape);
+            let run = desk::run_beside(&around.node, tenant, version, start);
+            let run = Box::pin(async move {
+                tape.extend_from_slice(&run.await.tape);
                 tape.extend_from_slice(&facts);
                 archive::add_tape(&node, &of.0, of.1, &tape);
                 if let Some(record) = traced {

@@ -3,12 +3,12 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use exchange::{CallId, Direction, LegInfo, LegNo, Party, TaskChange, TaskEvent, TaskInfo, TaskState};
+use exchange::{CallId, TaskChange, TaskEvent, TaskInfo, TaskState};
 use script::{Sandboxes, Start, Version};
 
 use super::exchange::{Simulated, State};
 use super::scenario::moment;
-use super::{Played, Scene, virtually};
+use super::{Played, Scene, caller, virtually};
 use crate::config::section::{Section, hint};
 
 /// What can become of a call back.
@@ -87,15 +87,7 @@ pub fn tell(
         call: change.task.calls.last().and_then(|call| call.parse().ok()).unwrap_or(CallId::new(0, 0)),
         tenant: "simulated".into(),
         script: name.into(),
-        caller: LegInfo {
-            leg: LegNo::CALLER,
-            party: Party { number: scene.from.clone(), name: None, uri: format!("tel:{}", scene.from) },
-            dialled: scene.to.clone(),
-            direction: Direction::Inbound,
-            user: None,
-            headers: Vec::new(),
-            language: scene.language.clone(),
-        },
+        caller: caller(scene),
         settings: scene.settings.as_str().into(),
         seed: 1,
         started: change.at,
@@ -105,7 +97,7 @@ pub fn tell(
     let world = Arc::new(Simulated { scene: scene.clone(), state: Mutex::new(State::of_nobody(scene)) });
     let limits = virtually(start.limits());
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let run = runtime.block_on(sandboxes.run_change(version, start, world.clone(), &limits));
+    let run = runtime.block_on(sandboxes.run_call(version, start, world.clone(), &limits));
     let mut state = world.state.lock().unwrap_or_else(PoisonError::into_inner);
     Ok(state.over(run.finish, run.cpu))
 }

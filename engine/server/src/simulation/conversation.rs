@@ -163,16 +163,7 @@ mod tests {
     }
 
     fn person(name: &str, does: Does, transfers: Option<TransferScene>) -> Person {
-        let name = name.to_owned();
-        Person {
-            number: name.clone(),
-            name,
-            mobile: None,
-            groups: None,
-            does,
-            transfers,
-            presses: String::new(),
-        }
+        Person { transfers, ..Person::new(name, does) }
     }
 
     /// Ana answers after four seconds and would talk for a minute; ten seconds into it her telephone asks for `to`, who is

@@ -635,16 +635,7 @@ impl Scene {
     /// Somebody of whom the scene does not speak.
     fn somebody(&self, name: &str) -> Person {
         let does = if self.others == Others::Answer { Does::Answers(RINGING, TALK) } else { Does::NoAnswer };
-        let name = name.to_owned();
-        Person {
-            number: name.clone(),
-            name,
-            mobile: None,
-            groups: None,
-            does,
-            transfers: None,
-            presses: String::new(),
-        }
+        Person::new(name, does)
     }
 
     /// What comes of ringing a user or number; none when there is nobody of the name.

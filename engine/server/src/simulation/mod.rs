@@ -117,6 +117,14 @@ pub struct Person {
     pub presses: String,
 }
 
+impl Person {
+    /// Who has nothing but a name, and does this.
+    pub fn new(name: &str, does: Does) -> Self {
+        let (name, number) = (name.to_owned(), name.to_owned());
+        Self { name, number, mobile: None, groups: None, does, transfers: None, presses: String::new() }
+    }
+}
+
 /// A telephone asks that someone else takes its place (REFER, RFC 3515).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TransferScene {
@@ -211,9 +219,9 @@ pub struct Played {
     pub ended: Option<Box<Played>>,
 }
 
-/// Plays a call of the script `name` to its end.
-pub fn play(sandboxes: &Sandboxes, version: &Version, name: &str, scene: &Scene) -> std::io::Result<Played> {
-    let caller = LegInfo {
+/// The caller's leg of a scene.
+fn caller(scene: &Scene) -> LegInfo {
+    LegInfo {
         leg: LegNo::CALLER,
         party: Party { number: scene.from.clone(), name: None, uri: format!("tel:{}", scene.from) },
         dialled: scene.to.clone(),
@@ -221,13 +229,17 @@ pub fn play(sandboxes: &Sandboxes, version: &Version, name: &str, scene: &Scene)
         user: None,
         headers: Vec::new(),
         language: scene.language.clone(),
-    };
+    }
+}
+
+/// Plays a call of the script `name` to its end.
+pub fn play(sandboxes: &Sandboxes, version: &Version, name: &str, scene: &Scene) -> std::io::Result<Played> {
     let millis = scene.at.timestamp().as_millisecond();
     let start = Start {
         call: CallId::new(millis.unsigned_abs(), 0),
         tenant: "simulated".into(),
         script: name.into(),
-        caller,
+        caller: caller(scene),
         settings: scene.settings.as_str().into(),
         seed: 1,
         started: millis as f64 / 1000.0,

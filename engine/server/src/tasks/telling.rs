@@ -16,7 +16,7 @@ use crate::config::Tenant;
 use crate::events::{wall, wall_millis};
 use crate::metrics::OfFailure;
 use crate::node::Node;
-use crate::shard::run_change;
+use crate::shard::run_beside;
 use crate::words;
 
 /// The kind of such an effect.
@@ -59,13 +59,13 @@ impl Node {
         };
         let start = start(tenant, script, call, id, change);
         let task = start.changed.as_ref().map(|change| change.task.id.clone()).unwrap_or_default();
-        let (node, run_as, ran) = (self.clone(), tenant.clone(), version.clone());
-        let run = self.script_runtime.spawn(async move { run_change(&node, run_as, ran, start).await });
-        let run = match run.await {
+        let run = run_beside(self, tenant.clone(), version.clone(), start);
+        let run = match self.script_runtime.spawn(run).await {
             Ok(run) => run,
             Err(why) => return Report::Refused(format!("the engine broke off: {why}")),
         };
-        self.note_run(tenant, script, &version, &run);
+        self.metrics.note_run(&tenant.name, script, &version, &run);
+        self.watch_run(tenant, script, &version, &run);
         if !run.tape.is_empty() {
             let (node, name, tape) = (self.clone(), tenant.name.clone(), run.tape);
             let add = move || archive::add_later_run(&node, &name, call, id.number, &tape);
@@ -97,20 +97,7 @@ impl Node {
         self.metrics.script_failures.get_or_create(&of).inc();
     }
 
-    /// A run of a script is over: it is counted, a shadow is compared with it, and a canary that has become worse takes
-    /// no more of them.
-    pub fn note_run(
-        self: &Arc<Self>,
-        tenant: &Arc<Tenant>,
-        script: &str,
-        version: &Version,
-        run: &script::Run,
-    ) {
-        self.metrics.note_run(&tenant.name, script, version, run);
-        self.watch_run(tenant, script, version, run);
-    }
-
-    /// The second half of [`Node::note_run`].
+    /// A run of a script is over: a shadow is compared with it, and a canary that has become worse takes no more of them.
     pub fn watch_run(
         self: &Arc<Self>,
         tenant: &Arc<Tenant>,
