@@ -109,12 +109,14 @@ fn parked(how: &str, sandboxes: &Sandboxes, version: &Version, limits: &Limits) 
     let world = Arc::new(Prompt::default());
     let park = |calls: usize| {
         let run = |_| Box::pin(sandboxes.run_call(version, start("wait"), world.clone(), limits));
-        let mut parked: Vec<_> = (0..calls).map(run).collect();
+        let mut parked = Vec::with_capacity(calls);
         runtime.block_on(async {
-            // As calls come in: those before have begun to rest, if they do.
-            for arrivals in parked.chunks_mut(50) {
+            // As calls come in: those before have begun to rest, if they do, when the next ones begin.
+            while parked.len() < calls {
+                let before = parked.len();
+                parked.extend((0..50.min(calls - before)).map(run));
                 for _ in 0..2 {
-                    for run in &mut *arrivals {
+                    for run in &mut parked[before..] {
                         let poll = |cx: &mut Context| Poll::Ready(run.as_mut().poll(cx).is_pending());
                         std::future::poll_fn(poll).await;
                     }

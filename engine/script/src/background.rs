@@ -2,16 +2,18 @@
 //! (`SCHED_IDLE`, sched(7)), so a call that somebody waits for is never behind it. A lower priority alone does not do: the
 //! kernel lets whoever runs go on to the end of a slice of milliseconds, and a thread that has just woken waits for that.
 //!
-//! On a machine with no time left a thread in the background would stand still, so it comes back after a while. Only threads
-//! that say so ([`may_go_here`]) go there at all: one that has other things to do must not.
+//! On a machine with no time left a thread in the background would stand still, so one that got next to nothing there comes
+//! back after a while. Only threads that say so ([`may_go_here`]) go there at all: one that has other things to do must not.
 
 use std::cell::Cell;
 use std::time::{Duration, Instant};
 
 /// CPU that a guest computes, from one import to the next, before it goes.
 const AFTER: Duration = Duration::from_millis(4);
-/// It comes back after so long; for the rest of its time it has what others have.
-const LONGEST: Duration = Duration::from_millis(50);
+/// After so long there it is looked what it had meanwhile: with less than a [`FAIR`]th of that time it comes back, and has
+/// what others have from then on.
+const TRIAL: Duration = Duration::from_millis(50);
+const FAIR: u32 = 5;
 /// How often it is looked whether it was there for so long, in ticks.
 const LOOK: u64 = 8;
 
@@ -21,8 +23,9 @@ enum Place {
     Here,
     /// It may go.
     Foreground,
-    Background(Instant),
-    /// It was there, and stays here until the guest gives the thread back.
+    /// It is there; since when it is tried, and what it had computed then.
+    Background(Instant, Duration),
+    /// It got too little there, and stays here until the guest gives the thread back.
     Back,
 }
 
@@ -42,11 +45,15 @@ pub(crate) fn tick(computed: Duration) -> u64 {
         Place::Foreground if computed < AFTER => (AFTER - computed).as_millis() as u64 + 1,
         Place::Foreground => {
             schedule(libc::SCHED_IDLE);
-            PLACE.set(Place::Background(Instant::now()));
+            PLACE.set(Place::Background(Instant::now(), computed));
             LOOK
         }
-        Place::Background(since) if since.elapsed() < LONGEST => LOOK,
-        Place::Background(_) => {
+        Place::Background(since, _) if since.elapsed() < TRIAL => LOOK,
+        Place::Background(since, before) if computed.saturating_sub(before) * FAIR >= since.elapsed() => {
+            PLACE.set(Place::Background(Instant::now(), computed));
+            LOOK
+        }
+        Place::Background(..) => {
             schedule(libc::SCHED_OTHER);
             PLACE.set(Place::Back);
             u64::MAX
@@ -58,7 +65,7 @@ pub(crate) fn tick(computed: Duration) -> u64 {
 pub(crate) fn leave() {
     match PLACE.get() {
         Place::Here | Place::Foreground => {}
-        Place::Background(_) => {
+        Place::Background(..) => {
             schedule(libc::SCHED_OTHER);
             PLACE.set(Place::Foreground);
         }
@@ -95,12 +102,14 @@ mod tests {
         leave();
         assert_eq!(policy(), libc::SCHED_OTHER);
         tick(AFTER);
-        PLACE.set(Place::Background(
-            Instant::now().checked_sub(LONGEST).expect("the machine is up for longer"),
-        ));
+        let long_ago = || Instant::now().checked_sub(TRIAL).expect("the machine is up for longer");
+        PLACE.set(Place::Background(long_ago(), AFTER));
+        tick(AFTER + TRIAL / 2);
+        assert_eq!(policy(), libc::SCHED_IDLE, "it has half of a processor");
+        PLACE.set(Place::Background(long_ago(), AFTER));
+        tick(AFTER + TRIAL / 100);
+        assert_eq!(policy(), libc::SCHED_OTHER, "it has a hundredth");
         tick(2 * AFTER);
-        assert_eq!(policy(), libc::SCHED_OTHER, "it was there for long enough");
-        tick(3 * AFTER);
         assert_eq!(policy(), libc::SCHED_OTHER, "it goes once only");
         leave();
         tick(AFTER);
