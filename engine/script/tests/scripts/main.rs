@@ -2,6 +2,7 @@
 
 mod bounds;
 mod calls;
+mod changes;
 #[path = "../../../exchange/tests/support/mod.rs"]
 mod floor;
 mod histories;

@@ -14,7 +14,8 @@ pub fn guest(name: &str) -> Vec<u8> {
     static BUILT: LazyLock<Vec<guest_build::Built>> = LazyLock::new(|| {
         let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/guests");
         let target = PathBuf::from(env!("CARGO_TARGET_TMPDIR"));
-        let packages = ["actor", "actor-later", "ranker", "runtime", "runtime-ranks"].map(String::from);
+        let packages =
+            ["actor", "actor-later", "ranker", "runtime", "runtime-ranks", "tasker"].map(String::from);
         let cache = target.parent().expect("tmp lies in the target folder").join("guests");
         guest_build::build(guest_build::Source::Packages(&source, &packages), &target.join("guests"), &cache)
             .expect("the guests of the tests build")
