@@ -2,14 +2,13 @@
 //! (`SCHED_IDLE`, sched(7)), so a call that somebody waits for is never behind it. A lower priority alone does not do: the
 //! kernel lets whoever runs go on to the end of a slice of milliseconds, and a thread that has just woken waits for that.
 //!
+//! A thread that is there for such guests goes at the first tick that finds one computing: what decides at once is gone by then.
 //! On a machine with no time left a thread in the background would stand still, so one that got next to nothing there comes
 //! back after a while. Only threads that say so ([`may_go_here`]) go there at all: one that has other things to do must not.
 
 use std::cell::Cell;
 use std::time::{Duration, Instant};
 
-/// CPU that a guest computes, from one import to the next, before it goes.
-const AFTER: Duration = Duration::from_millis(4);
 /// After so long there it is looked what it had meanwhile: with less than a [`FAIR`]th of that time it comes back, and has
 /// what others have from then on.
 const TRIAL: Duration = Duration::from_millis(50);
@@ -42,7 +41,6 @@ pub fn may_go_here() {
 pub(crate) fn tick(computed: Duration) -> u64 {
     match PLACE.get() {
         Place::Here | Place::Back => u64::MAX,
-        Place::Foreground if computed < AFTER => (AFTER - computed).as_millis() as u64 + 1,
         Place::Foreground => {
             schedule(libc::SCHED_IDLE);
             PLACE.set(Place::Background(Instant::now(), computed));
@@ -93,26 +91,25 @@ mod tests {
     }
 
     #[test]
-    fn a_guest_goes_after_its_time_and_the_thread_comes_back() {
+    fn a_guest_goes_at_a_tick_and_the_thread_comes_back() {
         may_go_here();
-        assert!(tick(Duration::from_millis(1)) <= 4);
         assert_eq!(policy(), libc::SCHED_OTHER);
-        tick(AFTER);
+        tick(Duration::ZERO);
         assert_eq!(policy(), libc::SCHED_IDLE);
         leave();
         assert_eq!(policy(), libc::SCHED_OTHER);
-        tick(AFTER);
+        tick(Duration::ZERO);
         let long_ago = || Instant::now().checked_sub(TRIAL).expect("the machine is up for longer");
-        PLACE.set(Place::Background(long_ago(), AFTER));
-        tick(AFTER + TRIAL / 2);
+        PLACE.set(Place::Background(long_ago(), Duration::ZERO));
+        tick(TRIAL / 2);
         assert_eq!(policy(), libc::SCHED_IDLE, "it has half of a processor");
-        PLACE.set(Place::Background(long_ago(), AFTER));
-        tick(AFTER + TRIAL / 100);
+        PLACE.set(Place::Background(long_ago(), Duration::ZERO));
+        tick(TRIAL / 100);
         assert_eq!(policy(), libc::SCHED_OTHER, "it has a hundredth");
-        tick(2 * AFTER);
+        tick(TRIAL / 50);
         assert_eq!(policy(), libc::SCHED_OTHER, "it goes once only");
         leave();
-        tick(AFTER);
+        tick(Duration::ZERO);
         assert_eq!(policy(), libc::SCHED_IDLE, "the next guest");
         leave();
     }
