@@ -281,16 +281,6 @@ fn spawn(folder: &Path) -> Process {
     Process::spawn("strowger", &mut command)
 }
 
-impl Drop for Exchange {
-    /// One that was built to watch itself (`make dist`) writes down what it did when it ends by itself.
-    fn drop(&mut self) {
-        if std::env::var_os("LLVM_PROFILE_FILE").is_some() && !std::thread::panicking() {
-            self.ask_to_stop();
-            self.process.exit(STOP);
-        }
-    }
-}
-
 /// The binary under test: what `STROWGER_BIN` names, or the one beside this test's own.
 pub fn binary() -> PathBuf {
     if let Some(binary) = std::env::var_os("STROWGER_BIN") {
