@@ -1,7 +1,7 @@
 # What README and .ci/run call. Needs rustup, a C compiler and, for the tests, apt.
 TARGET := $(if $(CARGO_TARGET_DIR),$(CARGO_TARGET_DIR),target)
 
-.PHONY: run guests wasm opus build dist test tools bench fuzz fmt bindings
+.PHONY: run guests wasm opus build dist test tools aarch64 bench fuzz fmt bindings
 
 run: build
 	$(TARGET)/release/strowger serve
@@ -32,6 +32,11 @@ test: tools build
 	cargo fmt --all --check
 	cargo clippy --release --workspace --exclude fuzz --all-targets -- -D warnings
 	cargo test --release --workspace --exclude fuzz
+
+# The exchange on aarch64, built here and run by an emulator beside the one for this machine. Half an hour.
+aarch64: tools build
+	tests/install-tools.sh aarch64
+	tests/aarch64.sh
 
 # CPU time of the server a unit of work, beside Kamailio and rtpengine; what knowing a caller takes; a thousand missed calls
 # in a minute. In about ten minutes, when all is built. STROWGER_BIN names another binary, such as that of `make dist`.

@@ -4,7 +4,7 @@
 # opentelemetry-proto, aiosmtpd, pyarrow, standardwebhooks and Tryton in environments of their own under the cache folder;
 # and the tools that make components of scripts in JavaScript, Python and C, each in a folder of its own version.
 # Does nothing, quickly, where all of it is there. With "cmake" it installs that alone, with "wasm" the standard library
-# that scripts are built with.
+# that scripts are built with, with "aarch64" what builds the exchange for that processor and emulates it.
 set -euo pipefail
 
 cache=${STROWGER_CACHE:-$HOME/.cache/strowger}
@@ -49,6 +49,15 @@ if [ "${1:-}" = wasm ]; then
 /usr/lib/rustlib/src/rust rust-web-src
 wasm-ld lld"
 fi
+if [ "${1:-}" = aarch64 ]; then
+  wanted="cmake cmake
+unshare util-linux
+aarch64-linux-gnu-gcc gcc-aarch64-linux-gnu
+/usr/aarch64-linux-gnu/include/stdlib.h libc6-dev-arm64-cross
+qemu-aarch64 qemu-user"
+  aarch64=aarch64-unknown-linux-gnu
+  compgen -G "$(rustc --print target-libdir --target $aarch64)/libstd-*" >/dev/null || rustup target add $aarch64
+fi
 if [ "${1:-}" = bench ]; then
   wanted="$wanted
 rtpengine rtpengine-daemon"
@@ -59,7 +68,7 @@ while read -r program package; do
   command -v "$program" >/dev/null || [ -x "/usr/sbin/$program" ] || [ -e "$program" ] || packages+=("$package")
 done <<<"$wanted"
 
-if [[ "${1:-}" != @(cmake|wasm) ]]; then
+if [[ "${1:-}" != @(cmake|wasm|aarch64) ]]; then
   [ -e /usr/include/wasm32-wasi/stdlib.h ] || packages+=(wasi-libc)
   compgen -G "/usr/lib/llvm-*/lib/clang/*/lib/wasi/libclang_rt.builtins-wasm32.a" >/dev/null ||
     packages+=(libclang-rt-14-dev-wasm32)
@@ -76,7 +85,7 @@ if [ ${#packages[@]} -gt 0 ]; then
     apt-get install -y -qq --no-install-recommends "${packages[@]}" >/dev/null
 fi
 
-[[ "${1:-}" == @(cmake|wasm) ]] && exit
+[[ "${1:-}" == @(cmake|wasm|aarch64) ]] && exit
 
 has_pjsua2() { "$phones/bin/python" -c "import pjsua2" 2>/dev/null; }
 if ! has_pjsua2; then

@@ -31,6 +31,7 @@ mod names;
 mod notices;
 mod outside;
 mod phones;
+mod processors;
 mod promises;
 mod queues;
 mod recordings;

@@ -16,8 +16,8 @@ use tempfile::TempDir;
 use crate::net::SIP_PORT;
 use crate::process::{Lines, Process, Signal};
 
-/// From the start to readiness: compiled scripts are not cached yet, and the machine may be busy.
-const START: Duration = Duration::from_secs(60);
+/// From the start to readiness: compiled scripts are not cached yet, the machine may be busy, and its processor emulated.
+const START: Duration = Duration::from_secs(180);
 /// A graceful stop without calls.
 const STOP: Duration = Duration::from_secs(20);
 /// A stream of events is open for as long.
@@ -35,6 +35,7 @@ pub struct Exchange {
     ip: Ipv4Addr,
     tenant: String,
     client: Client,
+    binary: PathBuf,
 }
 
 impl Exchange {
@@ -52,9 +53,10 @@ impl Exchange {
             fs::write(dir.path().join(name), text).expect("the test's folder can be written");
         }
         share_compiled(dir.path());
-        let process = spawn(dir.path());
+        let binary = binary();
+        let process = spawn(&binary, dir.path());
         let client = Client::builder().timeout(START).build().expect("a client without TLS settings");
-        let mut exchange = Self { process, dir, ip, tenant: tenant.into(), client };
+        let mut exchange = Self { process, dir, ip, tenant: tenant.into(), client, binary };
         exchange.become_ready();
         exchange
     }
@@ -97,8 +99,14 @@ impl Exchange {
 
     /// Starts it again over what it left.
     pub fn start_again(&mut self) {
-        self.process = spawn(self.dir.path());
+        self.process = spawn(&self.binary, self.dir.path());
         self.become_ready();
+    }
+
+    /// The same with another binary, by which it is run from here on.
+    pub fn start_again_as(&mut self, binary: &Path) {
+        binary.clone_into(&mut self.binary);
+        self.start_again();
     }
 
     /// Asks it to stop (SIGTERM).
@@ -114,7 +122,11 @@ impl Exchange {
 
     /// The command line with the operator's token, in the exchange's folder, to be started.
     pub fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(binary());
+        self.command_of(&self.binary, arguments)
+    }
+
+    fn command_of(&self, binary: &Path, arguments: &[&str]) -> Command {
+        let mut command = Command::new(binary);
         command.args(arguments).current_dir(self.dir.path());
         command.env("STROWGER_URL", self.url()).env("STROWGER_TOKEN", TOKEN);
         command
@@ -122,7 +134,12 @@ impl Exchange {
 
     /// Runs `strowger` with these arguments against this exchange, and answers status, output and errors.
     pub fn cli(&self, arguments: &[&str]) -> (i32, String, String) {
-        let mut command = self.command(arguments);
+        self.cli_of(&self.binary, arguments)
+    }
+
+    /// The same with the command line of another binary.
+    pub fn cli_of(&self, binary: &Path, arguments: &[&str]) -> (i32, String, String) {
+        let mut command = self.command_of(binary, arguments);
         let done = command.output().unwrap_or_else(|why| panic!("{command:?} does not start: {why}"));
         let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
         (done.status.code().unwrap_or(-1), text(done.stdout), text(done.stderr))
@@ -275,8 +292,8 @@ fn share_compiled(folder: &Path) {
     made.expect("the test's folders can be written");
 }
 
-fn spawn(folder: &Path) -> Process {
-    let mut command = Command::new(binary());
+fn spawn(binary: &Path, folder: &Path) -> Process {
+    let mut command = Command::new(binary);
     command.args(["serve", "--config", "strowger.toml"]).current_dir(folder);
     Process::spawn("strowger", &mut command)
 }

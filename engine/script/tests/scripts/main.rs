@@ -3,6 +3,7 @@
 mod bounds;
 mod calls;
 mod changes;
+mod floats;
 #[path = "../../../exchange/tests/support/mod.rs"]
 mod floor;
 mod histories;

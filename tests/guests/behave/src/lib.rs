@@ -1,13 +1,16 @@
 //! A call script that does what its settings say: what is to be measured, and what must be there again after
 //! a crash.
 
+#[cfg(target_arch = "wasm32")]
+mod floats;
+
 use strowger_script::TalkEnd;
 use strowger_script::prelude::*;
 
 /// What to do.
 #[settings]
 pub struct Behave {
-    /// "tone", "ring", "ask", "decide", "count", "wait", "remember", "tell" or "vouch".
+    /// "tone", "ring", "ask", "decide", "count", "wait", "remember", "tell", "vouch" or "reckon".
     pub does: String,
     /// Whom "ring" dials: a telephone number.
     pub number: Option<String>,
@@ -103,6 +106,18 @@ fn on_call(caller: Leg, how: Behave) -> Result {
             }
             caller.answer()?;
             caller.play(silence(1.secs()))
+        }
+        // Marks the call with what its processor makes of arithmetic.
+        #[cfg(target_arch = "wasm32")]
+        "reckon" => {
+            caller.answer()?;
+            let outcomes = floats::outcomes();
+            for outcome in &outcomes {
+                log!("{} {:016x}", outcome.operation, outcome.digest);
+            }
+            tag("nans", &outcomes.iter().map(|outcome| outcome.nans).sum::<u32>().to_string())?;
+            tag("others", &outcomes.iter().map(|outcome| outcome.others).sum::<u32>().to_string())?;
+            caller.play(silence(10.mins()))
         }
         other => Err(Failure::Invalid(other.to_owned())),
     }

@@ -10,6 +10,10 @@ use strowger::script::log::Level;
 use strowger::script::types::{Prompt, Target};
 use strowger::script::{clock, directory, kv, log, settings};
 
+/// The same as a call's script reckons with in the tests of the whole exchange.
+#[path = "../../../../../../tests/guests/behave/src/floats.rs"]
+mod floats;
+
 struct Actor;
 
 export!(Actor);
@@ -35,6 +39,7 @@ impl Guest for Actor {
             "chance" => chance(),
             "babble" => babble(),
             "collect" => collect(),
+            "reckon" => reckon(),
             "language" => language(&caller),
             "hoard" => (0..1_000).try_for_each(|n| kv::set(&n.to_string(), &[7; 60_000], None)),
             other => Err(Failure::Invalid(other.into())),
@@ -116,6 +121,14 @@ fn collect() -> Result<(), Failure> {
         all.extend(directory::group("everyone"));
     }
     Err(Failure::Other(all.len().to_string()))
+}
+
+/// A line for each operation: its name, NaNs, NaNs of another kind, and the digest of all bits.
+fn reckon() -> Result<(), Failure> {
+    for floats::Outcome { operation, nans, others, digest } in floats::outcomes() {
+        log::write(Level::Info, &format!("{operation} {nans} {others} {digest:016x}"));
+    }
+    Ok(())
 }
 
 fn language(caller: &Leg) -> Result<(), Failure> {
