@@ -16,8 +16,10 @@ use tempfile::TempDir;
 use crate::net::SIP_PORT;
 use crate::process::{Lines, Process, Signal};
 
-/// From the start to readiness: compiled scripts are not cached yet, the machine may be busy, and its processor emulated.
-const START: Duration = Duration::from_secs(180);
+/// From the start to readiness: compiled scripts are not cached yet, and the machine may be busy.
+const START: Duration = Duration::from_secs(60);
+/// The same of a binary whose processor is emulated, as STROWGER_EMULATED says.
+const START_EMULATED: Duration = Duration::from_secs(180);
 /// A graceful stop without calls.
 const STOP: Duration = Duration::from_secs(20);
 /// A stream of events is open for as long.
@@ -55,7 +57,7 @@ impl Exchange {
         share_compiled(dir.path());
         let binary = binary();
         let process = spawn(&binary, dir.path());
-        let client = Client::builder().timeout(START).build().expect("a client without TLS settings");
+        let client = Client::builder().timeout(start_limit()).build().expect("a client without TLS settings");
         let mut exchange = Self { process, dir, ip, tenant: tenant.into(), client, binary };
         exchange.become_ready();
         exchange
@@ -252,7 +254,8 @@ impl Exchange {
 
     #[track_caller]
     fn become_ready(&mut self) {
-        let until = Instant::now() + START;
+        let limit = start_limit();
+        let until = Instant::now() + limit;
         let url = format!("{}/readyz", self.url());
         loop {
             if self.client.get(&url).send().is_ok_and(|answer| answer.status().is_success()) {
@@ -262,7 +265,7 @@ impl Exchange {
                 self.process.lines.fail("ended before it was ready");
             }
             if Instant::now() > until {
-                self.process.lines.fail(&format!("not ready within {START:?}"));
+                self.process.lines.fail(&format!("not ready within {limit:?}"));
             }
         }
     }
@@ -290,6 +293,10 @@ fn share_compiled(folder: &Path) {
     let made = fs::create_dir_all(&shared).and_then(|()| fs::create_dir_all(&data));
     let made = made.and_then(|()| std::os::unix::fs::symlink(&shared, data.join("compiled")));
     made.expect("the test's folders can be written");
+}
+
+fn start_limit() -> Duration {
+    if std::env::var_os("STROWGER_EMULATED").is_some() { START_EMULATED } else { START }
 }
 
 fn spawn(binary: &Path, folder: &Path) -> Process {
