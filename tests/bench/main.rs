@@ -394,9 +394,11 @@ fn neighbours() -> Row {
         drop(calls);
         times
     };
-    let [alone, behaves, loops] = in_turns([&run, &|| beside("908"), &|| beside("909")]);
+    let [alone, again, behaves, loops, often] =
+        in_turns([&run, &run, &|| beside("908"), &|| beside("909"), &|| beside("910")]);
     println!(
-        "p99 of INVITE to 200: {alone:?} alone, {behaves:?} beside a tenant whose scripts behave, {loops:?} when they loop"
+        "p99 of INVITE to 200: {alone:?} alone, {again:?} alone again, {behaves:?} beside a tenant whose scripts behave, {loops:?} when they loop, \
+         {often:?} when two of three do"
     );
     Row::times("p99 of answering beside scripts that loop", loops.as_secs_f64() / alone.as_secs_f64(), 1.2)
 }
@@ -433,7 +435,7 @@ fn called_from(phone: SocketAddrV4, srtp: &str) -> String {
     )
 }
 
-/// A tenant whose calls to 908 hear a second, and whose calls to 909 are answered and loop for ever.
+/// A tenant whose calls to 908 hear a second, and whose calls to 909 are answered and loop for ever, as two of three of 910 do.
 fn neighbour_of(phone: SocketAddrV4) -> String {
     let [behave, spin] = ["behave", "spin"].map(|name| guest(name).display().to_string());
     format!(
@@ -453,6 +455,13 @@ domains = ["loud.example"]
   [[tenant.number]]
   number = "909"
   script = "spin"
+  [[tenant.script]]
+  name = "falter"
+  file = "{spin}"
+  [[tenant.number]]
+  number = "910"
+  script = "falter"
+  settings = {{ percent = 66 }}
 "#,
         called_from(phone, "offered")
     )

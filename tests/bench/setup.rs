@@ -1,5 +1,6 @@
-//! How long callers wait for the answer: a telephone of our own that places calls at an even pace and notes for each
-//! the time from its INVITE to the 200.
+//! How long callers wait for the answer: a telephone of our own that places calls and notes for each the time from its INVITE to
+//! the 200. Each call comes at a random moment of its own share of the time: at an even pace all of a run would meet the
+//! exchange's ticks of 20 ms in the same place, and what is measured would be that place.
 
 use std::collections::HashSet;
 use std::net::{SocketAddrV4, UdpSocket};
@@ -47,15 +48,16 @@ fn place(
     let sound = ear.local_addr().expect("it is bound").port();
     let first = RUNS.fetch_add(1, Ordering::Relaxed) * calls;
     let begin = Instant::now();
+    let share = Duration::from_secs(1) / per_second;
+    let mut chance = fastrand::Rng::with_seed(first as u64);
+    let mut due = (0..calls as u32).map(|n| share * n + share.mul_f64(chance.f64())).peekable();
     let mut sent: Vec<Instant> = Vec::with_capacity(calls);
     let mut times: Vec<Option<Duration>> = vec![None; calls];
     let mut over = HashSet::new();
     let mut buffer = [0; 4096];
-    while over.len() < calls
-        && begin.elapsed() < PATIENCE + (Duration::from_secs(1) / per_second) * calls as u32
-    {
-        let n = sent.len();
-        if n < calls && begin.elapsed() >= (Duration::from_secs(1) / per_second) * n as u32 {
+    while over.len() < calls && begin.elapsed() < PATIENCE + share * calls as u32 {
+        if due.next_if(|due| begin.elapsed() >= *due).is_some() {
+            let n = sent.len();
             sent.push(Instant::now());
             socket
                 .send_to(invite(exchange, caller, sound, number, first + n).as_bytes(), exchange)

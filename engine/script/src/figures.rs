@@ -78,6 +78,16 @@ impl Figures {
         let bucket = (0..BUCKETS - 1).find(|&n| took <= upper_end(n)).unwrap_or(BUCKETS - 1);
         self.took[bucket].fetch_add(1, Ordering::Relaxed);
         self.memory.fetch_max(memory, Ordering::Relaxed);
+        self.note_failure(finish);
+    }
+
+    /// A run that did not begin because the version is suspended: to its caller it failed.
+    pub(crate) fn note_suspended(&self) {
+        drop(self.begin());
+        self.note_failure(&Finish::Suspended);
+    }
+
+    fn note_failure(&self, finish: &Finish) {
         let Some(place) = place(finish) else { return };
         self.failures.fetch_add(1, Ordering::Relaxed);
         let mut traps = self.traps.lock().unwrap_or_else(PoisonError::into_inner);
@@ -117,7 +127,8 @@ fn place(finish: &Finish) -> Option<String> {
         // Words of the script's own would be as many places.
         Finish::Failed(Failure::Other(_)) => Some("failed: in its own words".to_owned()),
         Finish::Failed(failure) => Some(format!("failed: {failure}")),
-        _ => None,
+        Finish::Suspended => Some("suspended".to_owned()),
+        Finish::Returned | Finish::HungUp | Finish::HandedOver { .. } | Finish::NoRoom => None,
     }
 }
 

@@ -29,6 +29,7 @@ mod room;
 mod sandbox;
 pub mod sections;
 pub mod slice;
+mod stalls;
 mod strategy;
 pub mod tape;
 

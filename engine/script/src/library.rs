@@ -14,6 +14,7 @@ use exchange::CallId;
 
 use crate::figures::{Counts, Fares, Figures};
 use crate::sandbox::Component;
+use crate::stalls::Stalls;
 use crate::tape::Finish;
 
 /// Versions of one script that are ready to run; the oldest that has no part to play and no call is left out
@@ -38,12 +39,20 @@ pub struct Version {
     cuts: AtomicU32,
     /// Runs that are still to begin elsewhere for that.
     elsewhere: AtomicU32,
+    /// None where nobody waits for it.
+    pub(crate) stalls: Option<Stalls>,
 }
 
 impl Version {
     /// A version that is in no library: for replays, simulations and tests.
     pub fn new(component: Arc<Component>) -> Self {
-        Self { component, figures: Figures::default(), cuts: AtomicU32::new(0), elsewhere: AtomicU32::new(0) }
+        let (cuts, elsewhere) = (AtomicU32::new(0), AtomicU32::new(0));
+        Self { component, figures: Figures::default(), cuts, elsewhere, stalls: None }
+    }
+
+    /// A version that takes calls.
+    fn serving(component: Arc<Component>) -> Self {
+        Self { stalls: Some(Stalls::default()), ..Self::new(component) }
     }
 
     /// The component's SHA-256, hex.
@@ -209,7 +218,7 @@ impl Library {
             }
             let script = scripts.entry(script.to_owned()).or_default();
             let version = script.find(component.hash()).unwrap_or_else(|_| {
-                let version = Arc::new(Version::new(component));
+                let version = Arc::new(Version::serving(component));
                 script.versions.push(version.clone());
                 version
             });

@@ -32,6 +32,10 @@ pub const STRETCH: Duration = Duration::from_millis(20);
 /// CPU of all of a tenant's call scripts in a second; when they have had more, the next one waits until it is made up for,
 /// for [`LET_IN`] at most, and then ends without a sandbox. Those that run already are bounded by their stretch.
 pub const CPU_PER_SECOND: Duration = Duration::from_millis(500);
+/// Runs of a version that ran out of time, in a row and none otherwise between them: then it is suspended.
+pub const STALLS: u32 = 10;
+/// One run of a suspended version begins in so long, to see whether it still does nothing but run out of time.
+pub const TRIED_EVERY: Duration = Duration::from_secs(1);
 /// CPU of one question to a queue strategy; then there is no ranking.
 pub const STRETCH_STRATEGY: Duration = Duration::from_millis(10);
 /// Imports in one run; the next one ends it.

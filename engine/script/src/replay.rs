@@ -100,6 +100,6 @@ fn words(finish: &Finish) -> String {
         Finish::Failed(failure) => format!("it fails here: {failure:?}"),
         Finish::Trapped { kind, backtrace } => format!("{kind}: {backtrace}"),
         Finish::HandedOver { script, .. } => format!("it hands over to {script} here"),
-        Finish::NoRoom => "it did not run".into(),
+        Finish::NoRoom | Finish::Suspended => "it did not run".into(),
     }
 }

@@ -210,6 +210,12 @@ pub struct Run {
     pub memory: usize,
 }
 
+impl Run {
+    fn not_begun(finish: Finish) -> Self {
+        Self { finish, tape: Vec::new(), cpu: Duration::ZERO, rests: 0, memory: 0 }
+    }
+}
+
 /// Runs guests.
 pub struct Sandboxes {
     engine: Engine,
@@ -384,14 +390,13 @@ impl Sandboxes {
     }
 
     async fn run(&self, version: &Version, mut guest: Box<Guest>, limits: &Limits) -> Run {
+        let stalled = version.stalls.as_ref().map(|stalls| stalls.of(guest.start()));
+        if guest.past.is_empty() && stalled.is_some_and(|stalled| !stalled.lets_begin()) {
+            version.figures.note_suspended();
+            return Run::not_begun(Finish::Suspended);
+        }
         let Some(permit) = self.room.let_in(&guest.start().tenant, limits.cpu_per_second).await else {
-            return Run {
-                finish: Finish::NoRoom,
-                tape: Vec::new(),
-                cpu: Duration::ZERO,
-                memory: 0,
-                rests: 0,
-            };
+            return Run::not_begun(Finish::NoRoom);
         };
         let mut spent = Spent { permit: Some(permit), cpu: Duration::ZERO, memory: 0, rests: 0 };
         if guest.past.is_empty() {
@@ -455,6 +460,9 @@ impl Sandboxes {
             }
         };
         version.figures.note(spent.cpu.saturating_sub(before), spent.memory, &finish);
+        if let Some(stalls) = &version.stalls {
+            stalls.of(guest.start()).note(&finish);
+        }
         (guest, Left::Finish(finish))
     }
 

@@ -145,6 +145,8 @@ pub enum Finish {
     },
     /// No sandbox was free, in the process or for this tenant; nothing ran and nothing is on the tape.
     NoRoom,
+    /// The version's last runs did nothing but run out of time ([`crate::limits::STALLS`]); nothing ran and nothing is on the tape.
+    Suspended,
 }
 
 /// Why the engine stopped a script.

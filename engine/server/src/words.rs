@@ -278,6 +278,10 @@ pub(crate) fn failed(finish: &::script::Finish) -> Option<(String, &'static str)
         Finish::Failed(failure) => Some((format!("the script failed: {failure:?}"), "failed")),
         Finish::Trapped { kind, backtrace } => Some((format!("{kind}\n{backtrace}"), kind.name())),
         Finish::NoRoom => Some(("no sandbox was free".to_owned(), "no-room")),
+        Finish::Suspended => Some((
+            "its last runs did nothing but run out of time; one a second is tried".to_owned(),
+            "suspended",
+        )),
     }
 }
 
@@ -301,6 +305,7 @@ pub(crate) fn finish(finish: &::script::Finish) -> String {
         Finish::Trapped { kind, backtrace } => format!("{kind}: the fallback takes over\n{backtrace}"),
         Finish::HandedOver { script, settings } => format!("{script} goes on, with {settings}"),
         Finish::NoRoom => "no sandbox was free".to_owned(),
+        Finish::Suspended => "suspended: its last runs did nothing but run out of time".to_owned(),
     }
 }
 

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use exchange::{Command, Failure};
-use script::{Finish, Limits, Start, Tape, TrapKind, limits};
+use script::{Finish, Library, Limits, Start, Tape, TrapKind, limits};
 
 use crate::support::*;
 
@@ -34,6 +34,44 @@ async fn an_endless_loop_is_stopped_while_others_go_on() {
     assert!(begin.elapsed() < Duration::from_secs(20));
     until_it_waits(&mut waiting).await;
     assert_eq!(run(&sandboxes, &actor, "menu", &world).await.finish, Finish::Returned);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_version_that_only_loops_is_tried_once_a_second_until_it_does_not() {
+    let sandboxes = sandboxes();
+    let library = Library::new();
+    library.put("acme", "reception", compile(&sandboxes, "actor"), true).unwrap();
+    let actor = library.active("acme", "reception").unwrap();
+    let limits = Limits {
+        stretch: Duration::from_millis(2),
+        cpu_per_second: Duration::from_secs(1_000),
+        ..unhurried()
+    };
+    let world = Puppet::obliging();
+    let call = async |does: &str| sandboxes.run_call(&actor, start(does), world.clone(), &limits).await;
+    let loops = async || trap_kind(&call("loop").await.finish) == Some(TrapKind::OutOfTime);
+
+    // One that ends otherwise among them: nothing has happened.
+    for _ in 1..limits::STALLS {
+        assert!(loops().await);
+    }
+    assert_eq!(call("menu").await.finish, Finish::Returned);
+    for _ in 0..limits::STALLS {
+        assert!(loops().await);
+    }
+    let refused = call("menu").await;
+    assert_eq!((refused.finish, refused.tape, refused.cpu), (Finish::Suspended, vec![], Duration::ZERO));
+    tokio::time::advance(limits::TRIED_EVERY).await;
+    assert!(loops().await, "it is tried");
+    assert_eq!(call("loop").await.finish, Finish::Suspended);
+    // What is told of the ends of calls runs out of no time.
+    let ended = sandboxes.run_ended(&actor, start("menu"), &record(), world.clone(), &limits).await;
+    assert_eq!(ended.finish, Finish::Returned);
+    assert_eq!(actor.figures().failures, u64::from(2 * limits::STALLS) + 2);
+
+    tokio::time::advance(limits::TRIED_EVERY).await;
+    assert_eq!(call("menu").await.finish, Finish::Returned);
+    assert_eq!(call("menu").await.finish, Finish::Returned, "and takes all calls again");
 }
 
 #[tokio::test]

@@ -93,7 +93,7 @@ pub(super) fn run(call: &Call) -> Result<ExitCode, Failed> {
         print_timeline(&played);
     }
     Ok(match played.finish {
-        Finish::Failed(_) | Finish::Trapped { .. } | Finish::NoRoom => ExitCode::FAILURE,
+        Finish::Failed(_) | Finish::Trapped { .. } | Finish::NoRoom | Finish::Suspended => ExitCode::FAILURE,
         _ => ExitCode::SUCCESS,
     })
 }

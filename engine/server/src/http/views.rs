@@ -212,6 +212,7 @@ fn ended(finish: &Finish) -> Value {
         Finish::Trapped { kind, backtrace } => json!({ "trapped": kind.name(), "backtrace": backtrace }),
         Finish::HandedOver { script, .. } => json!({ "handed-over": script }),
         Finish::NoRoom => json!("no-room"),
+        Finish::Suspended => json!("suspended"),
     }
 }
 

@@ -14,7 +14,10 @@ pub(super) fn record(start: &Start, version: &Version, played: &Played, world: &
     let state = world.state.lock().unwrap_or_else(PoisonError::into_inner);
     let connected = state.connected.unwrap_or(played.length);
     let silent = state.silent_since.unwrap_or(played.length);
-    let failed = matches!(played.finish, Finish::Failed(_) | Finish::Trapped { .. } | Finish::NoRoom);
+    let failed = matches!(
+        played.finish,
+        Finish::Failed(_) | Finish::Trapped { .. } | Finish::NoRoom | Finish::Suspended
+    );
     CallRecord {
         id: start.call,
         tenant: start.tenant.to_string(),

@@ -143,7 +143,8 @@ impl State {
 
     /// A run is over. The state is then that of the run of `on-ended`: what is remembered stays.
     pub fn over(&mut self, finish: Finish, cpu: Duration) -> Played {
-        let failed = matches!(finish, Finish::Failed(_) | Finish::Trapped { .. } | Finish::NoRoom);
+        let failed =
+            matches!(finish, Finish::Failed(_) | Finish::Trapped { .. } | Finish::NoRoom | Finish::Suspended);
         let outcome = if self.message_left && self.talked.is_empty() {
             Outcome::Voicemail
         } else if !self.talked.is_empty() {

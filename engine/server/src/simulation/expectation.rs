@@ -128,7 +128,7 @@ fn end(finish: &Finish) -> &'static str {
         Finish::Returned => "returned",
         Finish::HungUp => "hung-up",
         Finish::Failed(_) => "failed",
-        Finish::Trapped { .. } | Finish::NoRoom => "trapped",
+        Finish::Trapped { .. } | Finish::NoRoom | Finish::Suspended => "trapped",
         Finish::HandedOver { .. } => "handed-over",
     }
 }

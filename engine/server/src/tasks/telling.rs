@@ -75,7 +75,7 @@ impl Node {
         }
         let Some((why, name)) = words::failed(&run.finish) else { return Report::Delivered };
         self.count_failure(&tenant.name, script, name);
-        if matches!(run.finish, script::Finish::NoRoom) {
+        if matches!(run.finish, script::Finish::NoRoom | script::Finish::Suspended) {
             return later(why);
         }
         tracing::warn!(%call, tenant = &*tenant.name, script, task, why, "script failed; the task is as it was");

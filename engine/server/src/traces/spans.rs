@@ -125,6 +125,7 @@ fn of_run(call: CallId, run: &Segment, parent: [u8; 8], own: [u8; 8]) -> Span {
         Some(Finish::Trapped { kind, .. }) => Some(failed(kind.name())),
         Some(Finish::Failed(why)) => Some(failed(&why.to_string())),
         Some(Finish::NoRoom) => Some(failed("no sandbox was free")),
+        Some(Finish::Suspended) => Some(failed("suspended")),
         Some(Finish::Returned | Finish::HungUp | Finish::HandedOver { .. }) | None => None,
     };
     let export = run.start.export();
