@@ -17,7 +17,7 @@
  *       return bridge(caller, agent);
  *     }
  *
- *     Why on_ended(const CallRecord *how) { return DONE; }
+ *     NOTHING_AFTER
  */
 #ifndef STROWGER_H
 #define STROWGER_H
@@ -343,5 +343,19 @@ typedef struct CallRecord {
 /* The script's two: `settings` is a JSON object. */
 Why on_call(Leg caller, const char *settings);
 Why on_ended(const CallRecord *how);
+
+/* In place of on_ended, where nothing is done after a call: the component says so, and the exchange runs nothing then. */
+#ifdef __wasm__
+#define SAYS_NOTHING_AFTER \
+  __asm__(".section \".custom_section.strowger:nothing-after\",\"\",@\n.byte 1\n.text\n");
+#else
+#define SAYS_NOTHING_AFTER
+#endif
+#define NOTHING_AFTER              \
+  SAYS_NOTHING_AFTER               \
+  Why on_ended(const CallRecord *how) { \
+    (void)how;                     \
+    return DONE;                   \
+  }
 
 #endif

@@ -13,8 +13,8 @@ pub const SETTINGS: &str = "strowger:settings";
 /// The custom section that holds what the settings were made from: text.
 pub const SOURCE: &str = "strowger:source";
 
-/// The custom section, of any module in a component, by which that says that its `on-ended` does nothing: it is not run
-/// then. The Rust SDK writes it into scripts that name no function for it.
+/// The custom section, of a component or of any module in it, by which that says that its `on-ended` does nothing: it is not
+/// run then. SDKs and builder write it into scripts that have no function for it.
 pub const NOTHING_AFTER: &str = "strowger:nothing-after";
 
 /// The longest settings that a component may carry, bytes; one with longer ones is refused.

@@ -4,7 +4,7 @@
 //! interface and the versions of the tools.
 
 use std::fmt::Write as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use serde_json::Value;
@@ -122,22 +122,8 @@ pub(crate) fn build(
 
 /// SHA-256 in hex of everything that decides what comes out.
 fn key(language: Language, project: &Path) -> Result<String, BuildError> {
-    let mut sources = Vec::new();
-    let mut folders = vec![project.to_owned()];
-    while let Some(folder) = folders.pop() {
-        let entries = std::fs::read_dir(&folder).map_err(|error| BuildError::File(folder, error))?;
-        for entry in entries.flatten() {
-            let name = entry.file_name();
-            let name = name.to_string_lossy();
-            if entry.path().is_dir() {
-                if !NO_SOURCE.contains(&&*name) && !name.starts_with('.') {
-                    folders.push(entry.path());
-                }
-            } else if !name.ends_with(".wasm") && !name.ends_with(".key") {
-                sources.push(entry.path());
-            }
-        }
-    }
+    let mut sources = files(project, &NO_SOURCE)?;
+    sources.retain(|path| path.extension().is_none_or(|end| end != "wasm" && end != "key"));
     sources.sort();
     let mut hash = Sha256::new();
     hash.update(language.tools());
@@ -151,6 +137,25 @@ fn key(language: Language, project: &Path) -> Result<String, BuildError> {
         let _ = write!(hex, "{byte:02x}");
         hex
     }))
+}
+
+/// The files below a folder, without those of folders that are left out or hidden.
+fn files(below: &Path, left_out: &[&str]) -> Result<Vec<PathBuf>, BuildError> {
+    let mut files = Vec::new();
+    let mut folders = vec![below.to_owned()];
+    while let Some(folder) = folders.pop() {
+        let entries = std::fs::read_dir(&folder).map_err(|error| BuildError::File(folder, error))?;
+        for entry in entries.flatten() {
+            let name = entry.file_name();
+            let name = name.to_string_lossy();
+            if !entry.path().is_dir() {
+                files.push(entry.path());
+            } else if !left_out.contains(&&*name) && !name.starts_with('.') {
+                folders.push(entry.path());
+            }
+        }
+    }
+    Ok(files)
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, BuildError> {
@@ -201,7 +206,8 @@ fn javascript(project: &Path, work: &Path) -> Result<Vec<u8>, BuildError> {
     esbuild.args(["--main-fields=module,main", "--external:strowger:*"]);
     esbuild.arg(format!("--conditions={conditions}"));
     esbuild.args(["--log-level=warning", "--legal-comments=none", "--target=es2023"]);
-    esbuild.arg(format!("--outfile={}", bundle.display()));
+    let bundled = work.join("bundled.json");
+    esbuild.arg(format!("--outfile={}", bundle.display())).arg(format!("--metafile={}", bundled.display()));
     // The entry lies elsewhere, and finds the project's packages all the same.
     esbuild.env("NODE_PATH", project.join("node_modules"));
     tools::run("esbuild", &mut esbuild)?;
@@ -212,7 +218,43 @@ fn javascript(project: &Path, work: &Path) -> Result<Vec<u8>, BuildError> {
     qjs.current_dir(work).args(["--wit", "wit", "--js", "script.js", "-n", kind.world(), "--sync"]);
     qjs.arg("-o").arg(&component);
     tools::run("componentize-qjs", &mut qjs)?;
-    read(&component)
+    let mut component = read(&component)?;
+    if kind == Kind::Call && !mention("onEnded", own_inputs(project, &bundled, &entry)?)? {
+        say_nothing_after(&mut component);
+    }
+    Ok(component)
+}
+
+/// What went into a bundle, without the SDK and the entry.
+fn own_inputs(project: &Path, bundled: &Path, entry: &Path) -> Result<Vec<PathBuf>, BuildError> {
+    let told: Value = serde_json::from_slice(&read(bundled)?)
+        .map_err(|error| BuildError::Project(bundled.to_owned(), error.to_string()))?;
+    let inputs = told["inputs"].as_object().into_iter().flatten();
+    let paths = inputs.map(|(path, _)| project.join(path));
+    let entry = entry.canonicalize().ok();
+    let own = |path: &PathBuf| {
+        !path.to_string_lossy().contains("node_modules/@strowger/script/")
+            && path.canonicalize().ok() != entry
+    };
+    Ok(paths.filter(own).collect())
+}
+
+/// Whether a word is in one of these files. A script that has a function by it can't do without.
+fn mention(word: &str, files: Vec<PathBuf>) -> Result<bool, BuildError> {
+    for file in files {
+        if read(&file)?.windows(word.len()).any(|text| text == word.as_bytes()) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// Writes behind a component that it does nothing after a call, as the Rust SDK does with a script that names no function for it:
+/// a custom section without content, whose name is shorter than 128 bytes.
+fn say_nothing_after(component: &mut Vec<u8>) {
+    let name = b"strowger:nothing-after";
+    component.extend([0, name.len() as u8 + 1, name.len() as u8]);
+    component.extend(name);
 }
 
 /// `wit/` with exports that own what they are given. The runtime of JavaScript gives back what is lent to it after the answer,
@@ -256,7 +298,13 @@ fn python(project: &Path, work: &Path) -> Result<Vec<u8>, BuildError> {
     // Nothing of an environment around this one.
     py.env_remove("VIRTUAL_ENV").env_remove("PYTHONPATH").env("PYTHONDONTWRITEBYTECODE", "1");
     tools::run("componentize-py", &mut py)?;
-    read(&component)
+    let mut component = read(&component)?;
+    let mut modules = files(project, &["strowger_script", "__pycache__"])?;
+    modules.retain(|path| path.extension().is_some_and(|end| end == "py"));
+    if kind == Kind::Call && !mention("on_ended", modules)? {
+        say_nothing_after(&mut component);
+    }
+    Ok(component)
 }
 
 impl From<ToolError> for BuildError {
@@ -268,7 +316,6 @@ impl From<ToolError> for BuildError {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::path::PathBuf;
 
     #[test]
     fn exports_own_and_imports_borrow() {

@@ -15,7 +15,7 @@ use exchange::{
     AgentState, Answer, BridgeEnd, CallId, CallRecord, Command, Direction, EndOfDigits, Failure, LegInfo,
     LegNo, Outcome, Party, Presence, Prompt, Target, UserInfo,
 };
-use guest_build::{Language, Sdk};
+use guest_build::{Kind, Language, Sdk};
 use script::{
     Asked, Finish, Limits, Run, Sandboxes, Settings, Start, Tape, TrapKind, Verdict, Version, World, limits,
 };
@@ -474,12 +474,11 @@ async fn a_reception_in_c() {
     takes_every_call("c").await;
 }
 
-/// The strategy that a new project begins with.
-fn fair(name: &str, language: Language) -> Version {
-    let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("strategies");
+/// What a new project begins with.
+fn begun(name: &str, language: Language, kind: Kind) -> Version {
+    let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("{kind:?}"));
     let _ = std::fs::remove_dir_all(folder.join(name));
-    let project =
-        guest_build::new_project(&folder, name, language, guest_build::Kind::Queue, Sdk::Version("0.1"));
+    let project = guest_build::new_project(&folder, name, language, kind, Sdk::Version("0.1"));
     load(sandboxes(), name, &project.unwrap_or_else(|why| panic!("{name}: {why}")))
 }
 
@@ -504,7 +503,7 @@ fn the_strategy_of_a_new_project_ranks_alike_in_javascript_python_and_c() {
     let bounds =
         Limits { memory: limits::MEMORY_PYTHON, stretch: Duration::from_secs(5), ..Limits::strategy() };
     for (name, language) in [("js", Language::JavaScript), ("python", Language::Python), ("c", Language::C)] {
-        let fair = fair(name, language);
+        let fair = begun(name, language, Kind::Queue);
         for (settings, ring, rung) in [
             (r#"{ "rest": 60 }"#, 20, ["boris", "ana"]),
             (r#"{ "say": "\u0430 \"quoted\"", "ring": 15, "rest": 10 }"#, 15, ["ana", "boris"]),
@@ -528,6 +527,17 @@ fn the_strategy_of_a_new_project_ranks_alike_in_javascript_python_and_c() {
                 "{name}: {settings}"
             );
         }
+    }
+}
+
+/// Nothing is run after the calls of those that have no function for it.
+#[test]
+fn what_has_nothing_to_do_after_a_call_says_so_in_every_language() {
+    let ended = start("{}", Some(record()));
+    for (name, language) in [("js", Language::JavaScript), ("python", Language::Python), ("c", Language::C)] {
+        let nothing = |version: &Version| version.component().nothing_after(&ended).is_some();
+        assert!(nothing(&begun(name, language, Kind::Call)), "{name}");
+        assert!(!nothing(&load(sandboxes(), name, &reception(name))), "{name} remembers the call");
     }
 }
 
