@@ -135,6 +135,28 @@ const WRONG: [(&str, &str); 5] =
     [("911", "trap"), ("912", "spin"), ("913", "bomb"), ("914", "flood"), ("703", "mine")];
 
 #[test]
+fn callers_of_a_version_that_only_loops_reach_the_fallback_at_once_until_it_is_replaced() {
+    let mut world = World::new();
+    let component = |name| fs::read(guest(name)).expect("the component is built");
+    assert_eq!(world.exchange.send("PUT", "/tenants/demo/scripts/mine", component("spin")).0, 201);
+    // To the carrier these calls fail, as it should be.
+    drop(world.carrier_calls("703").calls(20, 5).run(LATER));
+    let failures: Vec<String> =
+        world.exchange.calls(20).iter().map(|call| call["failure"].to_string()).collect();
+    let (looped, later) = failures.split_at(10);
+    assert!(
+        looped.iter().all(|why| why.contains("computed for too long between two imports")),
+        "{failures:#?}"
+    );
+    let suspended = later.iter().filter(|why| why.contains("its last runs did nothing but run out of time"));
+    // One a second is tried.
+    assert!((5..10).contains(&suspended.count()), "{failures:#?}");
+
+    assert_eq!(world.exchange.send("PUT", "/tenants/demo/scripts/mine", component("v1")).0, 201);
+    world.carrier_calls("703").calls(1, 1).run(LATER).assert_all(1);
+}
+
+#[test]
 fn what_is_no_call_script_is_refused_at_the_door() {
     let world = World::new();
     let module = b"\0asm\x01\0\0\0".to_vec();
