@@ -16,6 +16,8 @@ pub(crate) struct Stalls {
     calls: Stalled,
     ended: Stalled,
     changes: Stalled,
+    /// Of a strategy.
+    pub(crate) questions: Stalled,
 }
 
 impl Stalls {

@@ -156,6 +156,11 @@ impl Sandboxes {
         let Ready::Strategy(ready) = &version.component().ready else {
             return Err(not_started("the component is not a queue strategy"));
         };
+        let stalled = version.stalls.as_ref().map(|stalls| &stalls.questions);
+        if stalled.is_some_and(|stalled| !stalled.lets_begin()) {
+            version.figures.note_suspended();
+            return Err(Finish::Suspended);
+        }
         let _running = version.figures.begin();
         let _computing = self.clock.begin();
         let begin = Instant::now();
@@ -175,7 +180,11 @@ impl Sandboxes {
                 End::Parted { .. } | End::Rests => unreachable!("a strategy has no tape"),
             },
         };
-        version.figures.note(took, memory, answer.as_ref().err().unwrap_or(&Finish::Returned));
+        let finish = answer.as_ref().err().unwrap_or(&Finish::Returned);
+        version.figures.note(took, memory, finish);
+        if let Some(stalled) = stalled {
+            stalled.note(finish);
+        }
         answer
     }
 }

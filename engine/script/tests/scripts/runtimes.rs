@@ -142,14 +142,16 @@ fn a_strategy_with_a_runtime_is_still_a_function_of_its_snapshot() {
     let version = Version::new(compile(&sandboxes, "runtime-ranks"));
     let snapshot =
         |seed, settings: &str| Arc::new(Snapshot { seed, settings: settings.into(), ..Snapshot::default() });
-    let rank = |seed| sandboxes.rank(&version, &snapshot(seed, "{}"), &Limits::strategy()).unwrap().log;
+    // Not how fast a processor is, or an emulator.
+    let limits = Limits { stretch: Duration::from_secs(5), ..Limits::strategy() };
+    let rank = |seed| sandboxes.rank(&version, &snapshot(seed, "{}"), &limits).unwrap().log;
     let log = rank(7);
     assert_eq!(log[0], (Level::Info, "before".into()));
     assert!(log[1].1.starts_with("0 "), "the clock stands at 1970: {log:?}");
     assert_eq!(log[2], (Level::Info, "after".into()));
     assert_eq!(log, rank(7));
     assert_ne!(log, rank(8));
-    let stopped = sandboxes.rank(&version, &snapshot(7, "exit"), &Limits::strategy()).unwrap_err();
+    let stopped = sandboxes.rank(&version, &snapshot(7, "exit"), &limits).unwrap_err();
     let Finish::Trapped { kind: TrapKind::Trap, backtrace } = &stopped else { panic!("{stopped:?}") };
     assert!(backtrace.starts_with("no such agent\nthe script exited with code 1\n"), "{backtrace}");
 }

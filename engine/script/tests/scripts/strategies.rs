@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use exchange::strategy::{Admission, Agent, Announcement, KeyAction, Offer, Snapshot, Waiting};
 use exchange::{AgentState, Level, Prompt, Refusal};
-use script::{Kind, Limits, TrapKind, Version};
+use script::{Finish, Kind, Library, Limits, TrapKind, Version, limits};
 
 use crate::support::*;
 
@@ -88,6 +88,23 @@ fn a_strategy_that_loops_or_is_none_gives_no_answer() {
     assert_eq!(trap_kind(&finish), Some(TrapKind::NotStarted));
     let finish = sandboxes.admit(&ranker, &snapshot(&[]), 2, &Limits::strategy()).unwrap_err();
     assert_eq!(trap_kind(&finish), Some(TrapKind::NotStarted));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_strategy_that_only_loops_is_asked_once_a_second() {
+    let sandboxes = sandboxes();
+    let library = Library::new();
+    library.put("acme", "fair", compile(&sandboxes, "ranker"), true).unwrap();
+    let ranker = library.active("acme", "fair").unwrap();
+    let looping = Arc::new(Snapshot { settings: "loop".into(), ..Snapshot::clone(&snapshot(&[])) });
+    let ranked = |now| sandboxes.rank(&ranker, now, &Limits::strategy());
+    for _ in 0..limits::STALLS {
+        assert_eq!(trap_kind(&ranked(&looping).unwrap_err()), Some(TrapKind::OutOfTime));
+    }
+    let now = snapshot(&[]);
+    assert_eq!(ranked(&now).unwrap_err(), Finish::Suspended);
+    tokio::time::advance(limits::TRIED_EVERY).await;
+    assert!(ranked(&now).is_ok() && ranked(&now).is_ok());
 }
 
 #[tokio::test]

@@ -8,7 +8,7 @@ use exchange::{About, AgentWish, Decided, KeptAgent, Question};
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, ToSpan as _};
-use script::{Decision, Finish, Limits, Version};
+use script::{Decision, Limits, Version};
 use serde_json::{Map, Value, json};
 use store::{Batch, StoreError, layout};
 use tokio::sync::oneshot;
@@ -19,6 +19,7 @@ use crate::facts;
 use crate::metrics::{OfFailure, OfScript};
 use crate::node::{Node, log_row};
 use crate::shards::NotSet;
+use crate::words;
 
 /// How long to wait where no day is to begin: the clock may be set meanwhile.
 const LONGEST_DAY: Duration = Duration::from_secs(24 * 3600);
@@ -233,10 +234,7 @@ impl Asked {
         let of = OfScript { tenant: self.tenant.clone(), script: self.strategy.clone() };
         node.metrics.strategy_decision.get_or_create(&of).observe(self.at.elapsed().as_secs_f64());
         answer.map_err(|finish| {
-            let (name, why) = match finish {
-                Finish::Trapped { kind, backtrace } => (kind.name(), format!("{kind}\n{backtrace}")),
-                other => ("failed", format!("{other:?}")),
-            };
+            let (why, name) = words::failed(&finish).unwrap_or_else(|| (format!("{finish:?}"), "failed"));
             self.count_failure(node, name);
             self.log(node, "error", &format!("{} failed: {why}", self.question.about.name()));
             why
