@@ -65,11 +65,11 @@ for call in 'menu --keys 3 --settings {"menu":{"prompts":["hello"],"choices":{"3
   echo "$script: $(wc -l <"$work/there") lines"
 done
 
+export STROWGER_EMULATED=1
 echo "== scripts in their sandboxes"
 cargo test --release --target $triple -p server -p script --test scripts -- "${left_out[@]/#/--skip=}"
 cargo test --release --target $triple -p server -p script --test apart -- what_is_compiled_apart
 
-export STROWGER_EMULATED=1
 echo "== telephones that call it, and calls of the one that are played on the other"
 STROWGER_BIN=$there cargo test --release -p tests --test e2e -- demo:: --test-threads 1
 STROWGER_BIN=$here STROWGER_OTHER_BIN=$there cargo test --release -p tests --test e2e -- processors:: --ignored --nocapture

@@ -204,7 +204,7 @@ async fn one_tenant_does_not_take_every_sandbox() {
     let obliging = Puppet::obliging();
     assert_eq!(run(&sandboxes, &actor, "menu", &obliging).await.finish, Finish::NoRoom);
     let other = Start { tenant: "other".into(), ..start("menu") };
-    let run = sandboxes.run_call(&actor, other, obliging, &Limits::call()).await;
+    let run = sandboxes.run_call(&actor, other, obliging, &unhurried()).await;
     assert_eq!(run.finish, Finish::Returned);
 }
 

@@ -120,7 +120,7 @@ async fn its_budget_ends_it_and_a_trap_says_where() {
 async fn a_script_of_one_world_is_not_begun_in_the_other() {
     let sandboxes = sandboxes();
     let world = Puppet::obliging();
-    let call = sandboxes.run_call(&tasker(&sandboxes), start("tell"), world.clone(), &Limits::call()).await;
+    let call = sandboxes.run_call(&tasker(&sandboxes), start("tell"), world.clone(), &unhurried()).await;
     assert_eq!(trap_kind(&call.finish), Some(TrapKind::NotStarted));
     let change = run(&sandboxes, &actor(&sandboxes), "menu", &world).await;
     assert_eq!(trap_kind(&change.finish), Some(TrapKind::NotStarted));

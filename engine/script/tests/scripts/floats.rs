@@ -1,9 +1,7 @@
 //! Arithmetic is the same on every processor, NaNs included: a tape that was written on one is replayed on another.
 
-use std::time::Duration;
-
 use exchange::Command;
-use script::{Finish, Limits, Verdict};
+use script::{Finish, Verdict};
 
 use crate::support::*;
 
@@ -53,9 +51,7 @@ async fn every_operation_leaves_the_same_bits_and_one_nan_on_every_processor() {
     let sandboxes = sandboxes();
     let actor = actor(&sandboxes);
     let world = Puppet::obliging();
-    // What is tested are the bits, and not how fast this processor is, or an emulator.
-    let limits = Limits { stretch: Duration::from_secs(10), ..unhurried() };
-    let run = sandboxes.run_call(&actor, start("reckon"), world.clone(), &limits).await;
+    let run = run(&sandboxes, &actor, "reckon", &world).await;
     assert_eq!(run.finish, Finish::Returned);
     let lines: Vec<String> = world.asked().into_iter().filter_map(line).collect();
     assert_eq!(lines.len(), RECKONED.len());
@@ -65,7 +61,7 @@ async fn every_operation_leaves_the_same_bits_and_one_nan_on_every_processor() {
         assert_ne!(nans, "0", "{line}");
     }
     let segment = script::Tape::read(&run.tape).expect("it was just written").segments.remove(0);
-    let verdict = sandboxes.replay(&actor, &segment, &limits).await;
+    let verdict = sandboxes.replay(&actor, &segment, &unhurried()).await;
     assert_eq!(verdict, Verdict::Same { steps: segment.steps.len() });
 }
 

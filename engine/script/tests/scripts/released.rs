@@ -320,7 +320,7 @@ async fn a_script_of_each_version_takes_a_call_and_replays() {
             "{asked:?}"
         );
         let tape = Tape::read(&run.tape).expect("a tape");
-        let verdict = sandboxes.replay(&script, &tape.segments[0], &Limits::call()).await;
+        let verdict = sandboxes.replay(&script, &tape.segments[0], &unhurried()).await;
         assert!(matches!(verdict, Verdict::Same { .. }), "{version}: {verdict:?}");
         let after =
             sandboxes.run_ended(&script, start("nothing"), &record(), world.clone(), &Limits::ended()).await;

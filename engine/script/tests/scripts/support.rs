@@ -7,7 +7,9 @@ use std::time::Duration;
 use exchange::{
     Answer, CallId, CallRecord, Command, Direction, Failure, LegInfo, LegNo, Outcome, Party, UserInfo,
 };
-use script::{Asked, Component, Finish, Limits, Run, Sandboxes, Settings, Start, TrapKind, Version, World};
+use script::{
+    Asked, Component, Finish, Limits, Run, Sandboxes, Settings, Start, TrapKind, Version, World, limits,
+};
 
 /// Built once per run of the tests, where cargo puts what is built.
 pub fn guest(name: &str) -> Vec<u8> {
@@ -193,8 +195,11 @@ impl World for Puppet {
 }
 
 /// Limits under which pace does not matter.
+/// An emulator (tests/aarch64.sh) takes longer to translate a script than a script may compute.
 pub fn unhurried() -> Limits {
-    Limits { host_calls_per_second: u32::MAX, ..Limits::call() }
+    let times = if std::env::var_os("STROWGER_EMULATED").is_some() { 10 } else { 1 };
+    let (stretch, cpu_per_second) = (limits::STRETCH * times, limits::CPU_PER_SECOND * times);
+    Limits { stretch, cpu_per_second, host_calls_per_second: u32::MAX, ..Limits::call() }
 }
 
 pub async fn run(sandboxes: &Sandboxes, version: &Version, part: &str, world: &Arc<Puppet>) -> Run {
