@@ -39,18 +39,18 @@ pub struct Version {
     cuts: AtomicU32,
     /// Runs that are still to begin elsewhere for that.
     elsewhere: AtomicU32,
-    /// None where nobody waits for it.
+    /// None where it is not one tenant's that takes calls.
     pub(crate) stalls: Option<Stalls>,
 }
 
 impl Version {
-    /// A version that is in no library: for replays, simulations and tests.
+    /// A version that is never suspended: for replays, simulations and tests, and for what tenants share.
     pub fn new(component: Arc<Component>) -> Self {
         let (cuts, elsewhere) = (AtomicU32::new(0), AtomicU32::new(0));
         Self { component, figures: Figures::default(), cuts, elsewhere, stalls: None }
     }
 
-    /// A version that takes calls.
+    /// A tenant's version that takes calls.
     fn serving(component: Arc<Component>) -> Self {
         Self { stalls: Some(Stalls::default()), ..Self::new(component) }
     }
@@ -212,13 +212,34 @@ impl Library {
         component: Arc<Component>,
         activate: bool,
     ) -> Result<Arc<Version>, NoVersion> {
+        self.put_made(tenant, script, component, activate, Version::serving)
+    }
+
+    /// Adds a version that is active and that tenants share: what one of them has it do never suspends it for the others.
+    pub fn put_shared(
+        &self,
+        owner: &str,
+        script: &str,
+        component: Arc<Component>,
+    ) -> Result<Arc<Version>, NoVersion> {
+        self.put_made(owner, script, component, true, Version::new)
+    }
+
+    fn put_made(
+        &self,
+        tenant: &str,
+        script: &str,
+        component: Arc<Component>,
+        activate: bool,
+        make: impl FnOnce(Arc<Component>) -> Version,
+    ) -> Result<Arc<Version>, NoVersion> {
         self.change(tenant, |scripts| {
             if scripts.len() >= SCRIPTS && !scripts.contains_key(script) {
                 return Err(NoVersion::TooManyScripts);
             }
             let script = scripts.entry(script.to_owned()).or_default();
             let version = script.find(component.hash()).unwrap_or_else(|_| {
-                let version = Arc::new(Version::serving(component));
+                let version = Arc::new(make(component));
                 script.versions.push(version.clone());
                 version
             });

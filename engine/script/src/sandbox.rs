@@ -39,6 +39,7 @@ use crate::rest::Roused;
 use crate::room::{Permit, Room};
 use crate::sections;
 use crate::slice;
+use crate::stalls::Stalls;
 use crate::tape::{Finish, Segment, Start, TrapKind, Writer};
 
 /// The stack of a guest's fiber, host frames included.
@@ -390,8 +391,9 @@ impl Sandboxes {
     }
 
     async fn run(&self, version: &Version, mut guest: Box<Guest>, limits: &Limits) -> Run {
-        let stalled = version.stalls.as_ref().map(|stalls| stalls.of(guest.start()));
-        if guest.past.is_empty() && stalled.is_some_and(|stalled| !stalled.lets_begin()) {
+        let start = guest.start();
+        let lets_begin = |stalls: &Stalls| stalls.of(start).lets_begin(&start.settings);
+        if guest.past.is_empty() && !version.stalls.as_ref().is_none_or(lets_begin) {
             version.figures.note_suspended();
             return Run::not_begun(Finish::Suspended);
         }
@@ -461,7 +463,7 @@ impl Sandboxes {
         };
         version.figures.note(spent.cpu.saturating_sub(before), spent.memory, &finish);
         if let Some(stalls) = &version.stalls {
-            stalls.of(guest.start()).note(&finish);
+            stalls.of(guest.start()).note(&guest.start().settings, &finish);
         }
         (guest, Left::Finish(finish))
     }

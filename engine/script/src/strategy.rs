@@ -157,7 +157,7 @@ impl Sandboxes {
             return Err(not_started("the component is not a queue strategy"));
         };
         let stalled = version.stalls.as_ref().map(|stalls| &stalls.questions);
-        if stalled.is_some_and(|stalled| !stalled.lets_begin()) {
+        if stalled.is_some_and(|stalled| !stalled.lets_begin(&now.settings)) {
             version.figures.note_suspended();
             return Err(Finish::Suspended);
         }
@@ -183,7 +183,7 @@ impl Sandboxes {
         let finish = answer.as_ref().err().unwrap_or(&Finish::Returned);
         version.figures.note(took, memory, finish);
         if let Some(stalled) = stalled {
-            stalled.note(finish);
+            stalled.note(&now.settings, finish);
         }
         answer
     }

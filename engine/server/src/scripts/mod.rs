@@ -295,7 +295,7 @@ impl Scripts {
         let scripts = Self { sandboxes, library, store, blobs, shadows, changing: Mutex::default() };
         for shipped in SHIPPED {
             match scripts.sandboxes.compile_own(shipped.component) {
-                Ok(component) => drop(scripts.library.put(NOBODY, shipped.name, component, true)),
+                Ok(component) => drop(scripts.library.put_shared(NOBODY, shipped.name, component)),
                 Err(why) => tracing::error!("the shipped script {} does not load: {why}", shipped.name),
             }
         }
