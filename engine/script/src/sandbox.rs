@@ -392,7 +392,7 @@ impl Sandboxes {
 
     async fn run(&self, version: &Version, mut guest: Box<Guest>, limits: &Limits) -> Run {
         let start = guest.start();
-        let lets_begin = |stalls: &Stalls| stalls.of(start).lets_begin(&start.settings);
+        let lets_begin = |stalls: &Stalls| stalls.lets_begin(start.export(), &start.settings);
         if guest.past.is_empty() && !version.stalls.as_ref().is_none_or(lets_begin) {
             version.figures.note_suspended();
             return Run::not_begun(Finish::Suspended);
@@ -463,7 +463,7 @@ impl Sandboxes {
         };
         version.figures.note(spent.cpu.saturating_sub(before), spent.memory, &finish);
         if let Some(stalls) = &version.stalls {
-            stalls.of(guest.start()).note(&guest.start().settings, &finish);
+            stalls.note(guest.start().export(), &guest.start().settings, &finish);
         }
         (guest, Left::Finish(finish))
     }

@@ -13,36 +13,15 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use tokio::time::Instant;
 
 use crate::limits::{STALLS, TRIED_EVERY};
-use crate::tape::{Finish, Start, TrapKind};
+use crate::tape::{Finish, TrapKind};
 
-/// Settings of one export that are told apart. With one more all are forgotten.
+/// Settings that are told apart. With one more all are forgotten.
 const SETTINGS: usize = 256;
 
-/// Of a version, for each of its exports: what takes calls may loop while what is told of their ends does not.
+/// Of a version. Each of its exports counts for itself: what takes calls may loop while what is told of their ends does not.
 #[derive(Default)]
 pub(crate) struct Stalls {
-    calls: Stalled,
-    ended: Stalled,
-    changes: Stalled,
-    /// Of a strategy.
-    pub(crate) questions: Stalled,
-}
-
-impl Stalls {
-    /// Of the export that runs.
-    pub(crate) fn of(&self, start: &Start) -> &Stalled {
-        match (&start.changed, &start.ended) {
-            (Some(_), _) => &self.changes,
-            (None, Some(_)) => &self.ended,
-            (None, None) => &self.calls,
-        }
-    }
-}
-
-/// Of an export.
-#[derive(Default)]
-pub(crate) struct Stalled {
-    /// How many settings there are below: none, mostly.
+    /// How many there are below: none, mostly.
     held: AtomicUsize,
     by_settings: Mutex<HashMap<u64, InARow>>,
 }
@@ -53,14 +32,15 @@ struct InARow {
     tried: Instant,
 }
 
-impl Stalled {
-    /// Whether a run with these settings may begin now.
-    pub(crate) fn lets_begin(&self, settings: &str) -> bool {
+impl Stalls {
+    /// Whether a run of this export with these settings may begin now.
+    pub(crate) fn lets_begin(&self, export: &str, settings: &str) -> bool {
         if self.held.load(Ordering::Relaxed) == 0 {
             return true;
         }
         let mut held = self.held();
-        let Some(stalled) = held.get_mut(&key(settings)).filter(|stalled| stalled.runs >= STALLS) else {
+        let Some(stalled) = held.get_mut(&key(export, settings)).filter(|stalled| stalled.runs >= STALLS)
+        else {
             return true;
         };
         let now = Instant::now();
@@ -72,10 +52,10 @@ impl Stalled {
     }
 
     /// A run that began has ended.
-    pub(crate) fn note(&self, settings: &str, finish: &Finish) {
+    pub(crate) fn note(&self, export: &str, settings: &str, finish: &Finish) {
         match finish {
             Finish::Trapped { kind: TrapKind::OutOfTime, .. } => {
-                let (mut held, key, tried) = (self.held(), key(settings), Instant::now());
+                let (mut held, key, tried) = (self.held(), key(export, settings), Instant::now());
                 if held.len() >= SETTINGS && !held.contains_key(&key) {
                     held.clear();
                 }
@@ -88,7 +68,7 @@ impl Stalled {
             _ if self.held.load(Ordering::Relaxed) == 0 => {}
             _ => {
                 let mut held = self.held();
-                held.remove(&key(settings));
+                held.remove(&key(export, settings));
                 self.held.store(held.len(), Ordering::Relaxed);
             }
         }
@@ -99,9 +79,9 @@ impl Stalled {
     }
 }
 
-fn key(settings: &str) -> u64 {
+fn key(export: &str, settings: &str) -> u64 {
     let mut hasher = DefaultHasher::new();
-    settings.hash(&mut hasher);
+    (export, settings).hash(&mut hasher);
     hasher.finish()
 }
 
@@ -115,31 +95,32 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn one_that_ends_otherwise_lets_all_in_again() {
-        let stalled = Stalled::default();
-        let note = |times: u32, finish: &Finish| (0..times).for_each(|_| stalled.note("a", finish));
+        let stalls = Stalls::default();
+        let note = |times: u32, finish: &Finish| (0..times).for_each(|_| stalls.note("on-call", "a", finish));
+        let lets_begin = |settings| stalls.lets_begin("on-call", settings);
         note(STALLS - 1, &looped());
         note(1, &Finish::HungUp);
         note(STALLS - 1, &looped());
-        assert!(stalled.lets_begin("a"), "not in a row");
+        assert!(lets_begin("a"), "not in a row");
         note(1, &looped());
         note(5, &Finish::Suspended);
-        assert!(!stalled.lets_begin("a") && stalled.lets_begin("b"));
+        assert!(!lets_begin("a") && lets_begin("b") && stalls.lets_begin("on-ended", "a"));
         tokio::time::advance(TRIED_EVERY).await;
-        assert!(stalled.lets_begin("a") && !stalled.lets_begin("a"), "one is tried");
+        assert!(lets_begin("a") && !lets_begin("a"), "one is tried");
         note(1, &looped());
-        assert!(!stalled.lets_begin("a"));
+        assert!(!lets_begin("a"));
         tokio::time::advance(TRIED_EVERY).await;
-        assert!(stalled.lets_begin("a"));
+        assert!(lets_begin("a"));
         note(1, &Finish::Returned);
-        assert!(stalled.lets_begin("a") && stalled.lets_begin("a"));
+        assert!(lets_begin("a") && lets_begin("a"));
     }
 
     #[test]
     fn no_number_of_settings_takes_more_memory() {
-        let stalled = Stalled::default();
+        let stalls = Stalls::default();
         for settings in 0..10 * SETTINGS {
-            stalled.note(&settings.to_string(), &looped());
+            stalls.note("on-call", &settings.to_string(), &looped());
         }
-        assert!(stalled.held().len() <= SETTINGS);
+        assert!(stalls.held().len() <= SETTINGS);
     }
 }

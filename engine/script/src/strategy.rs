@@ -21,6 +21,9 @@ use crate::limits::Limits;
 use crate::sandbox::{End, Ready, Sandboxes, not_started, stopped};
 use crate::tape::Finish;
 
+/// What all questions count as in [`crate::stalls`].
+const QUESTION: &str = "question";
+
 /// A strategy's answer, and what it logged on the way.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Decision<T> {
@@ -156,8 +159,8 @@ impl Sandboxes {
         let Ready::Strategy(ready) = &version.component().ready else {
             return Err(not_started("the component is not a queue strategy"));
         };
-        let stalled = version.stalls.as_ref().map(|stalls| &stalls.questions);
-        if stalled.is_some_and(|stalled| !stalled.lets_begin(&now.settings)) {
+        let stalls = version.stalls.as_ref();
+        if stalls.is_some_and(|stalls| !stalls.lets_begin(QUESTION, &now.settings)) {
             version.figures.note_suspended();
             return Err(Finish::Suspended);
         }
@@ -182,8 +185,8 @@ impl Sandboxes {
         };
         let finish = answer.as_ref().err().unwrap_or(&Finish::Returned);
         version.figures.note(took, memory, finish);
-        if let Some(stalled) = stalled {
-            stalled.note(&now.settings, finish);
+        if let Some(stalls) = stalls {
+            stalls.note(QUESTION, &now.settings, finish);
         }
         answer
     }

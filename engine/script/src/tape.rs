@@ -149,6 +149,16 @@ pub enum Finish {
     Suspended,
 }
 
+impl Finish {
+    /// Whether the number's fallback takes over.
+    pub fn is_failure(&self) -> bool {
+        match self {
+            Self::Failed(_) | Self::Trapped { .. } | Self::NoRoom | Self::Suspended => true,
+            Self::Returned | Self::HungUp | Self::HandedOver { .. } => false,
+        }
+    }
+}
+
 /// Why the engine stopped a script.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum TrapKind {

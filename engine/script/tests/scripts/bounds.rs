@@ -40,8 +40,7 @@ async fn an_endless_loop_is_stopped_while_others_go_on() {
 async fn a_version_that_only_loops_is_tried_once_a_second() {
     let sandboxes = sandboxes();
     let library = Library::new();
-    library.put("acme", "reception", compile(&sandboxes, "actor"), true).unwrap();
-    let actor = library.active("acme", "reception").unwrap();
+    let actor = library.put("acme", "reception", compile(&sandboxes, "actor"), true).unwrap();
     let limits = Limits { cpu_per_second: Duration::from_secs(1_000), ..unhurried() };
     let world = Puppet::obliging();
     let call = async |does: &str| sandboxes.run_call(&actor, start(does), world.clone(), &limits).await;

@@ -93,9 +93,7 @@ fn a_strategy_that_loops_or_is_none_gives_no_answer() {
 #[tokio::test(start_paused = true)]
 async fn a_strategy_that_only_loops_is_asked_once_a_second() {
     let sandboxes = sandboxes();
-    let library = Library::new();
-    library.put("acme", "fair", compile(&sandboxes, "ranker"), true).unwrap();
-    let ranker = library.active("acme", "fair").unwrap();
+    let ranker = Library::new().put("acme", "fair", compile(&sandboxes, "ranker"), true).unwrap();
     let looping = Arc::new(Snapshot { settings: "loop".into(), ..Snapshot::clone(&snapshot(&[])) });
     let ranked = |now: &Arc<Snapshot>| sandboxes.rank(&ranker, now, &Limits::strategy());
     for _ in 0..limits::STALLS {

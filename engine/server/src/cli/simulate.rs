@@ -4,7 +4,7 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use ::script::{Finish, Version};
+use ::script::Version;
 use clap::Args;
 use exchange::{Contact, Fetched};
 use jiff::tz::TimeZone;
@@ -92,10 +92,7 @@ pub(super) fn run(call: &Call) -> Result<ExitCode, Failed> {
         println!("{} calls {} at {}", scene.from, scene.to, scene.at.strftime("%Y-%m-%d %H:%M:%S %Z"));
         print_timeline(&played);
     }
-    Ok(match played.finish {
-        Finish::Failed(_) | Finish::Trapped { .. } | Finish::NoRoom | Finish::Suspended => ExitCode::FAILURE,
-        _ => ExitCode::SUCCESS,
-    })
+    Ok(if played.finish.is_failure() { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }
 
 /// Every import, the end, and what it took.

@@ -24,7 +24,8 @@ pub struct Limits {
     /// `script_memory`: a sandbox that wants more traps, and its call goes to the fallback.
     pub script_memory: u64,
     /// `script_cpu`: computing between two imports; a sandbox that computes longer traps. A version that does so in ten runs
-    /// with the same settings in a row is suspended for these: its calls go to their fallbacks at once, but for one a second, until one of those ends otherwise.
+    /// with the same settings in a row is suspended for these: its calls go to their fallbacks at once, but for one a second,
+    /// until one of those ends otherwise.
     pub script_cpu: Duration,
     /// `script_rest`: a script that waits longer gives its sandbox back until the answer is there.
     pub script_rest: Duration,

@@ -3,7 +3,7 @@
 use std::sync::PoisonError;
 
 use exchange::{CallRecord, Direction};
-use script::{Finish, Start, Version};
+use script::{Start, Version};
 
 use super::Played;
 use super::exchange::Simulated;
@@ -14,10 +14,7 @@ pub(super) fn record(start: &Start, version: &Version, played: &Played, world: &
     let state = world.state.lock().unwrap_or_else(PoisonError::into_inner);
     let connected = state.connected.unwrap_or(played.length);
     let silent = state.silent_since.unwrap_or(played.length);
-    let failed = matches!(
-        played.finish,
-        Finish::Failed(_) | Finish::Trapped { .. } | Finish::NoRoom | Finish::Suspended
-    );
+    let failed = played.finish.is_failure();
     CallRecord {
         id: start.call,
         tenant: start.tenant.to_string(),

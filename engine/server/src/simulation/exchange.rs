@@ -143,8 +143,7 @@ impl State {
 
     /// A run is over. The state is then that of the run of `on-ended`: what is remembered stays.
     pub fn over(&mut self, finish: Finish, cpu: Duration) -> Played {
-        let failed =
-            matches!(finish, Finish::Failed(_) | Finish::Trapped { .. } | Finish::NoRoom | Finish::Suspended);
+        let failed = finish.is_failure();
         let outcome = if self.message_left && self.talked.is_empty() {
             Outcome::Voicemail
         } else if !self.talked.is_empty() {
