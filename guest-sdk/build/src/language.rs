@@ -218,11 +218,8 @@ fn javascript(project: &Path, work: &Path) -> Result<Vec<u8>, BuildError> {
     qjs.current_dir(work).args(["--wit", "wit", "--js", "script.js", "-n", kind.world(), "--sync"]);
     qjs.arg("-o").arg(&component);
     tools::run("componentize-qjs", &mut qjs)?;
-    let mut component = read(&component)?;
-    if kind == Kind::Call && !mention("onEnded", own_inputs(project, &bundled, &entry)?)? {
-        say_nothing_after(&mut component);
-    }
-    Ok(component)
+    let after = kind != Kind::Call || mention("onEnded", own_inputs(project, &bundled, &entry)?)?;
+    made(&component, after)
 }
 
 /// What went into a bundle, without the SDK and the entry.
@@ -249,12 +246,16 @@ fn mention(word: &str, files: Vec<PathBuf>) -> Result<bool, BuildError> {
     Ok(false)
 }
 
-/// Writes behind a component that it does nothing after a call, as the Rust SDK does with a script that names no function for it:
-/// a custom section without content, whose name is shorter than 128 bytes.
-fn say_nothing_after(component: &mut Vec<u8>) {
-    let name = b"strowger:nothing-after";
-    component.extend([0, name.len() as u8 + 1, name.len() as u8]);
-    component.extend(name);
+/// The component that was made. One without a function for the end of a call says so behind, as the Rust SDK has it say: by a
+/// custom section without content, whose name is shorter than 128 bytes.
+fn made(component: &Path, after: bool) -> Result<Vec<u8>, BuildError> {
+    let mut component = read(component)?;
+    if !after {
+        let name = b"strowger:nothing-after";
+        component.extend([0, name.len() as u8 + 1, name.len() as u8]);
+        component.extend(name);
+    }
+    Ok(component)
 }
 
 /// `wit/` with exports that own what they are given. The runtime of JavaScript gives back what is lent to it after the answer,
@@ -298,13 +299,15 @@ fn python(project: &Path, work: &Path) -> Result<Vec<u8>, BuildError> {
     // Nothing of an environment around this one.
     py.env_remove("VIRTUAL_ENV").env_remove("PYTHONPATH").env("PYTHONDONTWRITEBYTECODE", "1");
     tools::run("componentize-py", &mut py)?;
-    let mut component = read(&component)?;
+    let after = kind != Kind::Call || mention("on_ended", own_modules(project)?)?;
+    made(&component, after)
+}
+
+/// The modules that a script in Python can import, without the SDK.
+fn own_modules(project: &Path) -> Result<Vec<PathBuf>, BuildError> {
     let mut modules = files(project, &["strowger_script", "__pycache__"])?;
     modules.retain(|path| path.extension().is_some_and(|end| end == "py"));
-    if kind == Kind::Call && !mention("on_ended", modules)? {
-        say_nothing_after(&mut component);
-    }
-    Ok(component)
+    Ok(modules)
 }
 
 impl From<ToolError> for BuildError {
