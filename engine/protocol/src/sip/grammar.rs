@@ -82,7 +82,7 @@ pub(crate) fn take_quoted(text: &str) -> Option<(&str, &str)> {
 
 /// A quoted string's content without the backslashes of its quoted pairs.
 pub(crate) fn unescape_quoted(inner: &str) -> Cow<'_, str> {
-    if !inner.contains('\\') {
+    if !inner.bytes().any(|byte| byte == b'\\') {
         return Cow::Borrowed(inner);
     }
     let mut plain = String::with_capacity(inner.len());
@@ -103,14 +103,17 @@ pub(crate) fn unquote(value: &str) -> Cow<'_, str> {
 
 /// Writes `text` as a quoted string.
 pub(crate) fn write_quoted(text: &str, out: &mut impl std::fmt::Write) -> std::fmt::Result {
-    out.write_char('"')?;
-    for c in text.chars() {
-        if c == '"' || c == '\\' {
-            out.write_char('\\')?;
-        }
-        out.write_char(c)?;
+    out.write_str("\"")?;
+    let mut rest = text;
+    while let Some(at) = rest.bytes().position(|byte| byte == b'"' || byte == b'\\') {
+        let (plain, special) = rest.split_at(at);
+        out.write_str(plain)?;
+        out.write_str("\\")?;
+        out.write_str(&special[..1])?;
+        rest = &special[1..];
     }
-    out.write_char('"')
+    out.write_str(rest)?;
+    out.write_str("\"")
 }
 
 /// The items of a comma separated value; commas inside quotes and angle brackets do not separate.

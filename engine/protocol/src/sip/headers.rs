@@ -31,13 +31,18 @@ macro_rules! header_names {
                 }
             }
 
-            /// The same name without a borrow; `None` for a name that this list does not have.
-            pub fn known(self) -> Option<HeaderName<'static>> {
+            /// Where the list of known names has it; `None` for a name that it does not have.
+            fn known(self) -> Option<Known> {
                 match self {
-                    $(HeaderName::$variant => Some(HeaderName::$variant),)*
+                    $(HeaderName::$variant => Some(Known(Order::$variant as u8)),)*
                     HeaderName::Other(text) => find(text),
                 }
             }
+        }
+
+        /// The names in the order of [`KNOWN`].
+        enum Order {
+            $($variant,)*
         }
     };
 }
@@ -143,19 +148,33 @@ impl<'a> HeaderName<'a> {
     /// The name that `text` is, compact forms included. Any text is a name here; the reader of the
     /// wire refuses what is no token.
     pub fn parse(text: &'a str) -> HeaderName<'a> {
-        find(text).unwrap_or(HeaderName::Other(text))
+        match find(text) {
+            Some(known) => known.name(),
+            None => HeaderName::Other(text),
+        }
     }
 }
 
-fn find(text: &str) -> Option<HeaderName<'static>> {
+/// A place in [`KNOWN`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Known(u8);
+
+impl Known {
+    fn name(self) -> HeaderName<'static> {
+        KNOWN[usize::from(self.0)].0
+    }
+}
+
+fn find(text: &str) -> Option<Known> {
     if text.is_empty() {
         return None;
     }
     let mut at = slot(text.as_bytes());
     while INDEX[at] != EMPTY {
-        let (name, full, compact) = KNOWN[INDEX[at] as usize];
-        if text.eq_ignore_ascii_case(full) || text.eq_ignore_ascii_case(compact) {
-            return Some(name);
+        let (_, full, compact) = KNOWN[usize::from(INDEX[at])];
+        let name = if text.len() == full.len() { full } else { compact };
+        if text.eq_ignore_ascii_case(name) {
+            return Some(Known(INDEX[at]));
         }
         at = (at + 1) % SLOTS;
     }
@@ -188,7 +207,7 @@ struct Span {
 
 #[derive(Debug, Clone, Copy)]
 enum Name {
-    Known(HeaderName<'static>),
+    Known(Known),
     Other(Span),
 }
 
@@ -263,7 +282,8 @@ impl Headers {
 
     /// Every value under a name, in order, one per field: a field that holds a list comes as one.
     pub fn all<'s, 'n>(&'s self, name: HeaderName<'n>) -> impl Iterator<Item = &'s str> + use<'s, 'n> {
-        self.fields.iter().filter(move |f| self.is(f, name)).map(|f| self.value(f))
+        let sought = Sought::new(name);
+        self.fields.iter().filter(move |f| sought.is(&self.text, f)).map(|f| self.value(f))
     }
 
     /// Every item of the lists under a name, over all its fields in order: for Via, Route, Contact,
@@ -299,14 +319,15 @@ impl Headers {
     /// Leaves one field of this name with this value, where the first one stood, or at the end.
     pub fn set(&mut self, name: HeaderName<'_>, value: impl fmt::Display) {
         let new = self.make(name, value);
-        match self.fields.iter().position(|f| self.is(f, name)) {
+        let sought = Sought::new(name);
+        match self.position(sought) {
             Some(at) => {
                 self.fields[at] = new;
                 let mut index = 0;
                 let text = std::mem::take(&mut self.text);
                 self.fields.retain(|f| {
                     index += 1;
-                    index - 1 <= at || !is(&text, f, name)
+                    index - 1 <= at || !sought.is(&text, f)
                 });
                 self.text = text;
             }
@@ -318,7 +339,8 @@ impl Headers {
     pub fn remove(&mut self, name: HeaderName<'_>) -> usize {
         let before = self.fields.len();
         let text = std::mem::take(&mut self.text);
-        self.fields.retain(|f| !is(&text, f, name));
+        let sought = Sought::new(name);
+        self.fields.retain(|f| !sought.is(&text, f));
         self.text = text;
         before - self.fields.len()
     }
@@ -326,7 +348,7 @@ impl Headers {
     /// Replaces the first item of the list under a name, and leaves the others: the top Via, the
     /// first Route. Nothing happens when there is no such field.
     pub fn set_first_item(&mut self, name: HeaderName<'_>, item: impl fmt::Display) {
-        let Some(at) = self.fields.iter().position(|f| self.is(f, name)) else { return };
+        let Some(at) = self.position(Sought::new(name)) else { return };
         let new = match self.after_first_item(at) {
             Some(rest) => self.make(name, format_args!("{item}, {rest}")),
             None => self.make(name, item),
@@ -336,7 +358,7 @@ impl Headers {
 
     /// Removes the first item of the list under a name, and the field when it was the only one.
     pub fn remove_first_item(&mut self, name: HeaderName<'_>) {
-        let Some(at) = self.fields.iter().position(|f| self.is(f, name)) else { return };
+        let Some(at) = self.position(Sought::new(name)) else { return };
         match self.after_first_item(at) {
             Some(rest) => self.fields[at] = self.make(name, rest),
             None => drop(self.fields.remove(at)),
@@ -353,8 +375,9 @@ impl Headers {
 
     /// Writes every field but Content-Length, each on a line of its own.
     pub(crate) fn write(&self, out: &mut Vec<u8>) {
+        let length = Sought::new(HeaderName::ContentLength);
         for field in &self.fields {
-            if !self.is(field, HeaderName::ContentLength) {
+            if !length.is(&self.text, field) {
                 out.extend_from_slice(self.name(field).as_str().as_bytes());
                 out.extend_from_slice(b": ");
                 out.extend_from_slice(self.value(field).as_bytes());
@@ -383,7 +406,7 @@ impl Headers {
 
     fn name(&self, field: &Field) -> HeaderName<'_> {
         match field.name {
-            Name::Known(name) => name,
+            Name::Known(known) => known.name(),
             Name::Other(span) => HeaderName::Other(part(&self.text, span)),
         }
     }
@@ -392,8 +415,8 @@ impl Headers {
         part(&self.text, field.value)
     }
 
-    fn is(&self, field: &Field, name: HeaderName<'_>) -> bool {
-        is(&self.text, field, name)
+    fn position(&self, sought: Sought<'_>) -> Option<usize> {
+        self.fields.iter().position(|field| sought.is(&self.text, field))
     }
 }
 
@@ -401,14 +424,23 @@ fn part(text: &str, span: Span) -> &str {
     &text[span.start as usize..span.end as usize]
 }
 
-fn is(text: &str, field: &Field, name: HeaderName<'_>) -> bool {
-    match field.name {
-        Name::Known(known) => match name {
-            HeaderName::Other(other) => find(other) == Some(known),
-            name => known == name,
-        },
-        Name::Other(span) => {
-            matches!(name, HeaderName::Other(other) if other.eq_ignore_ascii_case(part(text, span)))
+/// Which fields are looked for, found out once for all of them.
+#[derive(Clone, Copy)]
+enum Sought<'n> {
+    Known(Known),
+    Other(&'n str),
+}
+
+impl<'n> Sought<'n> {
+    fn new(name: HeaderName<'n>) -> Self {
+        name.known().map_or(Self::Other(name.as_str()), Self::Known)
+    }
+
+    fn is(self, text: &str, field: &Field) -> bool {
+        match (field.name, self) {
+            (Name::Known(known), Self::Known(sought)) => known == sought,
+            (Name::Other(span), Self::Other(sought)) => sought.eq_ignore_ascii_case(part(text, span)),
+            _ => false,
         }
     }
 }

@@ -180,6 +180,16 @@ macro_rules! typed_headers {
                 one_name_addr(&self.headers, HeaderName::To)
             }
 
+            /// The URI of From, read alone; `None` where it can't be.
+            pub fn from_uri(&self) -> Option<Uri> {
+                NameAddr::uri_in(self.headers.get(HeaderName::From)?)
+            }
+
+            /// The tag of To, read alone; `None` where there is none.
+            pub fn to_tag(&self) -> Option<&str> {
+                NameAddr::tag_in(self.headers.get(HeaderName::To)?)
+            }
+
             /// The Call-ID (§20.8).
             pub fn call_id(&self) -> Result<&str, HeaderError> {
                 let text = one(&self.headers, HeaderName::CallId)?;

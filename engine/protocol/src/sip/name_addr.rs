@@ -6,7 +6,7 @@
 use std::fmt;
 
 use super::grammar;
-use super::params::Params;
+use super::params::{Params, take_param};
 use super::uri::{NotAUri, Uri};
 
 /// A URI with a display name and parameters of the header.
@@ -61,6 +61,35 @@ impl NameAddr {
         Ok(NameAddr { display: None, uri: Uri::parse(uri)?, params })
     }
 
+    /// Where display name, URI and parameters stand in a value, none of them read: the second and the third as they
+    /// were written. `None` for a value that can't be one.
+    fn parts(text: &str) -> Option<(&str, &str)> {
+        let text = grammar::trim(text);
+        let named = if text.starts_with('"') { grammar::take_quoted(text)?.1 } else { text };
+        match grammar::split(named, b'<') {
+            Some((_, from_bracket)) => grammar::split(from_bracket, b'>'),
+            None => Some(grammar::split_before(text, b';')),
+        }
+    }
+
+    /// The tag of a From or To that nobody has read yet: what decides whose message this is, before anything else of
+    /// it is looked at.
+    pub(super) fn tag_in(text: &str) -> Option<&str> {
+        let mut rest = grammar::trim_start(Self::parts(text)?.1);
+        while let Some((name, value, after)) = take_param(rest) {
+            if name.eq_ignore_ascii_case("tag") {
+                return value;
+            }
+            rest = after;
+        }
+        None
+    }
+
+    /// The URI of a value whose display name and parameters are not needed.
+    pub(super) fn uri_in(text: &str) -> Option<Uri> {
+        Uri::parse(grammar::trim(Self::parts(text)?.0)).ok()
+    }
+
     /// The `tag` parameter of From and To.
     pub fn tag(&self) -> Option<&str> {
         self.params.get("tag")
@@ -89,6 +118,25 @@ mod tests {
 
     fn read(text: &str) -> NameAddr {
         NameAddr::parse(text).unwrap_or_else(|_| panic!("{text}"))
+    }
+
+    #[test]
+    fn what_is_read_alone_is_what_reading_all_of_it_says() {
+        for text in [
+            "<sip:a@b>;tag=1",
+            " \"A <x>;tag=2\" <sip:a@b;tag=3>\t; x=\"<;tag=4\" ; TAG = 5 ",
+            "sip:a@b;tag=1",
+            "A B <sip:a@b>",
+            "<sip:a@b>;tag;x",
+            "tel:+1;tag=x",
+        ] {
+            let all = read(text);
+            assert_eq!(NameAddr::tag_in(text), all.tag(), "{text}");
+            assert_eq!(NameAddr::uri_in(text).as_ref(), Some(&all.uri), "{text}");
+        }
+        for text in ["", "\"A", "<sip:a@b", "x", "<>", "<sip:a@b>tag=1", "\"A\" \"B\""] {
+            assert_eq!(NameAddr::tag_in(text), None, "{text}");
+        }
     }
 
     #[test]

@@ -36,29 +36,14 @@ impl Params {
             if count > MAX_PARAMS {
                 return None;
             }
-            rest = grammar::trim_start(rest.strip_prefix(';')?);
-            let (name, after) = grammar::take_while(rest, grammar::is_token_byte);
-            if name.is_empty() {
-                return None;
-            }
+            let (name, value, after) = take_param(rest)?;
             text.push(';');
             text.push_str(name);
-            rest = grammar::trim_start(after);
-            if let Some(after) = rest.strip_prefix('=') {
-                let value_from = grammar::trim_start(after);
-                let after = if value_from.starts_with('"') {
-                    grammar::take_quoted(value_from)?.1
-                } else {
-                    grammar::take_while(value_from, is_value_byte).1
-                };
-                let value = &value_from[..value_from.len() - after.len()];
-                if value.is_empty() {
-                    return None;
-                }
+            if let Some(value) = value {
                 text.push('=');
                 text.push_str(value);
-                rest = grammar::trim_start(after);
             }
+            rest = after;
         }
         Some(Params { text })
     }
@@ -178,6 +163,26 @@ impl Params {
             self.text = text;
         }
     }
+}
+
+/// `;name` or `;name=value` at the beginning of a header's parameters, and what follows; white space may stand
+/// between all of them.
+pub(crate) fn take_param(text: &str) -> Option<(&str, Option<&str>, &str)> {
+    let rest = grammar::trim_start(text.strip_prefix(';')?);
+    let (name, after) = grammar::take_while(rest, grammar::is_token_byte);
+    if name.is_empty() {
+        return None;
+    }
+    let rest = grammar::trim_start(after);
+    let Some(after) = rest.strip_prefix('=') else { return Some((name, None, rest)) };
+    let value_from = grammar::trim_start(after);
+    let after = if value_from.starts_with('"') {
+        grammar::take_quoted(value_from)?.1
+    } else {
+        grammar::take_while(value_from, is_value_byte).1
+    };
+    let value = &value_from[..value_from.len() - after.len()];
+    (!value.is_empty()).then(|| (name, Some(value), grammar::trim_start(after)))
 }
 
 /// Wider than `gen-value`: what real devices send, short of what would end the parameter.

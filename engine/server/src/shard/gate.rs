@@ -14,6 +14,7 @@ use protocol::sip::flow::Flow;
 use protocol::sip::message::Request;
 use protocol::sip::method::Method;
 use protocol::sip::stack::{Admission, Gatekeeper};
+use protocol::sip::uri::Uri;
 
 use super::calls::dialled;
 use crate::config::{Inbound, Tenant, World};
@@ -114,8 +115,8 @@ fn inbound<'a>(
 /// The tenant whose user may have sent this: by the domain of From, then of the Request-URI. Where
 /// there is one tenant only, any domain is its: phones are often told an address and no domain.
 fn user_domain<'a>(world: &'a World, request: &Request) -> Option<&'a Arc<Tenant>> {
-    let from = request.from().ok();
-    let hosts = [from.as_ref().and_then(|from| from.uri.host()), request.uri.host()];
+    let from = request.from_uri();
+    let hosts = [from.as_ref().and_then(Uri::host), request.uri.host()];
     let named = hosts.into_iter().flatten().find_map(|host| world.tenant_by_domain(host.as_str()));
     named.or(match &world.tenants[..] {
         [only] => Some(only),

@@ -253,7 +253,7 @@ impl Inboxes {
             Message::Response(response) => {
                 response.top_via().ok().and_then(|via| via.branch().and_then(instance_of))
             }
-            Message::Request(request) => request.to().ok().and_then(|to| to.tag().and_then(instance_of)),
+            Message::Request(request) => request.to_tag().and_then(instance_of),
         };
         let known = ours.and_then(|letter| INSTANCES.iter().position(|instance| *instance == letter));
         match (known, message) {

@@ -19,6 +19,9 @@ use super::headers::{HeaderName, Headers};
 pub use client::{CantAnswer, Client};
 pub use server::{Denied, MAX_NONCES, NONCE_LIFE, Server};
 
+/// That credentials have by RFC 7616 §3.4; more than these make room as they come.
+const MOST_FIELDS: usize = 12;
+
 /// A hash, as the `algorithm` parameter names it (RFC 8760 §2.1).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Algorithm {
@@ -231,20 +234,27 @@ impl Credentials {
     }
 }
 
-/// `Digest name=value, name="value" ...`
-struct Fields<'a>(&'a str);
+/// Names and values of `Digest name=value, name="value" ...`, as they were written.
+struct Fields<'a>(Vec<(&'a str, &'a str)>);
 
 impl<'a> Fields<'a> {
     fn parse(text: &'a str) -> Option<Fields<'a>> {
         let (scheme, fields) = text.split_once([' ', '\t'])?;
-        scheme.eq_ignore_ascii_case("Digest").then_some(Fields(fields))
+        if !scheme.eq_ignore_ascii_case("Digest") {
+            return None;
+        }
+        let mut list = Vec::with_capacity(MOST_FIELDS);
+        for item in grammar::list_items(fields) {
+            if let Some((name, value)) = grammar::split(item, b'=') {
+                list.push((grammar::trim(name), grammar::trim(value)));
+            }
+        }
+        Some(Fields(list))
     }
 
     fn get(&self, name: &str) -> Option<Cow<'a, str>> {
-        grammar::list_items(self.0)
-            .filter_map(|item| item.split_once('='))
-            .find(|(n, _)| grammar::trim(n).eq_ignore_ascii_case(name))
-            .map(|(_, value)| grammar::unquote(grammar::trim(value)))
+        let found = self.0.iter().find(|(n, _)| n.eq_ignore_ascii_case(name));
+        found.map(|(_, value)| grammar::unquote(value))
     }
 }
 
@@ -294,8 +304,12 @@ impl fmt::Display for Credentials {
 
 fn hex(bytes: &[u8]) -> String {
     const DIGITS: &[u8; 16] = b"0123456789abcdef";
-    let digits = bytes.iter().flat_map(|b| [DIGITS[usize::from(b >> 4)], DIGITS[usize::from(b & 15)]]);
-    digits.map(char::from).collect()
+    let mut text = String::with_capacity(2 * bytes.len());
+    for byte in bytes {
+        text.push(char::from(DIGITS[usize::from(byte >> 4)]));
+        text.push(char::from(DIGITS[usize::from(byte & 15)]));
+    }
+    text
 }
 
 #[cfg(test)]

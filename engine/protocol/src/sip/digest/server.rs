@@ -66,7 +66,8 @@ impl Server {
         self
     }
 
-    /// One challenge for each algorithm, in that order: the best first (RFC 8760 §2.4).
+    /// One challenge for each algorithm, in that order: the best first (RFC 8760 §2.4). One of them is answered, so they
+    /// share a nonce.
     pub fn challenges(
         &mut self,
         now: Instant,
@@ -74,9 +75,10 @@ impl Server {
         algorithms: &[Algorithm],
         stale: bool,
     ) -> Vec<Challenge> {
+        let nonce = self.nonce(now, realm);
         let one = |algorithm: &Algorithm| Challenge {
             realm: realm.to_owned(),
-            nonce: self.nonce(now, realm),
+            nonce: nonce.clone(),
             algorithm: *algorithm,
             session: false,
             qop: vec![Qop::Auth, Qop::AuthInt],
@@ -140,8 +142,10 @@ impl Server {
     fn nonce(&mut self, now: Instant, realm: &str) -> String {
         self.issued += 1;
         let millis = now.saturating_duration_since(self.start).as_millis() as u64;
-        let seal = self.seal(millis, self.issued, realm);
-        format!("{millis:016x}{:016x}{seal}", self.issued)
+        let mut nonce = hex(&millis.to_be_bytes());
+        nonce.push_str(&hex(&self.issued.to_be_bytes()));
+        nonce.push_str(&self.seal(millis, self.issued, realm));
+        nonce
     }
 
     /// The moment and number of a nonce of ours; `None` for any other text.
