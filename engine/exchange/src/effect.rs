@@ -2,6 +2,7 @@
 //! through `protocol` (signal), `media` (sound) and `script`, and turns what they report into an
 //! [`Event`]. Neither names a socket, a codec or a SIP message.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -33,7 +34,7 @@ pub struct Arrival {
     /// The trunk it came through.
     pub trunk: Option<String>,
     /// Header names in lower case, from trusted sides only.
-    pub headers: Vec<(String, String)>,
+    pub headers: Arc<[(String, String)]>,
     /// BCP 47.
     pub language: String,
     /// The SIP Call-ID, for the record.

@@ -3,6 +3,7 @@
 //! variants are added at the end. What a party, a target and a prompt are is said once, here and beside.
 
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -59,7 +60,7 @@ pub struct LegInfo {
     /// The tenant's user at the far end, by name.
     pub user: Option<String>,
     /// Header names in lower case and their values; empty for sides that are not trusted.
-    pub headers: Vec<(String, String)>,
+    pub headers: Arc<[(String, String)]>,
     /// BCP 47.
     pub language: String,
 }

@@ -134,7 +134,7 @@ fn bounds_refuse_and_a_paused_or_busy_agent_is_rung_no_longer() {
         direction: Direction::Internal,
         user: Some("ana".into()),
         trunk: None,
-        headers: vec![],
+        headers: Default::default(),
         language: "en".into(),
         sip_call_id: "own".into(),
         route: Route { script: "own".into(), settings: "{}".into(), fallback: vec![], source: None },

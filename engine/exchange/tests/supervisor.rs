@@ -66,7 +66,7 @@ fn joins(stage: &mut Scene, user: &str, beside: LegKey) -> Result<(CallId, LegKe
         direction: Direction::Internal,
         user: Some(user.into()),
         trunk: None,
-        headers: vec![],
+        headers: Default::default(),
         language: "en".into(),
         sip_call_id: "ghi".into(),
         route: Route { script: "internal".into(), settings: "{}".into(), fallback: vec![], source: None },

@@ -620,7 +620,7 @@ fn comes_for(stage: &mut Scene, place: LegKey) -> Result<(CallId, LegKey), Failu
         direction: Direction::Internal,
         user: Some("boris".into()),
         trunk: None,
-        headers: vec![],
+        headers: Default::default(),
         language: "en".into(),
         sip_call_id: "ghi".into(),
         route: Route { script: "internal".into(), settings: "{}".into(), fallback: vec![], source: None },

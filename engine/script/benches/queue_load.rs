@@ -88,7 +88,7 @@ fn arrival(number: u64) -> Arrival {
         direction: Direction::Inbound,
         user: None,
         trunk: None,
-        headers: vec![],
+        headers: Default::default(),
         language: "en".into(),
         sip_call_id: "1".into(),
         route: Route { script: "s".into(), settings: "{}".into(), fallback: vec![], source: None },

@@ -56,7 +56,7 @@ fn start(part: &str) -> Start {
             dialled: "700".into(),
             direction: Direction::Inbound,
             user: None,
-            headers: vec![],
+            headers: Default::default(),
             language: "en".into(),
         },
         settings: format!("\"{part}\"").into(),

@@ -230,7 +230,7 @@ mod tests {
             direction: Direction::Inbound,
             user: None,
             trunk: Some("carrier".into()),
-            headers: Vec::new(),
+            headers: Default::default(),
             language: "en".into(),
             sip_call_id: "abc".into(),
             route: Route { script: "menu".into(), settings: "{}".into(), fallback: Vec::new(), source: None },

@@ -4,6 +4,7 @@
 //! stand, and what the record would miss.
 
 use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
@@ -175,7 +176,7 @@ impl KeptCall {
     }
 
     /// The caller's headers, which are on the tape and not kept twice.
-    pub fn set_headers(&mut self, headers: Vec<(String, String)>) {
+    pub fn set_headers(&mut self, headers: Arc<[(String, String)]>) {
         let caller = |leg: &&mut KeptLeg| leg.no == LegNo::CALLER && leg.record.leg == LegNo::CALLER;
         if let Some(caller) = self.legs.iter_mut().find(caller) {
             caller.info.headers = headers;
@@ -231,7 +232,7 @@ impl Call {
             no: LegNo(no as u32),
             up: leg.is_up(),
             held: leg.held,
-            info: LegInfo { headers: Vec::new(), ..leg.info.clone() },
+            info: LegInfo { headers: Default::default(), ..leg.info.clone() },
             record: leg.record.clone(),
             recorded: match &leg.tap {
                 None => Recorded::No,
@@ -517,7 +518,7 @@ fn nobody(no: LegNo, key: LegKey) -> Leg {
             dialled: String::new(),
             direction: Direction::Outbound,
             user: None,
-            headers: Vec::new(),
+            headers: Default::default(),
             language: String::new(),
         },
         state: State::Absent,

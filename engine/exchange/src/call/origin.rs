@@ -19,7 +19,7 @@ impl Call {
             direction: Direction::Outbound,
             user: None,
             trunk: None,
-            headers: Vec::new(),
+            headers: Default::default(),
             language: origin.language.clone(),
             sip_call_id: String::new(),
             route: origin.route.clone(),

@@ -279,7 +279,7 @@ impl Call {
                 party,
                 direction: Direction::Outbound,
                 user,
-                headers: Vec::new(),
+                headers: Default::default(),
                 language: self.legs[0].info.language.clone(),
             },
             state: State::Dialling,

@@ -269,7 +269,7 @@ impl Office {
             direction: Direction::Inbound,
             user: None,
             trunk: Some("first".into()),
-            headers: vec![],
+            headers: Default::default(),
             language: "en".into(),
             sip_call_id: "abc".into(),
             route: Route {
@@ -433,7 +433,7 @@ fn own_call(user: &str) -> Arrival {
         direction: Direction::Internal,
         user: Some(user.into()),
         trunk: None,
-        headers: vec![],
+        headers: Default::default(),
         language: "en".into(),
         sip_call_id: "own".into(),
         route: Route { script: "own".into(), settings: "{}".into(), fallback: vec![], source: None },

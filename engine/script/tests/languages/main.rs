@@ -225,7 +225,7 @@ fn caller() -> LegInfo {
         dialled: "700".into(),
         direction: Direction::Inbound,
         user: None,
-        headers: vec![],
+        headers: Default::default(),
         language: "en".into(),
     }
 }

@@ -51,7 +51,7 @@ pub fn caller() -> LegInfo {
         dialled: "700".into(),
         direction: Direction::Inbound,
         user: None,
-        headers: vec![("x-account".into(), "17".into()), ("x-account".into(), "18".into())],
+        headers: [("x-account".into(), "17".into()), ("x-account".into(), "18".into())].into(),
         language: "en".into(),
     }
 }
@@ -63,7 +63,7 @@ pub fn ana() -> LegInfo {
         party,
         user: Some("ana".into()),
         direction: Direction::Outbound,
-        headers: vec![],
+        headers: Default::default(),
         ..caller()
     }
 }

@@ -205,7 +205,7 @@ pub(crate) mod tests {
                 dialled: "700".into(),
                 direction: Direction::Inbound,
                 user: None,
-                headers: Vec::new(),
+                headers: Default::default(),
                 language: "en".into(),
             },
             settings: "{}".into(),

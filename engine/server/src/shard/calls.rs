@@ -259,9 +259,9 @@ impl Shard {
         if by.is_some() {
             seen.retain(|(name, _)| !stir::OURS.contains(&name.as_str()));
             let certificates = &self.around.node.certificates;
-            let caller = identity::signed_number(request, trusted);
+            let caller = || identity::signed_number(request, trusted);
             let wall = self.exchange.wall(now);
-            match stir::judge(certificates, now, wall, tenant, request, (&caller, &dialled)) {
+            match stir::judge(certificates, now, wall, tenant, request, caller, &dialled) {
                 Some(Judged::Wants(url)) if !waited => {
                     return self.wait_for_certificate(session, invited, tenant, url);
                 }
@@ -282,7 +282,7 @@ impl Shard {
             from,
             dialled,
             direction: if user.is_some() { Direction::Internal } else { Direction::Inbound },
-            headers: seen,
+            headers: seen.into(),
             user: user.clone(),
             trunk: trunk.clone(),
             language: tenant.language.clone(),

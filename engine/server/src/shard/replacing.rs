@@ -65,7 +65,7 @@ impl Shard {
             direction: Direction::Internal,
             user: Some(user.to_string()),
             trunk: None,
-            headers: Vec::new(),
+            headers: Default::default(),
             language: tenant.language.clone(),
             sip_call_id: request.call_id().unwrap_or_default().to_string(),
             route,

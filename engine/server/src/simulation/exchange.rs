@@ -564,7 +564,7 @@ impl State {
             dialled: name.clone(),
             direction: Direction::Outbound,
             user: matches!(target, Target::User(_)).then(|| name.clone()),
-            headers: Vec::new(),
+            headers: Default::default(),
             language: self.language.clone(),
         }
     }

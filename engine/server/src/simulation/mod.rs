@@ -227,7 +227,7 @@ fn caller(scene: &Scene) -> LegInfo {
         dialled: scene.to.clone(),
         direction: Direction::Inbound,
         user: None,
-        headers: Vec::new(),
+        headers: Default::default(),
         language: scene.language.clone(),
     }
 }

@@ -72,13 +72,14 @@ pub fn judge(
     wall: f64,
     tenant: &Tenant,
     request: &Request,
-    (caller, called): (&str, &str),
+    caller: impl Fn() -> String,
+    called: &str,
 ) -> Option<Judged> {
     let stir = tenant.stir.as_ref().filter(|stir| !stir.roots.is_empty())?;
     let mut failed = None;
     for value in request.headers.all(HeaderName::Identity).take(MOST) {
         let checked = Passport::read(value).and_then(|passport| {
-            passport.check(&e164(tenant, caller), &e164(tenant, called), wall)?;
+            passport.check(&e164(tenant, &caller()), &e164(tenant, called), wall)?;
             Ok(passport)
         });
         let passport = match checked {

@@ -181,7 +181,7 @@ fn start(tenant: &Tenant, script: &str, call: CallId, id: EffectId, change: Task
             dialled: task.dialled.clone(),
             direction: Direction::Inbound,
             user: None,
-            headers: Vec::new(),
+            headers: Default::default(),
             language: tenant.language.clone(),
         },
         settings: tenant.missed.settings.as_str().into(),

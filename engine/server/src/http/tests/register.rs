@@ -63,7 +63,7 @@ async fn a_call_is_marked_with_what_it_was_about_by_a_script_and_by_whoever_spok
         dialled: "700".into(),
         direction: Direction::Inbound,
         user: None,
-        headers: Vec::new(),
+        headers: Default::default(),
         language: "bg".into(),
     };
     let (script, version, tenant) = ("mine".to_owned(), String::new(), "acme".to_owned());
