@@ -428,20 +428,26 @@ fn tape_prefix(tenant: &str, call: u128) -> Key {
     Key::new(b't').text(tenant).bytes(&call.to_be_bytes())
 }
 
+/// Bytes that most keys are within; longer ones make room as they grow.
+const MOST_KEYS: usize = 64;
+
 struct Key(Vec<u8>);
 
 impl Key {
     fn new(kind: u8) -> Self {
-        Self(vec![kind])
+        let mut key = Vec::with_capacity(MOST_KEYS);
+        key.push(kind);
+        Self(key)
     }
 
     fn text(mut self, text: &str) -> Self {
-        for byte in text.bytes() {
-            self.0.push(byte);
-            if byte == 0 {
-                self.0.push(0xff);
-            }
+        let mut rest = text.as_bytes();
+        while let Some(zero) = rest.iter().position(|byte| *byte == 0) {
+            self.0.extend_from_slice(&rest[..=zero]);
+            self.0.push(0xff);
+            rest = &rest[zero + 1..];
         }
+        self.0.extend_from_slice(rest);
         self.0.extend_from_slice(&[0, 1]);
         self
     }
