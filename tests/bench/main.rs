@@ -31,8 +31,6 @@ use relay::CRYPTO;
 const CALLS: u32 = 4000;
 /// As many as registrations. With fewer both sides cost more for each, since a thread that wakes finds less to do.
 const CALLS_PER_SECOND: u32 = 400;
-/// Of 20 ms each.
-const PACKETS_OF_A_SECOND: u32 = 50;
 /// Before the measure: caches fill, memory is taken from the system.
 const WARM_UP: u32 = 50;
 const REGISTRATIONS: u32 = 4000;
@@ -96,17 +94,18 @@ type Measure = fn() -> Row;
 fn ivr() -> Row {
     let net = Net::new();
     let (exchange, phone) = exchange(&net, "sip:127.0.0.1:9", "");
+    let at = exchange.sip();
     let run = |calls| {
-        let sipp =
-            Sipp::scenario(UAC_LISTENS, phone).to(exchange.sip()).service("900").word("from", "caller");
+        let sipp = Sipp::scenario(UAC_LISTENS, phone).to(at).service("900").word("from", "caller");
         sipp.calls(calls, CALLS_PER_SECOND).run(RUN).assert_all(calls);
     };
     run(WARM_UP);
     let load = Load::of(exchange.pid());
     run(CALLS);
     let cost = load.per(CALLS);
-    let bare = f64::from(PACKETS_OF_A_SECOND) * bare::packet(net.host(), CALLS_PER_SECOND as usize);
-    Row::micros("a call that hears one second", cost, Some(("its packets alone", bare)), 400.0)
+    drop(exchange);
+    let beside = Some(("its system calls", bare::calls(at, || run(WARM_UP), || run(CALLS))));
+    Row::micros("a call that hears one second", cost, beside, 400.0)
 }
 
 /// A call through: caller, script that dials, called, both hang up.

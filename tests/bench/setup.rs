@@ -122,6 +122,7 @@ fn answer(bye: &str) -> String {
     format!("SIP/2.0 200 OK\r\n{}Content-Length: 0\r\n\r\n", lines.concat())
 }
 
-fn header<'m>(message: &'m str, name: &str) -> Option<&'m str> {
+/// The value of the first line of this name.
+pub fn header<'m>(message: &'m str, name: &str) -> Option<&'m str> {
     message.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(": "))
 }
