@@ -141,31 +141,50 @@ impl Store {
     /// The value under a key, as last written; it may still be on its way to the disk.
     pub fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
         check_key(key)?;
-        self.0.shared.kv(|kv| kv.get(key))?.map(|stored| unsealed(key, stored)).transpose()
+        self.read(|kv| kv.get(key))?.map(|stored| unsealed(key, stored)).transpose()
     }
 
     /// As [`Store::scan`], and all of them are on disk: what is listed to someone is promised to them.
     /// Waits for a commit that is under way, so not for a thread that serves calls.
     pub fn scan_on_disk(&self, scan: &Scan) -> Result<Vec<Record>, StoreError> {
-        let _landed = self.0.shared.landing.read().unwrap_or_else(PoisonError::into_inner);
-        self.scan(scan)
+        let landed = || self.0.shared.landing.read().unwrap_or_else(PoisonError::into_inner);
+        self.page(scan, landed)
     }
 
     /// A page of records as last written; the latest may still be on their way to the disk. Go on with
     /// [`Scan::behind`] the last one.
     pub fn scan(&self, scan: &Scan) -> Result<Vec<Record>, StoreError> {
+        self.page(scan, || ())
+    }
+
+    /// `hold`: takes what is held while the database is read.
+    fn page<H>(&self, scan: &Scan, hold: impl Fn() -> H) -> Result<Vec<Record>, StoreError> {
         let from = scan.from.as_slice().max(&[OWN + 1]);
-        let mut page = Vec::new();
         if scan.limit == 0 {
-            return Ok(page);
+            return Ok(Vec::new());
         }
-        self.0.shared.kv(|kv| {
+        let page = self.read(|kv| {
+            let _held = hold();
+            let mut page = Vec::new();
             kv.scan(from, scan.to.as_deref(), scan.backward, &mut |key, stored| {
                 page.push((key.to_vec(), stored.to_vec()));
                 page.len() < scan.limit
-            })
+            })?;
+            Ok(page)
         })?;
         page.into_iter().map(|(key, stored)| unsealed(&key, stored).map(|value| (key, value))).collect()
+    }
+
+    /// Reads, and once more when the database fails: after a write that the disk refused, sled refuses some reads until it
+    /// is opened anew. The next write does that; a reader does not wait for one and sends an empty one, holding nothing.
+    fn read<T>(&self, read: impl Fn(&dyn Kv) -> Result<T, StoreError>) -> Result<T, StoreError> {
+        match self.0.shared.kv(&read) {
+            Err(error @ (StoreError::Io { .. } | StoreError::Engine(_))) if !self.0.is_writer() => {
+                self.commit_and_wait(Batch::new()).map_err(|_| error)?;
+                self.0.shared.kv(&read)
+            }
+            result => result,
+        }
     }
 
     /// Hands a batch over; never waits. `done` hears Ok when it is on disk, or why it is not; at once,
@@ -209,13 +228,19 @@ impl Store {
     }
 }
 
+impl Inner {
+    /// Whether this is the thread that commits, inside a `done`: it can't wait for itself.
+    fn is_writer(&self) -> bool {
+        self.writer.as_ref().is_some_and(|writer| writer.thread().id() == std::thread::current().id())
+    }
+}
+
 impl Drop for Inner {
     fn drop(&mut self) {
         self.queue.close();
-        // The last handle may have been inside a `done`, on the very thread that would be waited for.
-        if let Some(writer) = self.writer.take()
-            && writer.thread().id() != std::thread::current().id()
-        {
+        // The last handle may have been inside a `done`.
+        let is_writer = self.is_writer();
+        if let Some(writer) = self.writer.take().filter(|_| !is_writer) {
             let _ = writer.join();
         }
     }
