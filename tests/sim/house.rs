@@ -472,7 +472,7 @@ impl House {
             destination: Place::new(Transport::Udp, address(at)),
             keep_to_destination: is_device,
             route: vec![],
-            headers: Default::default(),
+            headers: vec![],
             sdp: Some("talk".into()),
             credentials: None,
             call_id: None,

@@ -428,14 +428,14 @@ fn tape_prefix(tenant: &str, call: u128) -> Key {
     Key::new(b't').text(tenant).bytes(&call.to_be_bytes())
 }
 
-/// Bytes that most keys are within; longer ones make room as they grow.
-const MOST_KEYS: usize = 64;
+/// Bytes that keys are usually within; longer ones make room as they grow.
+const USUAL_KEY: usize = 64;
 
 struct Key(Vec<u8>);
 
 impl Key {
     fn new(kind: u8) -> Self {
-        let mut key = Vec::with_capacity(MOST_KEYS);
+        let mut key = Vec::with_capacity(USUAL_KEY);
         key.push(kind);
         Self(key)
     }

@@ -13,6 +13,8 @@ use std::sync::{Arc, PoisonError, RwLock};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+use crossbeam_channel::Receiver;
+
 use crate::engine::{Engine, guarded};
 use crate::kv::{Batch, Change, Each, Kv, Scan};
 use crate::queue::{Pending, Queue};
@@ -22,6 +24,8 @@ use crate::{MAX_BATCH, MAX_KEY, MAX_VALUE, StoreError};
 /// How often, and how long apart, a database that still winds down is asked for its lock; a busy disk takes its time.
 const REOPEN_TRIES: u32 = 250;
 const REOPEN_PAUSE: Duration = Duration::from_millis(20);
+/// How long a reader waits for a database that fails to be opened anew; then it hears of the failure.
+const MEND: Duration = Duration::from_secs(1);
 
 /// Hears how a commit ended, on the store's thread; it should be quick.
 pub type Done = Box<dyn FnOnce(Result<(), StoreError>) + Send>;
@@ -176,12 +180,14 @@ impl Store {
     }
 
     /// Reads, and once more when the database fails: after a write that the disk refused, sled refuses some reads until it
-    /// is opened anew. The next write does that; a reader does not wait for one and sends an empty one, holding nothing.
+    /// is opened anew. The next write does that; a reader sends an empty one, holding nothing, and waits [`MEND`] for it.
     fn read<T>(&self, read: impl Fn(&dyn Kv) -> Result<T, StoreError>) -> Result<T, StoreError> {
         match self.0.shared.kv(&read) {
             Err(error @ (StoreError::Io { .. } | StoreError::Engine(_))) if !self.0.is_writer() => {
-                self.commit_and_wait(Batch::new()).map_err(|_| error)?;
-                self.0.shared.kv(&read)
+                match self.commit_heard(Batch::new()).recv_timeout(MEND) {
+                    Ok(Ok(())) => self.0.shared.kv(&read),
+                    _ => Err(error),
+                }
             }
             result => result,
         }
@@ -206,6 +212,11 @@ impl Store {
 
     /// Commits and waits. For set-up, tools and tests; a thread that serves calls uses [`Store::commit`].
     pub fn commit_and_wait(&self, batch: Batch) -> Result<(), StoreError> {
+        self.commit_heard(batch).recv().unwrap_or(Err(StoreError::Closed))
+    }
+
+    /// Commits; what becomes of it is received.
+    fn commit_heard(&self, batch: Batch) -> Receiver<Result<(), StoreError>> {
         let (heard, hears) = crossbeam_channel::bounded(1);
         self.commit(
             batch,
@@ -213,7 +224,7 @@ impl Store {
                 let _ = heard.send(result);
             }),
         );
-        hears.recv().unwrap_or(Err(StoreError::Closed))
+        hears
     }
 
     /// What it has done so far.

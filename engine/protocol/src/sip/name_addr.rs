@@ -28,54 +28,40 @@ impl NameAddr {
 
     /// Reads one value; of a list, one item.
     pub fn parse(text: &str) -> Result<NameAddr, NotAUri> {
-        let text = grammar::trim(text);
-        let (display, from_bracket) = if text.starts_with('"') {
-            let (inner, rest) = grammar::take_quoted(text).ok_or(NotAUri)?;
-            (Some(grammar::unescape_quoted(inner).into_owned()), grammar::trim_start(rest))
-        } else {
-            match grammar::split_before(text, b'<') {
-                (name, from_bracket) if !from_bracket.is_empty() => {
-                    let name = grammar::trim(name);
-                    // More than tokens (§25.1 display-name): `Ana (office)` is what telephones send.
-                    if name.contains(['"', ',', ';', '\\', '>']) {
-                        return Err(NotAUri);
-                    }
-                    ((!name.is_empty()).then(|| name.to_owned()), from_bracket)
-                }
-                _ => return Self::parse_bare(text),
-            }
+        let (display, uri, params) = Self::parts(text).ok_or(NotAUri)?;
+        let display = match display {
+            // §20: a URI with a comma, question mark or semicolon must stand in angle brackets.
+            None if uri.contains([',', '?']) => return Err(NotAUri),
+            None | Some("") => None,
+            Some(quoted) if quoted.starts_with('"') => Some(grammar::unquote(quoted).into_owned()),
+            // More than tokens (§25.1 display-name): `Ana (office)` is what telephones send.
+            Some(name) if name.contains(['"', ',', ';', '\\', '>']) => return Err(NotAUri),
+            Some(name) => Some(name.to_owned()),
         };
-        let (uri, params) =
-            from_bracket.strip_prefix('<').and_then(|t| grammar::split(t, b'>')).ok_or(NotAUri)?;
         Ok(NameAddr { display, uri: Uri::parse(uri)?, params: Params::parse(params).ok_or(NotAUri)? })
     }
 
-    /// §20: a URI with a comma, question mark or semicolon must stand in angle brackets.
-    fn parse_bare(text: &str) -> Result<NameAddr, NotAUri> {
-        let (uri, params) = grammar::split_before(text, b';');
-        let uri = grammar::trim(uri);
-        if uri.contains([',', '?']) {
-            return Err(NotAUri);
-        }
-        let params = Params::parse(params).ok_or(NotAUri)?;
-        Ok(NameAddr { display: None, uri: Uri::parse(uri)?, params })
-    }
-
-    /// Where display name, URI and parameters stand in a value, none of them read: the second and the third as they
-    /// were written. `None` for a value that can't be one.
-    fn parts(text: &str) -> Option<(&str, &str)> {
+    /// Display name, URI and parameters of a value as they were written, none of them read; the first is `None` where
+    /// there are no angle brackets.
+    fn parts(text: &str) -> Option<(Option<&str>, &str, &str)> {
         let text = grammar::trim(text);
-        let named = if text.starts_with('"') { grammar::take_quoted(text)?.1 } else { text };
-        match grammar::split(named, b'<') {
-            Some((_, from_bracket)) => grammar::split(from_bracket, b'>'),
-            None => Some(grammar::split_before(text, b';')),
+        let from_bracket = match text.starts_with('"') {
+            true => grammar::take_quoted(text)?.1,
+            false => grammar::split_before(text, b'<').1,
+        };
+        if from_bracket.is_empty() && !text.starts_with('"') {
+            let (uri, params) = grammar::split_before(text, b';');
+            return Some((None, grammar::trim(uri), params));
         }
+        let display = &text[..text.len() - from_bracket.len()];
+        let (uri, params) = grammar::split(grammar::trim_start(from_bracket).strip_prefix('<')?, b'>')?;
+        Some((Some(grammar::trim(display)), uri, params))
     }
 
     /// The tag of a From or To that nobody has read yet: what decides whose message this is, before anything else of
     /// it is looked at.
     pub(super) fn tag_in(text: &str) -> Option<&str> {
-        let mut rest = grammar::trim_start(Self::parts(text)?.1);
+        let mut rest = grammar::trim_start(Self::parts(text)?.2);
         while let Some((name, value, after)) = take_param(rest) {
             if name.eq_ignore_ascii_case("tag") {
                 return value;
@@ -87,7 +73,7 @@ impl NameAddr {
 
     /// The URI of a value whose display name and parameters are not needed.
     pub(super) fn uri_in(text: &str) -> Option<Uri> {
-        Uri::parse(grammar::trim(Self::parts(text)?.0)).ok()
+        Uri::parse(Self::parts(text)?.1).ok()
     }
 
     /// The `tag` parameter of From and To.

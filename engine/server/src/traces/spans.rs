@@ -314,7 +314,7 @@ mod tests {
         let fetch = Fetch {
             method: FetchMethod::Get,
             url: "https://crm.example/who?number=%2B359888123456".into(),
-            headers: Default::default(),
+            headers: Vec::new(),
             body: Vec::new(),
             timeout: Duration::ZERO,
             redirects: 0,

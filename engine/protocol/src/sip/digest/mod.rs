@@ -19,8 +19,8 @@ use super::headers::{HeaderName, Headers};
 pub use client::{CantAnswer, Client};
 pub use server::{Denied, MAX_NONCES, NONCE_LIFE, Server};
 
-/// That credentials have by RFC 7616 §3.4; more than these make room as they come.
-const MOST_FIELDS: usize = 12;
+/// Room for those that credentials have by RFC 7616 §3.4; more make room as they come.
+const USUAL_FIELDS: usize = 12;
 
 /// A hash, as the `algorithm` parameter names it (RFC 8760 §2.1).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -243,7 +243,7 @@ impl<'a> Fields<'a> {
         if !scheme.eq_ignore_ascii_case("Digest") {
             return None;
         }
-        let mut list = Vec::with_capacity(MOST_FIELDS);
+        let mut list = Vec::with_capacity(USUAL_FIELDS);
         for item in grammar::list_items(fields) {
             if let Some((name, value)) = grammar::split(item, b'=') {
                 list.push((grammar::trim(name), grammar::trim(value)));

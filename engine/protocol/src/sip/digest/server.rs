@@ -142,10 +142,8 @@ impl Server {
     fn nonce(&mut self, now: Instant, realm: &str) -> String {
         self.issued += 1;
         let millis = now.saturating_duration_since(self.start).as_millis() as u64;
-        let mut nonce = hex(&millis.to_be_bytes());
-        nonce.push_str(&hex(&self.issued.to_be_bytes()));
-        nonce.push_str(&self.seal(millis, self.issued, realm));
-        nonce
+        let moment_and_number = u128::from(millis) << 64 | u128::from(self.issued);
+        hex(&moment_and_number.to_be_bytes()) + &self.seal(millis, self.issued, realm)
     }
 
     /// The moment and number of a nonce of ours; `None` for any other text.
