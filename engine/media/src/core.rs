@@ -107,6 +107,7 @@ impl<S: Socket> Core<S> {
         stream.iter_mut().for_each(|stream| stream.audience.clear());
         self.count -= 1;
         self.ticking.retain(|slot| *slot != id.slot);
+        self.rest_if_idle();
         stream
     }
 
@@ -353,6 +354,11 @@ impl<S: Socket> Core<S> {
         Some(self.next_frame.map_or(self.next_housekeeping, |frame| frame.min(self.next_housekeeping)))
     }
 
+    /// Whether [`Core::handle_timeout`] is due every 20 ms.
+    pub fn is_turning(&self) -> bool {
+        self.next_frame.is_some()
+    }
+
     /// Turns the wheel as far as it should be, and keeps house.
     pub fn handle_timeout(&mut self, now: Instant) {
         self.advance(now);
@@ -404,6 +410,11 @@ impl<S: Socket> Core<S> {
                 keys.clear();
             }
         }
+        self.rest_if_idle();
+    }
+
+    /// The wheel stands while it turns for nobody, and begins anew with whoever comes next.
+    fn rest_if_idle(&mut self) {
         if self.ticking.is_empty() {
             self.next_frame = None;
         }

@@ -227,6 +227,26 @@ fn a_prompt_is_paced_by_the_wheel_and_lateness_never_adds_up() {
 }
 
 #[test]
+fn whoever_comes_after_the_last_leg_hung_up_in_mid_sound_hears_at_the_usual_pace() {
+    let mut world = World::new(&[PCMU]);
+    world.command(0, play(1, tone(1000), false));
+    world.pass(90);
+    let last = world.legs[0].id;
+    world.core.close(world.at(90), last, |_, _| ());
+    assert_eq!((world.heard(0).len(), world.core.next_timeout()), (5, None));
+    world.now = 60_000;
+    let next = StreamId { turn: 2, ..last };
+    let Leg { rtp, rtcp, agreed, .. } = &world.legs[0];
+    world.core.open(world.at(60_000), next, 100, rtp.clone(), rtcp.clone());
+    let agreed = Command::Negotiated(*agreed);
+    world.legs[0].id = next;
+    world.command(0, agreed);
+    world.command(0, play(2, tone(1000), false));
+    world.pass(90);
+    assert_eq!(world.heard(0).len(), 5, "at 0, 20, 40, 60, 80");
+}
+
+#[test]
 fn rfc3550_5_1_a_second_prompt_goes_on_in_sequence_and_in_time() {
     let mut world = World::new(&[PCMU]);
     world.command(0, play(1, tone(40), false));
