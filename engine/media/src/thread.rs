@@ -54,6 +54,8 @@ pub(crate) struct Inbox {
     left: AtomicBool,
     /// Whether the thread is told already that messages wait.
     woken: AtomicBool,
+    /// Whether the thread's wheel turns: it looks at every turn, so that nobody need wake it.
+    turning: AtomicBool,
     /// Streams opened on it or on their way to it.
     pub load: AtomicUsize,
 }
@@ -64,8 +66,8 @@ impl Inbox {
         // the streams they have.
         let (messages, waiting) = crossbeam_channel::unbounded();
         let wake = eventfd(0, EventfdFlags::NONBLOCK | EventfdFlags::CLOEXEC)?;
-        let (left, woken) = (AtomicBool::new(false), AtomicBool::new(false));
-        Ok((Self { messages, wake, left, woken, load: AtomicUsize::new(0) }, waiting))
+        let [left, woken, turning] = [const { AtomicBool::new(false) }; 3];
+        Ok((Self { messages, wake, left, woken, turning, load: AtomicUsize::new(0) }, waiting))
     }
 
     /// Messages that wait.
@@ -80,17 +82,24 @@ impl Inbox {
         }
     }
 
-    /// Tells the thread of what was left, if anything was.
+    /// Has the thread see what was left, if anything was, within 20 ms: no sound of ours begins or ends sooner.
     pub fn ring(&self) {
-        if self.left.swap(false, Ordering::SeqCst) && !self.woken.swap(true, Ordering::SeqCst) {
-            let _ = io::write(&self.wake, &1u64.to_ne_bytes());
+        if self.left.swap(false, Ordering::SeqCst) && !self.turning.load(Ordering::SeqCst) {
+            self.wake();
         }
     }
 
-    /// Leaves a message and rings.
+    /// Leaves a message and has it seen at once.
     pub fn send(&self, message: Message) {
-        self.leave(message);
-        self.ring();
+        if self.messages.send(message).is_ok() {
+            self.wake();
+        }
+    }
+
+    fn wake(&self) {
+        if !self.woken.swap(true, Ordering::SeqCst) {
+            let _ = io::write(&self.wake, &1u64.to_ne_bytes());
+        }
     }
 }
 
@@ -141,7 +150,16 @@ impl Thread {
         let mut events = [MaybeUninit::uninit(); EVENTS];
         let mut bytes = [0; MAX_DATAGRAM];
         let mut rested_at = Instant::now();
+        let mut turning = false;
         loop {
+            if turning != self.core.is_turning() {
+                turning = !turning;
+                self.inboxes[self.index].turning.store(turning, Ordering::SeqCst);
+                // What was left before that was told may have woken nobody.
+                if !turning && !self.handle_messages(Instant::now()) {
+                    return self.core.finish();
+                }
+            }
             let timeout = self.core.next_timeout().map(|at| {
                 let left = at.saturating_duration_since(Instant::now());
                 Timespec { tv_sec: left.as_secs() as i64, tv_nsec: i64::from(left.subsec_nanos()) }
@@ -152,8 +170,14 @@ impl Thread {
             };
             let now = Instant::now();
             let names = ready.iter().map(|event| event.data.u64());
+            if names.clone().any(|name| name == WAKE) {
+                let inbox = &self.inboxes[self.index];
+                let _ = io::read(&inbox.wake, &mut [0; 8]);
+                // From here on whoever leaves a message wakes us again.
+                inbox.woken.store(false, Ordering::SeqCst);
+            }
             // What was commanded before a packet was sent is done before the packet is read.
-            if names.clone().any(|name| name == WAKE) && !self.handle_messages(now) {
+            if !self.handle_messages(now) {
                 return self.core.finish();
             }
             for name in names.filter(|name| *name != WAKE) {
@@ -187,10 +211,6 @@ impl Thread {
 
     /// False when it is time to end.
     fn handle_messages(&mut self, now: Instant) -> bool {
-        let inbox = &self.inboxes[self.index];
-        let _ = io::read(&inbox.wake, &mut [0; 8]);
-        // From here on whoever leaves a message wakes us again.
-        inbox.woken.store(false, Ordering::SeqCst);
         while let Ok(message) = self.waiting.try_recv() {
             if matches!(message, Message::Stop) {
                 for id in self.core.ids() {

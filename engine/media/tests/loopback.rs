@@ -202,6 +202,21 @@ fn a_tone_that_is_played_is_the_tone_that_is_heard_in_time_and_in_order() {
     assert_eq!(ended, Happening::PlayEnded { token: 3, cut_by: None });
 }
 
+/// Its thread sleeps without an end between two of them, after a wheel that turned until the last moment.
+#[test]
+fn a_telephone_that_comes_after_one_that_hung_up_in_mid_sound_hears() {
+    let house = House::new(1, 22_700..=22_799);
+    for _ in 0..3 {
+        let telephone = house.telephone(Codec::Pcmu, None);
+        let what = vec![Sound::Tone(440, PATIENCE)];
+        let play = Command::Play { token: 1, what, cut_by_key: false, repeat: None };
+        house.media.command(telephone.stream.id, play).unwrap();
+        telephone.hear();
+        house.media.command(telephone.stream.id, Command::Close).unwrap();
+        house.wait_for(telephone.stream.id, |what| matches!(what, Happening::Closed(_)));
+    }
+}
+
 /// On one thread, and from two threads brought together.
 #[test]
 fn relay_passes_payload_untouched_and_transcodes_between_the_laws() {
