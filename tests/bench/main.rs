@@ -436,18 +436,17 @@ fn called_from(phone: SocketAddrV4, srtp: &str) -> String {
 
 /// A tenant whose calls to 908 hear a second, and whose calls to 909 are answered and loop for ever, as two of three of 910 do.
 fn neighbour_of(phone: SocketAddrV4) -> String {
-    let [behave, spin] = ["behave", "spin"].map(|name| guest(name).display().to_string());
+    let [plain, spin] = ["plain", "spin"].map(|name| guest(name).display().to_string());
     format!(
         r#"[[tenant]]
 name = "loud"
 domains = ["loud.example"]
 {}  [[tenant.script]]
-  name = "behave"
-  file = "{behave}"
+  name = "plain"
+  file = "{plain}"
   [[tenant.number]]
   number = "908"
-  script = "behave"
-  settings = {{ does = "tone" }}
+  script = "plain"
   [[tenant.script]]
   name = "spin"
   file = "{spin}"
@@ -516,7 +515,7 @@ fn exchange_with(
     srtp: &str,
 ) -> (Exchange, SocketAddrV4) {
     let (ip, phone) = (net.host(), net.sip());
-    let script = guest("behave").display().to_string();
+    let script = guest("plain").display().to_string();
     let tenants = format!(
         r#"
 [[tenant]]
@@ -534,7 +533,7 @@ srtp = "{srtp}"
   probe = 0
   channels = 10000
   [[tenant.script]]
-  name = "behave"
+  name = "plain"
   file = "{script}"
   [[tenant.script]]
   name = "mine"
@@ -543,12 +542,11 @@ srtp = "{srtp}"
   script = "mine"
   [[tenant.number]]
   number = "900"
-  script = "behave"
-  settings = {{ does = "tone" }}
+  script = "plain"
   [[tenant.number]]
   number = "901"
-  script = "behave"
-  settings = {{ does = "ring", number = "+35921110000" }}
+  script = "plain"
+  settings = {{ rings = "+35921110000" }}
 {more}"#,
         called_from(phone, srtp)
     );
