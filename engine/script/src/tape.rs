@@ -28,7 +28,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use exchange::{Answer, CallId, CallRecord, Command, Direction, Failure, LegInfo, LegNo, Party, TaskChange};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 
 use crate::limits::Limits;
 
@@ -279,9 +279,18 @@ pub enum Entry {
 
 /// The entry that keeps what the server must know of a call's legs.
 pub fn legs_entry(legs: &[u8]) -> Vec<u8> {
-    let mut bytes = vec![0; 4];
-    bytes.push(LEGS);
-    let mut bytes = postcard::to_extend(legs, bytes).expect("bytes can be written");
+    /// Written at once; a slice would be written octet by octet, to the same.
+    struct Octets<'a>(&'a [u8]);
+
+    impl Serialize for Octets<'_> {
+        fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+            serializer.serialize_bytes(self.0)
+        }
+    }
+
+    let mut bytes = Vec::with_capacity(legs.len() + 16);
+    bytes.extend_from_slice(&[0, 0, 0, 0, LEGS]);
+    let mut bytes = postcard::to_extend(&Octets(legs), bytes).expect("bytes can be written");
     close(&mut bytes, 0);
     bytes
 }

@@ -73,7 +73,9 @@ pub struct Found {
 impl Kept {
     /// As it stands in the journal.
     pub fn entry(&self) -> Vec<u8> {
-        let bytes = postcard::to_extend(self, vec![FORM]).expect("texts and numbers can be written");
+        let mut bytes = Vec::with_capacity(1024);
+        bytes.push(FORM);
+        let bytes = postcard::to_extend(self, bytes).expect("texts and numbers can be written");
         tape::legs_entry(&bytes)
     }
 

@@ -8,6 +8,7 @@ use std::ops::Range;
 use bytes::Bytes;
 
 use super::flow::{Destination, Flow, Transport};
+use super::grammar;
 use super::headers::HeaderName;
 use super::message::{Essentials, Request};
 
@@ -238,7 +239,7 @@ impl Echo {
         let mut via = essentials.via.clone();
         via.note_source(source.ip(), source.port());
         let mut head = Vec::with_capacity(400);
-        line(&mut head, "Via", &[&via.to_string()]);
+        line(&mut head, "Via", &[&grammar::written(&via)]);
         for item in request.headers.items(HeaderName::Via).skip(1) {
             line(&mut head, "Via", &[item]);
         }
@@ -300,7 +301,7 @@ pub(crate) fn way_back(via: &super::Via, flow: &Flow) -> Destination {
 
 /// The value of a Contact of this side. `secure`: where the other side said `sips:`, it is one too (§8.1.1.8, §12.1.1).
 pub fn contact(user: &str, transport: Transport, at: SocketAddr, secure: bool) -> String {
-    let user = super::grammar::percent_encode_user(user);
+    let user = grammar::percent_encode_user(user);
     let (glue, at) = (if user.is_empty() { "" } else { "@" }, canonical(at));
     let parameter = match transport {
         Transport::Udp => "",

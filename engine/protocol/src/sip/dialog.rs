@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 
 use super::compose::Sent;
 use super::flow::Transport;
+use super::grammar;
 use super::headers::HeaderName;
 use super::message::{Essentials, Fault, HeaderError, Request, Response};
 use super::uri::{SipUri, Uri};
@@ -103,7 +104,7 @@ impl Dialog {
     /// The Request-URI and the Route values of a request (§12.2.1.1): a strict router gets its own URI as
     /// the Request-URI, and the target stands last.
     pub fn way(&self) -> (String, Vec<String>) {
-        let target = self.remote_target.to_string();
+        let target = grammar::written(&self.remote_target);
         match self.route_set.split_first() {
             Some((first, rest)) if !is_loose(first) => {
                 let mut routes = rest.to_vec();

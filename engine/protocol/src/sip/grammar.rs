@@ -101,6 +101,14 @@ pub(crate) fn unquote(value: &str) -> Cow<'_, str> {
     }
 }
 
+/// A value as it is written. Most are a line at least, so there is room for one from the beginning.
+pub(crate) fn written(value: &impl std::fmt::Display) -> String {
+    use std::fmt::Write;
+    let mut text = String::with_capacity(128);
+    write!(text, "{value}").expect("a String takes all");
+    text
+}
+
 /// Writes `text` as a quoted string.
 pub(crate) fn write_quoted(text: &str, out: &mut impl std::fmt::Write) -> std::fmt::Result {
     out.write_str("\"")?;

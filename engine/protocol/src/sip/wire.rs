@@ -7,8 +7,10 @@
 
 use std::borrow::Cow;
 use std::fmt;
+use std::sync::LazyLock;
 
 use bytes::Bytes;
+use memchr::memmem::Finder;
 
 use super::grammar;
 use super::headers::{HeaderName, Headers};
@@ -200,7 +202,8 @@ fn refuse(cause: Cause, method: &Method, headers: &Headers) -> ReadError {
 /// How long the head is, the empty line included. `from`: bytes already searched by an earlier call,
 /// less three.
 pub(crate) fn head_length(bytes: &[u8], from: usize) -> Option<usize> {
-    let found = memchr::memmem::find(bytes.get(from..)?, b"\r\n\r\n")?;
+    static END: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(b"\r\n\r\n"));
+    let found = END.find(bytes.get(from..)?)?;
     Some(from + found + 4)
 }
 

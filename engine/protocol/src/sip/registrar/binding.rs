@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use super::super::flow::{Destination, Flow, Transport};
+use super::super::grammar;
 use super::super::headers::HeaderName;
 use super::super::message::Request;
 use super::super::name_addr::NameAddr;
@@ -105,9 +106,9 @@ impl Binding {
         let is_elsewhere = uri.host.ip() != Some(flow.remote.ip());
         let key = match contact.params.get_unquoted("+sip.instance") {
             Some(instance) => format!("i:{instance}:{}", contact.params.get("reg-id").unwrap_or("")),
-            None => format!("u:{}", contact.uri),
+            None => grammar::written(&format_args!("u:{}", contact.uri)),
         };
-        if contact.to_string().len() > MAX_CONTACT_LENGTH {
+        if grammar::written(&contact).len() > MAX_CONTACT_LENGTH {
             return None;
         }
         Some(Binding {
@@ -177,7 +178,7 @@ impl Binding {
             tenant: tenant.to_owned(),
             user: user.to_owned(),
             key: self.key.clone(),
-            contact: self.contact.to_string(),
+            contact: grammar::written(&self.contact),
             q: self.q,
             remaining: self.expires_at.saturating_duration_since(now),
             call_id: self.call_id.clone(),

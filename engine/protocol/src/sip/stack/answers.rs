@@ -10,6 +10,7 @@ use super::update::allows;
 use super::{Cause, EndedBy, Event, MAX_REDIRECTS, Output, SessionId, Stack};
 use crate::sip::compose;
 use crate::sip::dialog::Dialog;
+use crate::sip::grammar;
 use crate::sip::headers::HeaderName;
 use crate::sip::message::{Contacts, Essentials, Response};
 use crate::sip::name_addr::NameAddr;
@@ -191,7 +192,7 @@ impl Stack {
         if let Some(timer) = session.timer.as_mut() {
             timer.agreed(now, &response.headers);
         }
-        let contact = dialog.remote_target.to_string();
+        let contact = grammar::written(&dialog.remote_target);
         let offer = if offered || given_up { Offer::Idle } else { Offer::AckDue { invite: key } };
         session.state = State::Talking { dialog, offer, queued: None };
         if given_up {

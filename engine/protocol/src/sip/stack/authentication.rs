@@ -7,6 +7,7 @@ use std::time::Instant;
 use super::{Credentials, Gatekeeper};
 use crate::sip::compose::Sent;
 use crate::sip::digest::{self, Denied};
+use crate::sip::grammar;
 use crate::sip::headers::HeaderName;
 use crate::sip::message::{Message, Request, Response};
 use crate::sip::wire;
@@ -57,7 +58,7 @@ impl Verifier {
         };
         let challenges = server.challenges(now, realm, &algorithms, denied == Some(Denied::Stale));
         Verdict::Challenge {
-            headers: challenges.iter().map(ToString::to_string).collect(),
+            headers: challenges.iter().map(grammar::written).collect(),
             bad_credentials: denied == Some(Denied::Wrong),
         }
     }

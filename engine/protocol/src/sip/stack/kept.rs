@@ -14,6 +14,7 @@ use super::{Credentials, Output, SessionId, Stack};
 use crate::sip::deadlines::Armed;
 use crate::sip::dialog::Dialog;
 use crate::sip::flow::{Destination, Flow, Transport};
+use crate::sip::grammar;
 use crate::sip::headers::HeaderName;
 use crate::sip::message::{Essentials, Response};
 use crate::sip::method::Method;
@@ -108,7 +109,7 @@ impl Stack {
             remote: dialog.remote.clone(),
             local_cseq: dialog.local_cseq,
             remote_cseq: dialog.remote_cseq,
-            remote_target: dialog.remote_target.to_string(),
+            remote_target: grammar::written(&dialog.remote_target),
             route_set: dialog.route_set.clone(),
             contact: contact.clone(),
             transport: destination.transport,

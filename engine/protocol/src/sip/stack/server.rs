@@ -13,6 +13,7 @@ use super::{
 use crate::sip::compose::{ALLOW, Echo, reason_phrase};
 use crate::sip::deadlines::{Armed, Deadlines};
 use crate::sip::flow::Flow;
+use crate::sip::grammar;
 use crate::sip::headers::HeaderName;
 use crate::sip::message::{Essentials, Message, Request, Response};
 use crate::sip::method::Method;
@@ -545,5 +546,6 @@ fn key_of(request: &Request, essentials: &Essentials, method: &str) -> ServerKey
 
 fn merged_key(essentials: &Essentials) -> Box<str> {
     let Essentials { from, call_id, cseq, .. } = essentials;
-    format!("{call_id} {} {}", from.tag().unwrap_or_default(), cseq.number).into()
+    let tag = from.tag().unwrap_or_default();
+    grammar::written(&format_args!("{call_id} {tag} {}", cseq.number)).into()
 }
