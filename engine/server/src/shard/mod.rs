@@ -478,6 +478,7 @@ pub(crate) struct Shard {
     stack: Stack,
     exchange: Exchange,
     registrar: Registrar,
+    rush: registrations::Rush,
     trunks: Trunks,
     bindings: bindings::Bindings,
     /// Where what is asked of carriers went.
@@ -530,6 +531,7 @@ impl Shard {
             stack: Stack::new(config, seed),
             exchange: Exchange::new(now, wall(), seed.rotate_left(32), (number as u64) << LEGS_PER_SHARD),
             registrar: Registrar::new(registrations::settings(&world)),
+            rush: registrations::Rush::new(now),
             shards,
             around,
             world,

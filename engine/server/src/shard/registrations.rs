@@ -27,6 +27,36 @@ const DEFAULT_LIFETIME: Duration = Duration::from_secs(3600);
 /// How long a registration may wait for others that go to the disk with it: well below the 500 ms
 /// after which a phone asks again (T1, RFC 3261 §17.1.2.1).
 const PATIENCE: Duration = Duration::from_millis(100);
+/// The same in a rush, as after an outage: each sync then serves more of them.
+const PATIENCE_IN_A_RUSH: Duration = Duration::from_millis(250);
+/// So many within a second are a rush.
+const RUSH: u32 = 100;
+
+/// How many registrations come.
+pub(super) struct Rush {
+    /// When the second of `count` began.
+    since: Instant,
+    count: u32,
+    /// In the second before.
+    before: u32,
+}
+
+impl Rush {
+    pub(super) fn new(now: Instant) -> Self {
+        Self { since: now, count: 0, before: 0 }
+    }
+
+    /// One comes: how long it may wait.
+    fn patience(&mut self, now: Instant) -> Duration {
+        let seconds = now.saturating_duration_since(self.since).as_secs();
+        if seconds > 0 {
+            let before = if seconds == 1 { self.count } else { 0 };
+            *self = Self { since: now, count: 0, before };
+        }
+        self.count += 1;
+        if self.count.max(self.before) < RUSH { PATIENCE } else { PATIENCE_IN_A_RUSH }
+    }
+}
 
 /// What the store said of a plan.
 pub(super) struct Kept {
@@ -122,7 +152,8 @@ impl Shard {
         let done = move |result| {
             shards.hand(number, Input::Registered { id, kept: Kept { plan, result } });
         };
-        self.around.node.store.commit_within(batch, PATIENCE, Box::new(done));
+        let patience = self.rush.patience(now);
+        self.around.node.store.commit_within(batch, patience, Box::new(done));
     }
 
     /// The store has answered.
@@ -342,6 +373,22 @@ mod tests {
     use protocol::sip::wire;
 
     use super::*;
+
+    #[test]
+    fn registrations_wait_longer_for_each_other_where_a_hundred_come_in_a_second() {
+        let zero = Instant::now();
+        let mut rush = Rush::new(zero);
+        let mut come = |count: u32, second: u64| -> Vec<u128> {
+            let now = zero + Duration::from_secs(second);
+            (0..count).map(|_| rush.patience(now).as_millis()).collect()
+        };
+        let first = come(101, 0);
+        assert!(first[..99].iter().all(|wait| *wait == 100) && first[99..] == [250, 250]);
+        assert_eq!(come(1, 1), [250], "it goes on");
+        assert_eq!(come(1, 2), [100], "and is over");
+        come(100, 3);
+        assert_eq!(come(1, 60), [100], "long ago");
+    }
 
     /// A REGISTER of ana's telephone, by this number of its flow if it has one.
     fn register(instance: &str, reg_id: &str, cseq: u32) -> Request {
