@@ -84,7 +84,8 @@ impl Inbox {
 
     /// Has the thread see what was left, if anything was, within 20 ms: no sound of ours begins or ends sooner.
     pub fn ring(&self) {
-        if self.left.swap(false, Ordering::SeqCst) && !self.turning.load(Ordering::SeqCst) {
+        let looks_soon = self.turning.load(Ordering::SeqCst) && self.len() < MANY;
+        if self.left.swap(false, Ordering::SeqCst) && !looks_soon {
             self.wake();
         }
     }
@@ -111,6 +112,9 @@ const EVENTS: usize = 64;
 
 /// The longest datagram read; what is longer is cut, and refused as no RTP or passed over.
 pub(crate) const MAX_DATAGRAM: usize = 2048;
+
+/// So many messages don't wait for the wheel: as when all calls of a killed process are taken up.
+const MANY: usize = 1024;
 
 /// Commands that wait for one stream that is on its way; those after are left out.
 const MAX_EARLY: usize = 256;
