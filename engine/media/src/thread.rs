@@ -54,7 +54,7 @@ pub(crate) struct Inbox {
     left: AtomicBool,
     /// Whether the thread is told already that messages wait.
     woken: AtomicBool,
-    /// Whether the thread's wheel turns: it looks at every turn, so that nobody need wake it.
+    /// Whether the thread's wheel turns, as the thread tells it: it looks at every turn, so that nobody need wake it.
     turning: AtomicBool,
     /// Streams opened on it or on their way to it.
     pub load: AtomicUsize,
@@ -84,8 +84,8 @@ impl Inbox {
 
     /// Has the thread see what was left, if anything was, within 20 ms: no sound of ours begins or ends sooner.
     pub fn ring(&self) {
-        let looks_soon = self.turning.load(Ordering::SeqCst) && self.len() < MANY;
-        if self.left.swap(false, Ordering::SeqCst) && !looks_soon {
+        let looks_soon = || self.turning.load(Ordering::SeqCst) && self.len() < MANY;
+        if self.left.swap(false, Ordering::SeqCst) && !looks_soon() {
             self.wake();
         }
     }
@@ -154,11 +154,10 @@ impl Thread {
         let mut events = [MaybeUninit::uninit(); EVENTS];
         let mut bytes = [0; MAX_DATAGRAM];
         let mut rested_at = Instant::now();
-        let mut turning = false;
         loop {
-            if turning != self.core.is_turning() {
-                turning = !turning;
-                self.inboxes[self.index].turning.store(turning, Ordering::SeqCst);
+            let (told, turning) = (&self.inboxes[self.index].turning, self.core.is_turning());
+            if told.load(Ordering::Relaxed) != turning {
+                told.store(turning, Ordering::SeqCst);
                 // What was left before that was told may have woken nobody.
                 if !turning && !self.handle_messages(Instant::now()) {
                     return self.core.finish();

@@ -28,7 +28,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use exchange::{Answer, CallId, CallRecord, Command, Direction, Failure, LegInfo, LegNo, Party, TaskChange};
-use serde::{Deserialize, Serialize, Serializer};
+use serde::{Deserialize, Serialize};
 
 use crate::limits::Limits;
 
@@ -279,18 +279,11 @@ pub enum Entry {
 
 /// The entry that keeps what the server must know of a call's legs.
 pub fn legs_entry(legs: &[u8]) -> Vec<u8> {
-    /// Written at once; a slice would be written octet by octet, to the same.
-    struct Octets<'a>(&'a [u8]);
-
-    impl Serialize for Octets<'_> {
-        fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-            serializer.serialize_bytes(self.0)
-        }
-    }
-
     let mut bytes = Vec::with_capacity(legs.len() + 16);
     bytes.extend_from_slice(&[0, 0, 0, 0, LEGS]);
-    let mut bytes = postcard::to_extend(&Octets(legs), bytes).expect("bytes can be written");
+    // What postcard makes of a slice, but at once: it would go octet by octet.
+    let mut bytes = postcard::to_extend(&legs.len(), bytes).expect("a number can be written");
+    bytes.extend_from_slice(legs);
     close(&mut bytes, 0);
     bytes
 }

@@ -101,7 +101,7 @@ pub(crate) fn unquote(value: &str) -> Cow<'_, str> {
     }
 }
 
-/// A value as it is written. Most are a line at least, so there is room for one from the beginning.
+/// A value as it is written, to be used up soon. Most are a line at least, so there is room for one from the beginning.
 pub(crate) fn written(value: &impl std::fmt::Display) -> String {
     use std::fmt::Write;
     let mut text = String::with_capacity(128);

@@ -106,7 +106,7 @@ impl Binding {
         let is_elsewhere = uri.host.ip() != Some(flow.remote.ip());
         let key = match contact.params.get_unquoted("+sip.instance") {
             Some(instance) => format!("i:{instance}:{}", contact.params.get("reg-id").unwrap_or("")),
-            None => grammar::written(&format_args!("u:{}", contact.uri)),
+            None => format!("u:{}", contact.uri),
         };
         if grammar::written(&contact).len() > MAX_CONTACT_LENGTH {
             return None;
