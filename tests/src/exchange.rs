@@ -226,16 +226,27 @@ impl Exchange {
         })
     }
 
-    /// Asks again and again, for at most a quarter of a minute, until there is an answer.
+    /// Asks again and again, for at most 20 s, until there is an answer.
     #[track_caller]
-    pub fn eventually<T>(&mut self, what: &str, mut ask: impl FnMut(&Self) -> Option<T>) -> T {
-        let until = Instant::now() + STOP;
+    pub fn eventually<T>(&mut self, what: &str, ask: impl FnMut(&Self) -> Option<T>) -> T {
+        self.eventually_within(STOP, what, ask)
+    }
+
+    /// The same for what may take longer.
+    #[track_caller]
+    pub fn eventually_within<T>(
+        &mut self,
+        limit: Duration,
+        what: &str,
+        mut ask: impl FnMut(&Self) -> Option<T>,
+    ) -> T {
+        let until = Instant::now() + limit;
         loop {
             if let Some(found) = ask(self) {
                 return found;
             }
             if Instant::now() > until || !self.process.lines.running(LOOK_AGAIN) {
-                self.process.lines.fail(&format!("no {what} within {STOP:?}"));
+                self.process.lines.fail(&format!("no {what} within {limit:?}"));
             }
         }
     }
