@@ -70,7 +70,7 @@ pub fn most_resident_until(pid: u32, length: Duration) -> u64 {
 
 /// A line of the table.
 pub struct Row {
-    work: &'static str,
+    work: String,
     unit: &'static str,
     strowger: f64,
     beside: Option<(&'static str, f64)>,
@@ -79,29 +79,34 @@ pub struct Row {
 
 impl Row {
     /// A cost in microseconds of CPU time.
-    pub fn micros(work: &'static str, strowger: f64, beside: Option<(&'static str, f64)>, goal: f64) -> Self {
-        let row = Self { work, unit: "us", strowger, beside, goal };
+    pub fn micros(
+        work: impl Into<String>,
+        strowger: f64,
+        beside: Option<(&'static str, f64)>,
+        goal: f64,
+    ) -> Self {
+        let row = Self { work: work.into(), unit: "us", strowger, beside, goal };
         println!("{row}");
         row
     }
 
     /// So many times as long as without.
-    pub fn times(work: &'static str, ratio: f64, goal: f64) -> Self {
-        let row = Self { work, unit: "x", strowger: ratio, beside: None, goal };
+    pub fn times(work: impl Into<String>, ratio: f64, goal: f64) -> Self {
+        let row = Self { work: work.into(), unit: "x", strowger: ratio, beside: None, goal };
         println!("{row}");
         row
     }
 
     /// A length in milliseconds.
-    pub fn millis(work: &'static str, length: f64, goal: f64) -> Self {
-        let row = Self { work, unit: "ms", strowger: length, beside: None, goal };
+    pub fn millis(work: impl Into<String>, length: f64, goal: f64) -> Self {
+        let row = Self { work: work.into(), unit: "ms", strowger: length, beside: None, goal };
         println!("{row}");
         row
     }
 
     /// A cost in kB.
-    pub fn kilobytes(work: &'static str, strowger: f64, goal: f64) -> Self {
-        let row = Self { work, unit: "kB", strowger, beside: None, goal };
+    pub fn kilobytes(work: impl Into<String>, strowger: f64, goal: f64) -> Self {
+        let row = Self { work: work.into(), unit: "kB", strowger, beside: None, goal };
         println!("{row}");
         row
     }

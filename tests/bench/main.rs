@@ -27,14 +27,16 @@ use tests::tunnel::Tunnel;
 use load::{Load, Machine, Row};
 use relay::CRYPTO;
 
-/// Long enough that ticks of 10 ms of CPU time don't matter.
-const CALLS: u32 = 4000;
-/// As many as registrations. With fewer both sides cost more for each, since a thread that wakes finds less to do.
-const CALLS_PER_SECOND: u32 = 400;
+/// How many calls or registrations come in a second. Where there are few, each costs more on both sides: a thread that
+/// wakes finds less to do, and little of what it needs is in the processor's caches.
+const FEW: u32 = 400;
+/// Such calls as two cores still carry beside both telephones.
+const MANY_CALLS: u32 = 800;
+const MANY_REGISTRATIONS: u32 = 1600;
+/// So long they come: long enough that ticks of 10 ms of CPU time don't matter.
+const SECONDS: u32 = 10;
 /// Before the measure: caches fill, memory is taken from the system.
 const WARM_UP: u32 = 50;
-const REGISTRATIONS: u32 = 4000;
-const REGISTRATIONS_PER_SECOND: u32 = 400;
 /// Of calls and registrations whose other side is one program that makes TLS of what sipp says, and takes its time.
 const TUNNELLED: u32 = 2000;
 const TUNNELLED_PER_SECOND: u32 = 200;
@@ -60,11 +62,14 @@ fn main() {
     let wanted: Vec<String> =
         std::env::args().skip(1).filter(|argument| !argument.starts_with('-')).collect();
     let before = Machine::read();
-    let all: [(&str, Measure); 13] = [
-        ("ivr", ivr),
-        ("bridged", bridged),
+    let all: [(&str, Measure); 16] = [
+        ("ivr", || ivr(FEW)),
+        ("ivr-busy", || ivr(MANY_CALLS)),
+        ("bridged", || bridged(FEW)),
+        ("bridged-busy", || bridged(MANY_CALLS)),
         ("relayed", relayed),
-        ("registered", registered),
+        ("registered", || registered(FEW)),
+        ("registered-busy", || registered(MANY_REGISTRATIONS)),
         ("bridged-tls", bridged_over_tls),
         ("relayed-srtp", relayed_encrypted),
         ("registered-tls", registered_over_tls),
@@ -91,46 +96,47 @@ fn main() {
 type Measure = fn() -> Row;
 
 /// INVITE, the script answers, plays a second, hangs up.
-fn ivr() -> Row {
+fn ivr(per_second: u32) -> Row {
     let net = Net::new();
     let (exchange, phone) = exchange(&net, "sip:127.0.0.1:9", "");
     let at = exchange.sip();
     let run = |calls| {
         let sipp = Sipp::scenario(UAC_LISTENS, phone).to(at).service("900").word("from", "caller");
-        sipp.calls(calls, CALLS_PER_SECOND).run(RUN).assert_all(calls);
+        sipp.calls(calls, per_second).run(RUN).assert_all(calls);
     };
+    let calls = per_second * SECONDS;
     run(WARM_UP);
     let load = Load::of(exchange.pid());
-    run(CALLS);
-    let cost = load.per(CALLS);
+    run(calls);
+    let cost = load.per(calls);
     drop(exchange);
-    let beside = Some(("its system calls", bare::calls(at, || run(WARM_UP), || run(CALLS))));
-    Row::micros("a call that hears one second", cost, beside, 400.0)
+    let beside = Some(("its system calls", bare::calls(at, || run(WARM_UP), || run(calls))));
+    Row::micros(format!("a call that hears one second, {per_second}/s"), cost, beside, 400.0)
 }
 
 /// A call through: caller, script that dials, called, both hang up.
-fn bridged() -> Row {
-    let net = Net::new();
+fn bridged(per_second: u32) -> Row {
+    let (net, calls) = (Net::new(), per_second * SECONDS);
     let called = net.sip();
     let _uas = Sipp::scenario(UAS, called).start();
     let run = |to, from, calls| {
         let sipp = Sipp::scenario(UAC, from).to(to).service("901").word("from", "caller").talks(TALK);
-        sipp.calls(calls, CALLS_PER_SECOND).run(RUN).assert_all(calls);
+        sipp.calls(calls, per_second).run(RUN).assert_all(calls);
     };
     let strowger = {
         let (exchange, phone) = exchange(&net, &format!("sip:{called}"), "");
         run(exchange.sip(), phone, WARM_UP);
         let load = Load::of(exchange.pid());
-        run(exchange.sip(), phone, CALLS);
-        load.per(CALLS)
+        run(exchange.sip(), phone, calls);
+        load.per(calls)
     };
     let proxy = kamailio::start(net.sip(), Some(called), PASSWORD);
     let phone = net.sip();
     run(proxy.at(), phone, WARM_UP);
     let load = Load::of(proxy.pid());
-    run(proxy.at(), phone, CALLS);
-    let beside = Some(("Kamailio, proxy", load.per(CALLS)));
-    Row::micros("a call through, with its script", strowger, beside, 900.0)
+    run(proxy.at(), phone, calls);
+    let beside = Some(("Kamailio, proxy", load.per(calls)));
+    Row::micros(format!("a call through, with its script, {per_second}/s"), strowger, beside, 900.0)
 }
 
 /// A packet of 20 ms of A-law from one party to the other.
@@ -153,27 +159,27 @@ fn relayed() -> Row {
 }
 
 /// REGISTER, challenge, REGISTER, durable when it is acknowledged.
-fn registered() -> Row {
-    let net = Net::new();
+fn registered(per_second: u32) -> Row {
+    let (net, registrations) = (Net::new(), per_second * SECONDS);
     let run = |to, from, count| {
         let sipp = Sipp::scenario(REGISTER, from).to(to).auth("ana", PASSWORD).word("from", "ana");
-        let sipp = sipp.word("expires", "600").calls(count, REGISTRATIONS_PER_SECOND);
+        let sipp = sipp.word("expires", "600").calls(count, per_second);
         sipp.run(RUN).assert_all(count);
     };
     let strowger = {
         let (exchange, phone) = exchange(&net, "sip:127.0.0.1:9", "");
         run(exchange.sip(), phone, WARM_UP);
         let load = Load::of(exchange.pid());
-        run(exchange.sip(), phone, REGISTRATIONS);
-        load.per(REGISTRATIONS)
+        run(exchange.sip(), phone, registrations);
+        load.per(registrations)
     };
     let registrar = kamailio::start(net.sip(), None, PASSWORD);
     let phone = net.sip();
     run(registrar.at(), phone, WARM_UP);
     let load = Load::of(registrar.pid());
-    run(registrar.at(), phone, REGISTRATIONS);
-    let beside = Some(("Kamailio, in memory", load.per(REGISTRATIONS)));
-    Row::micros("a registration: both REGISTERs, kept", strowger, beside, 80.0)
+    run(registrar.at(), phone, registrations);
+    let beside = Some(("Kamailio, in memory", load.per(registrations)));
+    Row::micros(format!("a registration: both REGISTERs, kept, {per_second}/s"), strowger, beside, 80.0)
 }
 
 /// A call through, whose caller is on TLS and has a key for its sound, beside one that is not.
