@@ -345,8 +345,9 @@ impl Node {
     pub async fn stop(&self, at_once: impl Future<Output = ()>) {
         self.draining.store(true, Relaxed);
         let Some(shards) = self.shards() else { return };
-        shards.drain();
+        let draining = shards.drain();
         let over = async {
+            draining.await;
             while shards.live() > 0 {
                 tokio::time::sleep(DRAIN_LOOK).await;
             }

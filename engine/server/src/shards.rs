@@ -77,8 +77,8 @@ pub trait Shards: Send + Sync + 'static {
     /// Goes on with another configuration. Calls that are up stay in the world they began in.
     fn reload(&self, world: Arc<World>);
 
-    /// From here on a new call gets 503; those that are up go on.
-    fn drain(&self);
+    /// From here on a new call gets 503; those that are up go on. When it is answered, [`Shards::live`] counts them all.
+    fn drain(&self) -> Asked<'_, ()>;
 
     /// Calls that are up, of all tenants.
     fn live(&self) -> usize;

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use axum::body::{Body, to_bytes};
@@ -76,6 +77,9 @@ struct Fake {
     begun: Mutex<Vec<(String, Wanted)>>,
     wished: Mutex<Vec<(String, String, AgentWish)>>,
     supervised: Mutex<Vec<(String, Target, Supervision)>>,
+    /// Calls that a graceful stop waits for, once it has asked the shards.
+    just_answered: AtomicUsize,
+    live: AtomicUsize,
 }
 
 const UP: CallId = CallId(7 << 80);
@@ -163,10 +167,12 @@ impl Shards for Fake {
 
     fn reload(&self, _world: Arc<World>) {}
 
-    fn drain(&self) {}
+    fn drain(&self) -> Asked<'_, ()> {
+        Box::pin(async { self.live.store(self.just_answered.load(Ordering::SeqCst), Ordering::SeqCst) })
+    }
 
     fn live(&self) -> usize {
-        0
+        self.live.load(Ordering::SeqCst)
     }
 
     fn ready(&self) -> bool {
@@ -626,6 +632,17 @@ async fn a_node_that_stops_is_not_ready_and_a_folder_is_one_process_s() {
     api.node.stop(std::future::pending()).await;
     assert_eq!(api.get("/readyz", "").await.0, 503);
     assert_eq!(api.get("/healthz", "").await.0, 200);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stop_waits_for_a_call_whose_answer_has_only_just_left() {
+    let api = Served::new();
+    api.fake.just_answered.store(1, Ordering::SeqCst);
+    let node = api.node.clone();
+    let mut stop = tokio::spawn(async move { node.stop(std::future::pending()).await });
+    assert!(tokio::time::timeout(Duration::from_secs(1), &mut stop).await.is_err(), "the call is cut off");
+    api.fake.live.store(0, Ordering::SeqCst);
+    stop.await.unwrap();
 }
 
 mod control;

@@ -312,8 +312,24 @@ impl Shards for Inboxes {
         self.ask_all(Shard::reconfigure);
     }
 
-    fn drain(&self) {
-        self.ask_all(|shard| shard.exchange.drain());
+    fn drain(&self) -> Asked<'_, ()> {
+        let drained = (0..self.boxes.len()).map(|number| {
+            let (sender, receiver) = oneshot::channel();
+            self.ask(number, move |shard| {
+                shard.exchange.drain();
+                // The answer of a call may have left in this moment, and what it counts not yet.
+                shard.count_calls();
+                let _ = sender.send(());
+            });
+            receiver
+        });
+        let drained: Vec<_> = drained.collect();
+        Box::pin(async move {
+            for shard in drained {
+                // One that has stopped has no calls.
+                let _ = shard.await;
+            }
+        })
     }
 
     fn live(&self) -> usize {

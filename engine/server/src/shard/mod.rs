@@ -249,10 +249,15 @@ impl Shard {
             for (to, bytes) in self.leaving.drain(..) {
                 self.around.transports.send(&to, bytes);
             }
-            shards.live[self.number].store(self.exchange.len(), Ordering::Relaxed);
+            self.count_calls();
         }
         self.leave_runs();
         self.keep_last_figures();
+    }
+
+    /// Tells how many calls are up.
+    fn count_calls(&self) {
+        self.shards.live[self.number].store(self.exchange.len(), Ordering::Relaxed);
     }
 
     /// What a socket of this shard's has received: for itself, or for another.
