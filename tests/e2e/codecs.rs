@@ -270,9 +270,10 @@ fn a_tone_is_heard_over_a_network_that_loses_15_percent() {
         boris.hang_up();
         ana.disconnected(SOON);
         boris.event("CALL_CLOSED", SOON);
+        // A window is five packets, and 0.85^5 = 44 % of them lose none: of sixty, a fifth is four deviations below that.
         for (heard, hz) in [(ana.heard(), 600.0), (boris.heard(), 440.0)] {
             let tone = heard.tone(hz).length;
-            assert!(tone > heard.length() / 3, "{codec}: {tone:?} of {:?}", heard.length());
+            assert!(tone > heard.length() / 5, "{codec}: {tone:?} of {:?}", heard.length());
         }
         assert_legs(&world, name, 1);
         let metrics = world.exchange.metrics();
