@@ -158,9 +158,18 @@ impl Inboxes {
         tenant: &str,
         what: impl FnOnce(&mut Shard, &str) -> T + Send + 'static,
     ) -> Asked<'a, T> {
-        let (sender, receiver) = oneshot::channel();
         let (number, name) = (self.gate.shard_of(tenant, self.boxes.len()), tenant.to_owned());
-        self.ask(number, move |shard| drop(sender.send(what(shard, &name))));
+        self.answer_of(number, move |shard| what(shard, &name))
+    }
+
+    /// Asks a shard, which is asked whether or not the answer is waited for; one that has stopped answers with nothing.
+    fn answer_of<'a, T: Default + Send + 'static>(
+        &'a self,
+        number: usize,
+        what: impl FnOnce(&mut Shard) -> T + Send + 'static,
+    ) -> Asked<'a, T> {
+        let (sender, receiver) = oneshot::channel();
+        self.ask(number, move |shard| drop(sender.send(what(shard))));
         Box::pin(async move { receiver.await.unwrap_or_default() })
     }
 
@@ -313,21 +322,15 @@ impl Shards for Inboxes {
     }
 
     fn drain(&self) -> Asked<'_, ()> {
-        let drained = (0..self.boxes.len()).map(|number| {
-            let (sender, receiver) = oneshot::channel();
-            self.ask(number, move |shard| {
-                shard.exchange.drain();
-                // The answer of a call may have left in this moment, and what it counts not yet.
-                shard.count_calls();
-                let _ = sender.send(());
-            });
-            receiver
-        });
-        let drained: Vec<_> = drained.collect();
+        let drain = |shard: &mut Shard| {
+            shard.exchange.drain();
+            // The answer of a call may have left in this moment, and what it counts not yet.
+            shard.count_calls();
+        };
+        let drained: Vec<_> = (0..self.boxes.len()).map(|number| self.answer_of(number, drain)).collect();
         Box::pin(async move {
             for shard in drained {
-                // One that has stopped has no calls.
-                let _ = shard.await;
+                shard.await;
             }
         })
     }
