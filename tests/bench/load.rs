@@ -79,33 +79,28 @@ pub struct Row {
 
 impl Row {
     /// A cost in microseconds of CPU time.
-    pub fn micros(
-        work: impl Into<String>,
-        strowger: f64,
-        beside: Option<(&'static str, f64)>,
-        goal: f64,
-    ) -> Self {
+    pub fn micros(work: &str, strowger: f64, beside: Option<(&'static str, f64)>, goal: f64) -> Self {
         let row = Self { work: work.into(), unit: "us", strowger, beside, goal };
         println!("{row}");
         row
     }
 
     /// So many times as long as without.
-    pub fn times(work: impl Into<String>, ratio: f64, goal: f64) -> Self {
+    pub fn times(work: &str, ratio: f64, goal: f64) -> Self {
         let row = Self { work: work.into(), unit: "x", strowger: ratio, beside: None, goal };
         println!("{row}");
         row
     }
 
     /// A length in milliseconds.
-    pub fn millis(work: impl Into<String>, length: f64, goal: f64) -> Self {
+    pub fn millis(work: &str, length: f64, goal: f64) -> Self {
         let row = Self { work: work.into(), unit: "ms", strowger: length, beside: None, goal };
         println!("{row}");
         row
     }
 
     /// A cost in kB.
-    pub fn kilobytes(work: impl Into<String>, strowger: f64, goal: f64) -> Self {
+    pub fn kilobytes(work: &str, strowger: f64, goal: f64) -> Self {
         let row = Self { work: work.into(), unit: "kB", strowger, beside: None, goal };
         println!("{row}");
         row

@@ -6,6 +6,7 @@
 
 mod bare;
 mod load;
+mod played;
 mod relay;
 mod rtpengine;
 mod setup;
@@ -16,12 +17,14 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use rustix::process::{Resource, getrlimit, setrlimit};
+use tempfile::NamedTempFile;
 use tests::certificates::Authority;
 use tests::exchange::{Exchange, config_with, guest};
 use tests::kamailio;
 use tests::net::Net;
 use tests::process::Process;
 use tests::sipp::{REGISTER, Sipp, UAC, UAC_LISTENS, UAS};
+use tests::sound::write_tone;
 use tests::tunnel::Tunnel;
 
 use load::{Load, Machine, Row};
@@ -62,9 +65,10 @@ fn main() {
     let wanted: Vec<String> =
         std::env::args().skip(1).filter(|argument| !argument.starts_with('-')).collect();
     let before = Machine::read();
-    let all: [(&str, Measure); 16] = [
+    let all: [(&str, Measure); 17] = [
         ("ivr", || ivr(FEW)),
         ("ivr-busy", || ivr(MANY_CALLS)),
+        ("played", played),
         ("bridged", || bridged(FEW)),
         ("bridged-busy", || bridged(MANY_CALLS)),
         ("relayed", relayed),
@@ -95,23 +99,44 @@ fn main() {
 /// Measures a line of the table.
 type Measure = fn() -> Row;
 
-/// INVITE, the script answers, plays a second, hangs up.
+/// INVITE, the script answers, plays a second, hangs up; beside what the kernel alone takes for it.
 fn ivr(per_second: u32) -> Row {
     let net = Net::new();
-    let (exchange, phone) = exchange(&net, "sip:127.0.0.1:9", "");
-    let at = exchange.sip();
-    let run = |calls| {
-        let sipp = Sipp::scenario(UAC_LISTENS, phone).to(at).service("900").word("from", "caller");
-        sipp.calls(calls, per_second).run(RUN).assert_all(calls);
-    };
-    let calls = per_second * SECONDS;
-    run(WARM_UP);
+    let (cost, at, phone) = heard(&net, per_second);
+    let run = |calls| call_in(at, phone, calls, per_second);
+    let bare = bare::calls(at, || run(WARM_UP), || run(per_second * SECONDS));
+    let work = format!("a call that hears one second, {per_second}/s");
+    Row::micros(&work, cost, Some(("its system calls", bare)), 400.0)
+}
+
+/// The same beside rtpengine, which plays that second to callers whom somebody else would have to answer.
+fn played() -> Row {
+    let net = Net::new();
+    let (cost, ..) = heard(&net, FEW);
+    let (ip, calls) = (net.host(), FEW * SECONDS);
+    let file = NamedTempFile::new().expect("a temporary file");
+    write_tone(file.path(), 425.0, Duration::from_secs(1));
+    let engine = rtpengine::start(ip);
+    played::calls(&engine, ip, file.path(), 0, WARM_UP, FEW);
+    let load = Load::of(engine.pid());
+    played::calls(&engine, ip, file.path(), WARM_UP as usize, calls, FEW);
+    let beside = Some(("rtpengine, the sound", load.per(calls)));
+    Row::micros(&format!("the same beside its sound alone, {FEW}/s"), cost, beside, 400.0)
+}
+
+/// What a call that hears a second costs, where the exchange was, and who called it.
+fn heard(net: &Net, per_second: u32) -> (f64, SocketAddrV4, SocketAddrV4) {
+    let (exchange, phone) = exchange(net, "sip:127.0.0.1:9", "");
+    let (at, calls) = (exchange.sip(), per_second * SECONDS);
+    call_in(at, phone, WARM_UP, per_second);
     let load = Load::of(exchange.pid());
-    run(calls);
-    let cost = load.per(calls);
-    drop(exchange);
-    let beside = Some(("its system calls", bare::calls(at, || run(WARM_UP), || run(calls))));
-    Row::micros(format!("a call that hears one second, {per_second}/s"), cost, beside, 400.0)
+    call_in(at, phone, calls, per_second);
+    (load.per(calls), at, phone)
+}
+
+fn call_in(at: SocketAddrV4, phone: SocketAddrV4, calls: u32, per_second: u32) {
+    let sipp = Sipp::scenario(UAC_LISTENS, phone).to(at).service("900").word("from", "caller");
+    sipp.calls(calls, per_second).run(RUN).assert_all(calls);
 }
 
 /// A call through: caller, script that dials, called, both hang up.
@@ -136,7 +161,7 @@ fn bridged(per_second: u32) -> Row {
     let load = Load::of(proxy.pid());
     run(proxy.at(), phone, calls);
     let beside = Some(("Kamailio, proxy", load.per(calls)));
-    Row::micros(format!("a call through, with its script, {per_second}/s"), strowger, beside, 900.0)
+    Row::micros(&format!("a call through, with its script, {per_second}/s"), strowger, beside, 900.0)
 }
 
 /// A packet of 20 ms of A-law from one party to the other.
@@ -151,7 +176,7 @@ fn relayed() -> Row {
         (load.per(packets), net)
     };
     let engine = rtpengine::start(rtp.host());
-    let calls = relay::through_ng(engine.control(), rtp.host());
+    let calls = relay::through_ng(&engine, rtp.host());
     let load = Load::of(engine.pid());
     let packets = calls.exchange_sound();
     let beside = Some(("rtpengine, user space", load.per(packets)));
@@ -179,7 +204,7 @@ fn registered(per_second: u32) -> Row {
     let load = Load::of(registrar.pid());
     run(registrar.at(), phone, registrations);
     let beside = Some(("Kamailio, in memory", load.per(registrations)));
-    Row::micros(format!("a registration: both REGISTERs, kept, {per_second}/s"), strowger, beside, 80.0)
+    Row::micros(&format!("a registration: both REGISTERs, kept, {per_second}/s"), strowger, beside, 80.0)
 }
 
 /// A call through, whose caller is on TLS and has a key for its sound, beside one that is not.

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use protocol::srtp::{MAX_OVERHEAD, MasterKey, Outbound, Suite};
 
-use super::rtpengine;
+use super::rtpengine::RtpEngine;
 
 /// Each is two streams of 50 packets a second.
 const CALLS: usize = 40;
@@ -27,7 +27,7 @@ const ANSWER: Duration = Duration::from_secs(10);
 pub struct Calls {
     ends: Vec<End>,
     /// Signalling that stays open as long as the calls.
-    _signalling: [UdpSocket; 2],
+    _signalling: Vec<UdpSocket>,
 }
 
 /// One party of a call.
@@ -161,18 +161,17 @@ pub fn through_sip(
         ends.push(End { socket: a, relay: address(to_called), srtp: key() });
         ends.push(End { socket: b, relay: address(to_caller), srtp: key() });
     }
-    Calls { ends, _signalling: [uac, uas] }
+    Calls { ends, _signalling: vec![uac, uas] }
 }
 
 /// Calls through rtpengine, between sockets at `ip`.
-pub fn through_ng(control: SocketAddrV4, ip: Ipv4Addr) -> Calls {
-    let signalling = UdpSocket::bind((ip, 0)).expect("a port is free");
-    signalling.set_read_timeout(Some(ANSWER)).expect("a socket can wait");
+pub fn through_ng(engine: &RtpEngine, ip: Ipv4Addr) -> Calls {
+    let client = engine.client();
     let mut ends = Vec::new();
     for n in 0..CALLS {
         let (a, b) = (media_socket(ip), media_socket(ip));
-        let offer = rtpengine::ask(&signalling, control, "offer", n, &sdp(&a, false));
-        let answer = rtpengine::ask(&signalling, control, "answer", n, &sdp(&b, false));
+        let offer = client.offer(n, &sdp(&a, false));
+        let answer = client.answer(n, &sdp(&b, false));
         let address = |sdp: &str| {
             let text = format!("{}:{}", sdp_word(sdp, "c=IN IP4 "), sdp_word(sdp, "m=audio "));
             text.parse().expect("an address in the SDP")
@@ -180,8 +179,7 @@ pub fn through_ng(control: SocketAddrV4, ip: Ipv4Addr) -> Calls {
         ends.push(End { socket: a, relay: address(&answer), srtp: None });
         ends.push(End { socket: b, relay: address(&offer), srtp: None });
     }
-    let other = signalling.try_clone().expect("a socket can be cloned");
-    Calls { ends, _signalling: [signalling, other] }
+    Calls { ends, _signalling: Vec::new() }
 }
 
 fn media_socket(ip: Ipv4Addr) -> UdpSocket {
@@ -196,7 +194,8 @@ fn master_key() -> MasterKey {
     MasterKey::new(Suite::AesCm128HmacSha1_80, &octets).expect("a key of its length")
 }
 
-fn sdp(socket: &UdpSocket, srtp: bool) -> String {
+/// A-law at this socket.
+pub fn sdp(socket: &UdpSocket, srtp: bool) -> String {
     let (profile, crypto) = if srtp { ("SAVP", format!("{CRYPTO}\r\n")) } else { ("AVP", String::new()) };
     let at = socket.local_addr().expect("a bound socket has an address");
     format!(
