@@ -16,7 +16,7 @@ use protocol::sip::method::Method;
 use protocol::sip::stack::{Admission, Gatekeeper};
 use protocol::sip::uri::Uri;
 
-use super::calls::dialled;
+use super::dialling::dialled;
 use crate::config::{Inbound, Tenant, World};
 use crate::metrics::OfPace;
 use crate::signalling::tls::{Certificates, Proof};

@@ -9,7 +9,7 @@ use protocol::sip::name_addr::NameAddr;
 use protocol::sip::uri::{SipUri, Uri};
 
 use super::Shard;
-use super::calls::{dialled, user_part};
+use super::dialling::{dialled, user_part};
 use super::places::host_port;
 use crate::config::{ForeignCaller, Identity, Tenant, Trunk};
 

@@ -9,6 +9,7 @@ mod bindings;
 mod calls;
 mod carriers;
 mod desk;
+mod dialling;
 mod figures;
 mod gate;
 mod identity;

@@ -98,7 +98,7 @@ impl Directory for People<'_> {
     }
 
     fn route(&self, tenant: &str, dialled: &str) -> Option<Route> {
-        super::calls::route(self.world.tenant(tenant)?, dialled, true)
+        super::dialling::route(self.world.tenant(tenant)?, dialled, true)
     }
 
     fn recording(&self, tenant: &str, of: &Conversation<'_>) -> Option<RecordingPlan> {

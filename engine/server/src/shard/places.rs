@@ -12,7 +12,7 @@ use protocol::sip::stack::{Credentials, Invite, SessionId};
 use protocol::sip::uri::{SipUri, Uri};
 
 use super::Shard;
-use super::calls::user_part;
+use super::dialling::user_part;
 use crate::config::{Tenant, Tolls, Trunk, TrunkAddress};
 use crate::signalling::names;
 

@@ -11,7 +11,7 @@ use protocol::sip::pidf;
 use protocol::sip::stack::{Package, PublishId};
 
 use super::Shard;
-use super::calls::dialled;
+use super::dialling::dialled;
 
 /// What RFC 4480 calls someone who talks on a telephone.
 const ON_THE_PHONE: &str = "on-the-phone";

@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 use store::{Batch, StoreError, layout};
 
-use super::calls::dialled;
+use super::dialling::{dialled, user_part};
 use super::places::{Nowhere, Other, Place};
 use super::{Input, Shard};
 use crate::config::{Tenant, World};
@@ -290,7 +290,7 @@ impl Shard {
         let host = tenant.domains.first().map_or(self.around.host.as_str(), String::as_str);
         Ok(Place {
             request_uri: binding.contact.uri.to_string(),
-            to: format!("<sip:{}@{host}>", super::calls::user_part(user)),
+            to: format!("<sip:{}@{host}>", user_part(user)),
             destination,
             others,
             route: Vec::new(),

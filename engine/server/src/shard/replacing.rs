@@ -7,7 +7,8 @@ use std::time::Instant;
 use exchange::{Arrival, Direction, Event, Failure, LegNo};
 use protocol::sip::stack::{Peer, SessionId};
 
-use super::calls::{Held, MAX_FORWARDS, dialled, route};
+use super::calls::{Held, MAX_FORWARDS};
+use super::dialling::{dialled, route};
 use super::lines::Line;
 use super::{Shard, identity};
 

@@ -13,7 +13,7 @@ use script::{Reins, Step, Version};
 use serde_json::json;
 use tokio::sync::oneshot;
 
-use super::calls::origin;
+use super::dialling::origin;
 use super::{Input, Shard, desk, first_line};
 use crate::archive::{self, MOST_RUNGS};
 use crate::config::Tenant;

@@ -14,7 +14,7 @@ use protocol::sip::stack::{MessageId, NewMessage, Package, SubscriptionId};
 use protocol::sip::uri::Uri;
 
 use super::Shard;
-use super::calls::dialled;
+use super::dialling::{dialled, user_part};
 use super::registrations::device_names;
 
 /// Subscriptions of one user's telephones together; a further one gets 403.
@@ -259,7 +259,7 @@ impl Shard {
             return self.stack.respond_message(now, id, 480, &mut self.outputs);
         }
         let host = tenant.domains.first().map_or(self.around.host.as_str(), String::as_str);
-        let from = format!("<sip:{}@{host}>", super::calls::user_part(&sender.number));
+        let from = format!("<sip:{}@{host}>", user_part(&sender.number));
         for place in places {
             let message = NewMessage {
                 request_uri: &place.request_uri,
