@@ -327,3 +327,45 @@ fn unwatch(epoll: &OwnedFd, rtp: &UdpSocket, rtcp: &UdpSocket) {
     let _ = epoll::delete(epoll, rtp);
     let _ = epoll::delete(epoll, rtcp);
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Whether the thread was told that messages wait.
+    fn was_woken(inbox: &Inbox) -> bool {
+        io::read(&inbox.wake, &mut [0; 8]).is_ok()
+    }
+
+    #[test]
+    fn a_turning_wheel_is_left_alone_until_a_thousand_messages_wait() {
+        let (inbox, _waiting) = Inbox::new().expect("there is an eventfd");
+        inbox.turning.store(true, Ordering::SeqCst);
+        for waiting in 1..MANY {
+            inbox.leave(Message::Expect(StreamId { slot: 0, turn: 0 }));
+            inbox.ring();
+            assert!(!was_woken(&inbox), "{waiting} wait for its next turn");
+        }
+        inbox.leave(Message::Expect(StreamId { slot: 0, turn: 0 }));
+        assert!(!was_woken(&inbox), "nobody rang");
+        inbox.ring();
+        assert!(was_woken(&inbox));
+        inbox.ring();
+        assert!(!was_woken(&inbox), "nothing was left since");
+    }
+
+    #[test]
+    fn a_wheel_at_rest_is_woken_for_the_first_message_and_once() {
+        let (inbox, _waiting) = Inbox::new().expect("there is an eventfd");
+        for wakes in [true, false] {
+            inbox.leave(Message::Stop);
+            inbox.ring();
+            assert_eq!(was_woken(&inbox), wakes, "it has not looked since");
+        }
+        // As the thread does when it looks.
+        inbox.woken.store(false, Ordering::SeqCst);
+        inbox.leave(Message::Stop);
+        inbox.ring();
+        assert!(was_woken(&inbox));
+    }
+}

@@ -517,3 +517,69 @@ pub(crate) fn free_bytes(folder: &Path) -> Result<u64, StoreError> {
     let disk = rustix::fs::statvfs(folder).map_err(|e| StoreError::io("asking for free space")(e.into()))?;
     Ok(disk.f_bavail.saturating_mul(disk.f_frsize))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The database as it is after the disk has refused it a write: it reads and writes no more.
+    struct Refusing(#[allow(dead_code, reason = "held open, as the failed one would be")] Box<dyn Kv>);
+
+    fn refused<T>() -> Result<T, StoreError> {
+        Err(StoreError::Engine("the disk refused".to_owned()))
+    }
+
+    impl Kv for Refusing {
+        fn get(&self, _: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
+            refused()
+        }
+
+        fn scan(&self, _: &[u8], _: Option<&[u8]>, _: bool, _: &mut Each<'_>) -> Result<(), StoreError> {
+            refused()
+        }
+
+        fn commit(&self, _: &[Change]) -> Result<(), StoreError> {
+            refused()
+        }
+    }
+
+    /// A store with a record, whose database refuses from now on.
+    fn refusing(engine: Engine) -> (tempfile::TempDir, Store) {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let options = Options { engine, keep_free: 0, ..Options::default() };
+        let store = Store::open(folder.path(), &options).expect("an empty folder is opened");
+        store.commit_and_wait(Batch::new().put("a", "1")).expect("it is kept");
+        let mut slot = store.0.shared.kv.write().expect("nobody panicked");
+        let kv = std::mem::replace(&mut *slot, Box::new(Shut));
+        *slot = Box::new(Refusing(kv));
+        drop(slot);
+        (folder, store)
+    }
+
+    #[test]
+    fn a_reader_after_a_refused_write_has_the_database_opened_anew_and_reads_what_was_kept() {
+        for engine in [Engine::Sled, Engine::Redb] {
+            let (_folder, store) = refusing(engine);
+            let write = store.commit_and_wait(Batch::new().put("b", "2"));
+            assert!(matches!(write, Err(StoreError::Engine(_))), "{engine:?}: {write:?}");
+            let page = store.scan(&Scan::prefix("a")).expect("it reads again");
+            assert_eq!(page, [(b"a".to_vec(), b"1".to_vec())], "{engine:?}");
+            assert_eq!(store.get(b"b").expect("it reads"), None, "{engine:?}: what was refused is not there");
+            store.commit_and_wait(Batch::new().put("b", "2")).expect("it is kept");
+        }
+    }
+
+    #[test]
+    fn a_reader_whom_a_write_does_not_help_hears_why_and_the_writer_waits_for_nobody() {
+        let (_folder, store) = refusing(Engine::Sled);
+        let read = store.get(b"a");
+        assert!(matches!(&read, Err(StoreError::Engine(why)) if why == "the disk refused"), "{read:?}");
+        // The thread that commits reads inside a `done`: to wait for a write there is to wait for itself.
+        let (heard, hears) = crossbeam_channel::bounded(1);
+        let inside = store.clone();
+        let read = move |_| heard.send(inside.get(b"a")).expect("the test waits");
+        store.commit(Batch::new(), Box::new(read));
+        let read = hears.recv_timeout(MEND).expect("it answers at once");
+        assert!(matches!(read, Err(StoreError::Engine(_))), "{read:?}");
+    }
+}
